@@ -1,0 +1,31 @@
+//! Limits of the service.
+
+use serde::Deserialize;
+
+/// What can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Seats that a performance may have. The map of so many is 25 kB.
+    pub max_seats_per_performance: i64,
+    /// Dearest seat, in KRW.
+    pub max_price: i64,
+    /// How old a seat map may be when it is shown. It costs a scan of all seats.
+    pub seat_map_staleness_ms: i64,
+    /// How often lapsed holds are swept. The next buyer takes a lapsed hold's seat without waiting for that.
+    pub sweep_period_ms: u64,
+    /// Lapsed holds that are swept in one transaction: few enough to hold nobody up.
+    pub sweep_batch: i64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_seats_per_performance: 100_000,
+            max_price: 10_000_000,
+            seat_map_staleness_ms: 1_000,
+            sweep_period_ms: 5_000,
+            sweep_batch: 100,
+        }
+    }
+}

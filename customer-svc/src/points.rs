@@ -1,0 +1,221 @@
+//! The rules of points: what an account allows, and the words for what moves on it. Pure: each rule stands here a second
+//! time beside the store's conditional statement, to say why that one changed nothing.
+
+use service_kit::refusal::Refusal;
+use tonic::Code;
+use uuid::Uuid;
+
+use crate::customers::{self, State};
+
+/// A customer's points.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Account {
+    pub(crate) customer: Uuid,
+    pub(crate) state: State,
+    pub(crate) posted: i64,
+    pub(crate) reserved: i64,
+    pub(crate) update_time: i64,
+}
+
+impl Account {
+    pub(crate) fn available(&self) -> i64 {
+        self.posted - self.reserved
+    }
+}
+
+/// What became of points that were set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReservationState {
+    /// Still set aside.
+    Pending = 1,
+    /// Spent.
+    Captured = 2,
+    /// Given back.
+    Released = 3,
+}
+
+impl ReservationState {
+    pub(crate) const ALL: [Self; 3] = [Self::Pending, Self::Captured, Self::Released];
+
+    /// As the contract spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Captured => "CAPTURED",
+            Self::Released => "RELEASED",
+        }
+    }
+}
+
+/// Points that a saga has set aside; its id is the saga's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reservation {
+    pub(crate) key: Key,
+    pub(crate) amount: i64,
+    pub(crate) state: ReservationState,
+    pub(crate) create_time: i64,
+    pub(crate) resolve_time: Option<i64>,
+}
+
+/// Which reservation: a saga sets points of one customer aside once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key {
+    pub(crate) customer: Uuid,
+    pub(crate) saga: Uuid,
+}
+
+impl Key {
+    pub(crate) fn name(self) -> String {
+        format!("customers/{}/pointReservations/{}", self.customer, self.saga)
+    }
+}
+
+/// Why points moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Spent on a checkout.
+    Use = 2,
+    /// An operator's correction.
+    Adjustment = 5,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 2] = [Self::Use, Self::Adjustment];
+}
+
+/// One entry of the ledger.
+#[derive(Debug, Clone)]
+pub(crate) struct Transfer {
+    pub(crate) customer: Uuid,
+    pub(crate) sequence: i64,
+    pub(crate) id: Uuid,
+    pub(crate) kind: Kind,
+    pub(crate) amount: i64,
+    pub(crate) debit_account: String,
+    pub(crate) credit_account: String,
+    pub(crate) balance_after: i64,
+    pub(crate) saga: Option<Uuid>,
+    pub(crate) request_id: Uuid,
+    pub(crate) reason: String,
+    pub(crate) create_time: i64,
+}
+
+impl Transfer {
+    /// The amount as the customer sees it: what he is given is positive.
+    pub(crate) fn signed_amount(&self) -> i64 {
+        if self.credit_account == customers::name(self.customer) {
+            self.amount
+        } else {
+            -self.amount
+        }
+    }
+}
+
+/// The order to spend what a saga has set aside.
+#[derive(Debug, Clone)]
+pub(crate) struct Capture {
+    pub(crate) key: Key,
+    pub(crate) credit_account: String,
+    pub(crate) request_id: Uuid,
+}
+
+/// An operator's correction: gives when positive, takes when negative.
+#[derive(Debug, Clone)]
+pub(crate) struct Adjustment {
+    pub(crate) customer: Uuid,
+    pub(crate) amount: i64,
+    pub(crate) reason: String,
+    pub(crate) request_id: Uuid,
+    pub(crate) balance_limit: i64,
+}
+
+/// Why `required` points cannot be taken from what is available.
+pub(crate) fn cannot_take(account: &Account, required: i64) -> Refusal {
+    let customer = customers::name(account.customer);
+    if account.state != State::Active {
+        return customers::not_active(account.customer, account.state);
+    }
+    let available = account.available();
+    let message = format!("{customer} has {available} points available, {required} are required");
+    Refusal::precondition("INSUFFICIENT_POINTS", message)
+        .with("available", available)
+        .with("required", required)
+        .with("shortfall", required - available)
+}
+
+/// Why the correction cannot be made.
+pub(crate) fn cannot_adjust(account: &Account, adjustment: &Adjustment) -> Refusal {
+    let Adjustment { amount, balance_limit, .. } = *adjustment;
+    if amount < 0 || account.state != State::Active {
+        return cannot_take(account, -amount);
+    }
+    let customer = customers::name(account.customer);
+    let posted = account.posted;
+    let message =
+        format!("{customer} has {posted} points; {amount} more would exceed {balance_limit}");
+    Refusal::precondition("POINT_BALANCE_LIMIT", message).with("limit", balance_limit)
+}
+
+/// Why a reservation cannot be resolved: there is none, or it was resolved the other way.
+pub(crate) fn cannot_resolve(key: Key, found: Option<ReservationState>) -> Refusal {
+    let name = key.name();
+    match found {
+        None => Refusal::not_found("POINT_RESERVATION_NOT_FOUND", name),
+        Some(state) => {
+            let message = format!("{name} is {}, not PENDING", state.name());
+            Refusal::precondition("POINTS_NOT_RESERVED", message).with("state", state.name())
+        }
+    }
+}
+
+/// A saga sets points aside once, whichever of its steps asks.
+pub(crate) fn already_reserved(key: Key) -> Refusal {
+    let name = key.name();
+    let message = format!("{name} exists already; a saga reserves points once");
+    Refusal::new(Code::AlreadyExists, "POINT_RESERVATION_EXISTS", message).with("name", name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(state: State, posted: i64, reserved: i64) -> Account {
+        let customer = Uuid::nil();
+        Account { customer, state, posted, reserved, update_time: 0 }
+    }
+
+    fn give(amount: i64) -> Adjustment {
+        let (customer, request_id) = (Uuid::nil(), Uuid::nil());
+        Adjustment { customer, amount, reason: String::new(), request_id, balance_limit: 1_000 }
+    }
+
+    #[test]
+    fn a_shortfall_counts_only_what_is_available() {
+        let refusal = cannot_take(&account(State::Active, 100, 30), 71);
+        assert_eq!(refusal.reason, "INSUFFICIENT_POINTS");
+        let facts = [("available", "70"), ("required", "71"), ("shortfall", "1")];
+        assert_eq!(refusal.metadata, facts.map(|(key, value)| (key, value.to_owned())));
+    }
+
+    #[test]
+    fn a_customer_who_may_not_buy_is_told_so_first() {
+        assert_eq!(cannot_take(&account(State::Dormant, 0, 0), 1).reason, "CUSTOMER_NOT_ACTIVE");
+        let refusal = cannot_adjust(&account(State::Withdrawn, 0, 0), &give(1));
+        assert_eq!(refusal.metadata, [("state", "WITHDRAWN".to_owned())]);
+    }
+
+    #[test]
+    fn giving_stops_at_the_limit_and_taking_at_what_is_available() {
+        let account = account(State::Active, 900, 100);
+        assert_eq!(cannot_adjust(&account, &give(101)).reason, "POINT_BALANCE_LIMIT");
+        assert_eq!(cannot_adjust(&account, &give(-801)).reason, "INSUFFICIENT_POINTS");
+    }
+
+    #[test]
+    fn a_resolved_reservation_says_how_it_was_resolved() {
+        let key = Key { customer: Uuid::nil(), saga: Uuid::nil() };
+        let refusal = cannot_resolve(key, Some(ReservationState::Captured));
+        assert_eq!(refusal.metadata, [("state", "CAPTURED".to_owned())]);
+        assert_eq!(cannot_resolve(key, None).reason, "POINT_RESERVATION_NOT_FOUND");
+    }
+}

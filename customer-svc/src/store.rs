@@ -1,0 +1,96 @@
+//! The statements over customers. What their points need is in `store/points.rs`. Rules are not here: a statement only
+//! carries the condition under which it may change a row, and the rules say why it did not.
+
+use service_kit::args;
+use service_kit::db::{self, FromRow, Row, Tx};
+use service_kit::refusal::Fault;
+use uuid::Uuid;
+
+use crate::customers::{self, Change, Customer, Registration, State};
+
+pub(crate) mod points;
+
+/// Writes a new customer with an empty point account.
+pub(crate) async fn register(tx: &mut Tx<'_>, new: &Registration) -> Result<Customer, Fault> {
+    const INSERT: &str = "insert into customer_customers (customer_id, state, display_name, phone_number, \
+        notification_consent, version, create_time, update_time, posted, reserved, transfer_count, points_time) \
+        values ($1, $2, $3, $4, $5, 1, $6, $6, 0, 0, 0, $6) on conflict do nothing";
+    let args = args![
+        new.customer,
+        State::Active as i64,
+        &new.display_name,
+        &new.phone_number,
+        new.notification_consent,
+        tx.now_ms()
+    ];
+    if tx.execute(INSERT, args).await? == 0 {
+        return Err(customers::already_exists(new.customer).into());
+    }
+    customer(tx, new.customer).await
+}
+
+/// Reads a customer.
+pub(crate) async fn customer(tx: &mut Tx<'_>, id: Uuid) -> Result<Customer, Fault> {
+    const SELECT: &str = "select customer_id, state, display_name, phone_number, notification_consent, version, \
+        create_time, update_time from customer_customers where customer_id = $1";
+    let found = tx.fetch_optional(SELECT, args![id]).await?;
+    found.ok_or_else(|| customers::not_found(id).into())
+}
+
+/// Reads customers by id from `from` on, of one state or of all.
+pub(crate) async fn customers(
+    tx: &mut Tx<'_>,
+    from: Uuid,
+    state: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Customer>, db::Error> {
+    const SELECT: &str = "select customer_id, state, display_name, phone_number, notification_consent, version, \
+        create_time, update_time from customer_customers \
+        where customer_id >= $1 and ($2 is null or state = $2) order by customer_id limit $3";
+    tx.fetch_all(SELECT, args![from, state, limit]).await
+}
+
+/// Moves a customer to another state, unless the rules say no.
+pub(crate) async fn change_state(tx: &mut Tx<'_>, change: Change) -> Result<Customer, Fault> {
+    const UPDATE: &str = "update customer_customers set state = $2, version = version + 1, update_time = $3 \
+        where customer_id = $1";
+    let before = customer(tx, change.customer).await?;
+    customers::judge(&before, change)?;
+    if before.state == change.to {
+        return Ok(before);
+    }
+    let args = args![change.customer, change.to as i64, tx.now_ms()];
+    tx.execute(UPDATE, args).await?;
+    customer(tx, change.customer).await
+}
+
+impl FromRow for Customer {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Self {
+            id: row.get(0)?,
+            state: state(row, 1)?,
+            display_name: row.get(2)?,
+            phone_number: row.get(3)?,
+            notification_consent: row.get(4)?,
+            version: row.get(5)?,
+            create_time: row.get(6)?,
+            update_time: row.get(7)?,
+        })
+    }
+}
+
+fn state(row: &Row<'_>, index: usize) -> Result<State, db::Error> {
+    numbered(row, index, &State::ALL, |state| *state as i64)
+}
+
+/// The value that the stored number stands for.
+fn numbered<T: Copy>(
+    row: &Row<'_>,
+    index: usize,
+    all: &[T],
+    number: fn(&T) -> i64,
+) -> Result<T, db::Error> {
+    let stored: i64 = row.get(index)?;
+    let found = all.iter().find(|value| number(value) == stored);
+    found.copied().ok_or_else(|| row.corrupt(index, format!("nothing has the number {stored}")))
+}

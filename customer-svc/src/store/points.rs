@@ -1,0 +1,240 @@
+//! The statements over points: every balance changes in one conditional update, and every posting leaves an entry.
+
+use service_kit::db::{self, FromRow, Row, Tx};
+use service_kit::refusal::Fault;
+use service_kit::{args, ids};
+use uuid::Uuid;
+
+use super::{numbered, state};
+use crate::customers;
+use crate::points::{
+    self, Account, Adjustment, Capture, Key, Kind, Reservation, ReservationState, Transfer,
+};
+
+/// Where corrections come from and go to.
+const ADJUSTMENTS: &str = "adjustments";
+
+/// Reads a customer's points.
+pub(crate) async fn account(tx: &mut Tx<'_>, customer: Uuid) -> Result<Account, Fault> {
+    const SELECT: &str = "select customer_id, state, posted, reserved, points_time from customer_customers \
+        where customer_id = $1";
+    let found = tx.fetch_optional(SELECT, args![customer]).await?;
+    found.ok_or_else(|| customers::not_found(customer).into())
+}
+
+/// Sets points aside for a saga.
+pub(crate) async fn reserve(
+    tx: &mut Tx<'_>,
+    key: Key,
+    amount: i64,
+) -> Result<Reservation, Fault> {
+    const RESERVE: &str = "update customer_customers set reserved = reserved + $2, points_time = $3 \
+        where customer_id = $1 and state = 1 and posted - reserved >= $2";
+    const INSERT: &str = "insert into customer_point_reservations (saga_id, customer_id, amount, state, create_time) \
+        values ($1, $2, $3, 1, $4) on conflict do nothing";
+    let now_ms = tx.now_ms();
+    if tx.execute(RESERVE, args![key.customer, amount, now_ms]).await? == 0 {
+        let account = account(tx, key.customer).await?;
+        return Err(points::cannot_take(&account, amount).into());
+    }
+    if tx.execute(INSERT, args![key.saga, key.customer, amount, now_ms]).await? == 0 {
+        return Err(points::already_reserved(key).into());
+    }
+    let (state, create_time) = (ReservationState::Pending, now_ms);
+    Ok(Reservation { key, amount, state, create_time, resolve_time: None })
+}
+
+/// Gives back what a saga has set aside.
+pub(crate) async fn release(tx: &mut Tx<'_>, key: Key) -> Result<Reservation, Fault> {
+    const RELEASE: &str = "update customer_customers set reserved = reserved - $2, points_time = $3 \
+        where customer_id = $1";
+    let reservation = resolve(tx, key, ReservationState::Released).await?;
+    let args = args![key.customer, reservation.amount, tx.now_ms()];
+    tx.execute(RELEASE, args).await?;
+    Ok(reservation)
+}
+
+/// Spends what a saga has set aside.
+pub(crate) async fn capture(
+    tx: &mut Tx<'_>,
+    capture: Capture,
+) -> Result<(Reservation, Transfer), Fault> {
+    const CAPTURE: &str = "update customer_customers set posted = posted - $2, reserved = reserved - $2, \
+        transfer_count = transfer_count + 1, points_time = $3 where customer_id = $1 returning posted, transfer_count";
+    let Capture { key, credit_account, request_id } = capture;
+    let reservation = resolve(tx, key, ReservationState::Captured).await?;
+    let args = args![key.customer, reservation.amount, tx.now_ms()];
+    let (balance_after, sequence) = tx.fetch_one(CAPTURE, args).await?;
+    let transfer = Transfer {
+        customer: key.customer,
+        sequence,
+        id: ids::derived(request_id, "transfer"),
+        kind: Kind::Use,
+        amount: reservation.amount,
+        debit_account: customers::name(key.customer),
+        credit_account,
+        balance_after,
+        saga: Some(key.saga),
+        request_id,
+        reason: String::new(),
+        create_time: tx.now_ms(),
+    };
+    post(tx, &transfer).await?;
+    Ok((reservation, transfer))
+}
+
+/// Corrects a balance on an operator's word.
+pub(crate) async fn adjust(tx: &mut Tx<'_>, adjustment: Adjustment) -> Result<Transfer, Fault> {
+    const ADJUST: &str = "update customer_customers set posted = posted + $2, transfer_count = transfer_count + 1, \
+        points_time = $4 where customer_id = $1 and state = 1 and posted - reserved + $2 >= 0 \
+        and ($2 < 0 or posted + $2 <= $3) returning posted, transfer_count";
+    let Adjustment { customer, amount, balance_limit, request_id, .. } = adjustment;
+    let args = args![customer, amount, balance_limit, tx.now_ms()];
+    let Some((balance_after, sequence)) = tx.fetch_optional(ADJUST, args).await? else {
+        let account = account(tx, customer).await?;
+        return Err(points::cannot_adjust(&account, &adjustment).into());
+    };
+    let (own, other) = (customers::name(customer), ADJUSTMENTS.to_owned());
+    let (debit_account, credit_account) = if amount < 0 { (own, other) } else { (other, own) };
+    let transfer = Transfer {
+        customer,
+        sequence,
+        id: ids::derived(request_id, "transfer"),
+        kind: Kind::Adjustment,
+        amount: amount.abs(),
+        debit_account,
+        credit_account,
+        balance_after,
+        saga: None,
+        request_id,
+        reason: adjustment.reason,
+        create_time: tx.now_ms(),
+    };
+    post(tx, &transfer).await?;
+    Ok(transfer)
+}
+
+/// Reads what a saga has set aside.
+pub(crate) async fn reservation(
+    tx: &mut Tx<'_>,
+    key: Key,
+) -> Result<Option<Reservation>, db::Error> {
+    const SELECT: &str = "select customer_id, saga_id, amount, state, create_time, resolve_time \
+        from customer_point_reservations where saga_id = $1 and customer_id = $2";
+    tx.fetch_optional(SELECT, args![key.saga, key.customer]).await
+}
+
+/// Reads the reservations of all sagas after one, in their order.
+pub(crate) async fn reservations(
+    tx: &mut Tx<'_>,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<Reservation>, db::Error> {
+    const SELECT: &str = "select customer_id, saga_id, amount, state, create_time, resolve_time \
+        from customer_point_reservations where saga_id > $1 order by saga_id limit $2";
+    tx.fetch_all(SELECT, args![after, limit]).await
+}
+
+/// Which entries of a customer's ledger are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entries {
+    pub(crate) customer: Uuid,
+    pub(crate) from: i64,
+    pub(crate) kind: Option<i64>,
+    pub(crate) saga: Option<Uuid>,
+    pub(crate) limit: i64,
+}
+
+/// Reads entries of the ledger, newest first.
+pub(crate) async fn transfers(
+    tx: &mut Tx<'_>,
+    which: Entries,
+) -> Result<Vec<Transfer>, db::Error> {
+    const SELECT: &str = "select customer_id, sequence, transfer_id, kind, amount, debit_account, credit_account, \
+        balance_after, saga_id, request_id, reason, create_time from customer_transfers \
+        where customer_id = $1 and sequence <= $2 and ($3 is null or kind = $3) and ($4 is null or saga_id = $4) \
+        order by sequence desc limit $5";
+    let Entries { customer, from, kind, saga, limit } = which;
+    tx.fetch_all(SELECT, args![customer, from, kind, saga, limit]).await
+}
+
+async fn resolve(
+    tx: &mut Tx<'_>,
+    key: Key,
+    to: ReservationState,
+) -> Result<Reservation, Fault> {
+    const RESOLVE: &str = "update customer_point_reservations set state = $3, resolve_time = $4 \
+        where saga_id = $1 and customer_id = $2 and state = 1 \
+        returning customer_id, saga_id, amount, state, create_time, resolve_time";
+    let args = args![key.saga, key.customer, to as i64, tx.now_ms()];
+    if let Some(resolved) = tx.fetch_optional(RESOLVE, args).await? {
+        return Ok(resolved);
+    }
+    let found = reservation(tx, key).await?.map(|reservation| reservation.state);
+    Err(points::cannot_resolve(key, found).into())
+}
+
+async fn post(tx: &mut Tx<'_>, transfer: &Transfer) -> Result<(), db::Error> {
+    const INSERT: &str = "insert into customer_transfers (customer_id, sequence, transfer_id, kind, amount, \
+        debit_account, credit_account, balance_after, saga_id, request_id, reason, create_time) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    let args = args![
+        transfer.customer,
+        transfer.sequence,
+        transfer.id,
+        transfer.kind as i64,
+        transfer.amount,
+        &transfer.debit_account,
+        &transfer.credit_account,
+        transfer.balance_after,
+        transfer.saga,
+        transfer.request_id,
+        &transfer.reason,
+        transfer.create_time
+    ];
+    tx.execute(INSERT, args).await.map(drop)
+}
+
+impl FromRow for Account {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Self {
+            customer: row.get(0)?,
+            state: state(row, 1)?,
+            posted: row.get(2)?,
+            reserved: row.get(3)?,
+            update_time: row.get(4)?,
+        })
+    }
+}
+
+impl FromRow for Reservation {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        let key = Key { customer: row.get(0)?, saga: row.get(1)? };
+        Ok(Self {
+            key,
+            amount: row.get(2)?,
+            state: numbered(row, 3, &ReservationState::ALL, |state| *state as i64)?,
+            create_time: row.get(4)?,
+            resolve_time: row.get(5)?,
+        })
+    }
+}
+
+impl FromRow for Transfer {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Self {
+            customer: row.get(0)?,
+            sequence: row.get(1)?,
+            id: row.get(2)?,
+            kind: numbered(row, 3, &Kind::ALL, |kind| *kind as i64)?,
+            amount: row.get(4)?,
+            debit_account: row.get(5)?,
+            credit_account: row.get(6)?,
+            balance_after: row.get(7)?,
+            saga: row.get(8)?,
+            request_id: row.get(9)?,
+            reason: row.get(10)?,
+            create_time: row.get(11)?,
+        })
+    }
+}

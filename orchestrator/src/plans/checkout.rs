@@ -1,0 +1,229 @@
+//! The checkout: lock the seats, set the points aside, authorise the payment, confirm; then move points and payment and
+//! let the queue token go.
+//!
+//! The scarce thing is locked first, so the commonest refusals cost nothing to take back. Money is set aside before the
+//! confirmation and moved after it, so a checkout that fails leaves no trace in anybody's history. Nothing after the
+//! confirmation may refuse.
+
+use proto::concert::v1 as concert;
+use proto::customer::v1 as customer;
+use proto::payment::v1 as payment;
+use proto::token::v1 as token;
+use saga::{Announcement, Direction, Plan, StepIndex, pivot, retriable, step, together};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use self::reply::Read;
+use self::request::Ask;
+use super::{Announced, Definition, Reply};
+use crate::journal::Record;
+
+mod announce;
+mod reply;
+mod request;
+
+/// The kind, as it stands in the journal.
+pub const KIND: &str = "checkout";
+
+/// The table.
+pub const PLAN: Plan = Plan::new(
+    KIND,
+    1,
+    &[
+        step(
+            "lock-reservation",
+            "concert/LockReservation",
+            "concert/UnlockReservation",
+        ),
+        step(
+            "reserve-points",
+            "customer/ReservePoints",
+            "customer/ReleasePoints",
+        ),
+        step(
+            "authorize-payment",
+            "payment/AuthorizePayment",
+            "payment/CancelPayment",
+        ),
+        pivot("confirm-reservation", "concert/ConfirmReservation")
+            .arbiter("lock-reservation", "RESERVATION_CONFIRMED"),
+        together(&[
+            retriable("capture-points", "customer/CapturePoints"),
+            retriable("capture-payment", "payment/CapturePayment"),
+            retriable("complete-token", "token/CompleteQueueToken"),
+        ]),
+    ],
+);
+
+const LOCK: StepIndex = StepIndex(0);
+const POINTS: StepIndex = StepIndex(1);
+const PAYMENT: StepIndex = StepIndex(2);
+const CONFIRM: StepIndex = StepIndex(3);
+const CAPTURE_POINTS: StepIndex = StepIndex(4);
+const CAPTURE_PAYMENT: StepIndex = StepIndex(5);
+const TOKEN: StepIndex = StepIndex(6);
+
+/// What the customer asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// `customers/{uuid}`.
+    pub customer: String,
+    /// `reservations/{uuid}`.
+    pub reservation: String,
+    /// Number of the payment method.
+    pub method: i32,
+    /// `waitingRooms/{uuid}/queueTokens/{uuid}`, or empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub queue_token: String,
+    /// What the customer was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_amount: Option<i64>,
+}
+
+/// What the lock answered, as far as anybody needs it later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Locked {
+    /// What is to be paid.
+    pub amount: i64,
+    /// `concerts/{uuid}`.
+    pub concert: String,
+    /// Its title.
+    pub title: String,
+    /// Who plays.
+    pub artist: String,
+    /// When, in milliseconds.
+    pub start_ms: i64,
+    /// Names of the seats, and how people read them.
+    pub seats: Vec<(String, String)>,
+}
+
+/// What the confirmation answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// Names of the tickets.
+    pub tickets: Vec<String>,
+}
+
+/// Steps that this input never needs.
+pub fn skipped(input: &Input) -> Vec<StepIndex> {
+    if input.queue_token.is_empty() {
+        vec![TOKEN]
+    } else {
+        Vec::new()
+    }
+}
+
+/// The input of a checkout's record.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn input(record: &Record) -> Result<Input, String> {
+    serde_json::from_slice(&record.input)
+        .map_err(|error| format!("the input cannot be read: {error}"))
+}
+
+/// What the lock answered, once it has.
+pub fn locked(record: &Record) -> Option<Locked> {
+    output(record, LOCK)
+}
+
+/// What the confirmation answered, once it has.
+pub fn confirmed(record: &Record) -> Option<Confirmed> {
+    output(record, CONFIRM)
+}
+
+/// The payment's name, once there is one.
+pub fn payment(record: &Record) -> Option<String> {
+    record
+        .saga
+        .output(PAYMENT)
+        .map(|_| format!("payments/{}", record.id))
+}
+
+fn output<T: DeserializeOwned>(record: &Record, step: StepIndex) -> Option<T> {
+    record
+        .saga
+        .output(step)
+        .and_then(|bytes| serde_json::from_slice(bytes).ok())
+}
+
+/// What the journal keeps of a reply.
+fn to_json(output: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(output).expect("plain text and numbers always serialize")
+}
+
+/// The checkout's definition.
+#[derive(Debug, Clone, Copy)]
+pub struct Checkout;
+
+impl Definition for Checkout {
+    fn plan(&self) -> &'static Plan {
+        &PLAN
+    }
+
+    fn request(
+        &self,
+        record: &Record,
+        step: StepIndex,
+        direction: Direction,
+    ) -> Result<Vec<u8>, String> {
+        let input = input(record)?;
+        let ask = Ask {
+            record,
+            input,
+            step,
+            direction,
+        };
+        match direction {
+            Direction::Forward => ask.forward(),
+            Direction::Compensation => ask.compensation(),
+        }
+    }
+
+    fn reply(
+        &self,
+        record: &Record,
+        step: StepIndex,
+        direction: Direction,
+        bytes: &[u8],
+    ) -> Result<Reply, String> {
+        let read = Read { record, bytes };
+        match (direction, step) {
+            (Direction::Forward, LOCK) => read.locked(),
+            (Direction::Forward, POINTS) => {
+                read.moved::<customer::ReservePointsResponse>(|r| (&r.saga, r.amount))
+            }
+            (Direction::Forward, PAYMENT) => {
+                read.moved::<payment::AuthorizePaymentResponse>(|r| (&r.saga, r.amount))
+            }
+            (Direction::Forward, CONFIRM) => read.confirmed(),
+            (Direction::Forward, CAPTURE_POINTS) => {
+                read.moved::<customer::CapturePointsResponse>(|r| (&r.saga, r.amount))
+            }
+            (Direction::Forward, CAPTURE_PAYMENT) => {
+                read.moved::<payment::CapturePaymentResponse>(|r| (&r.saga, r.amount))
+            }
+            (Direction::Forward, TOKEN) => {
+                read.echoed::<token::CompleteQueueTokenResponse>(|r| &r.saga)
+            }
+            (Direction::Compensation, LOCK) => {
+                read.echoed::<concert::UnlockReservationResponse>(|r| &r.saga)
+            }
+            (Direction::Compensation, POINTS) => {
+                read.echoed::<customer::ReleasePointsResponse>(|r| &r.saga)
+            }
+            (Direction::Compensation, PAYMENT) => {
+                read.echoed::<payment::CancelPaymentResponse>(|r| &r.saga)
+            }
+            _ => Err(format!("step {} has no {direction:?} reply", step.0)),
+        }
+    }
+
+    fn event(&self, record: &Record, announcement: Announcement) -> Option<Announced> {
+        match announcement {
+            Announcement::Completed => Some(announce::completed(record)),
+            Announcement::Compensated => Some(announce::failed(record)),
+            Announcement::Suspended | Announcement::Alarm(_) => None,
+        }
+    }
+}

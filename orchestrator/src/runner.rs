@@ -1,0 +1,323 @@
+//! Drives sagas: takes an event, has it decided, has the decision written, and only then does what follows from it. The
+//! outcome of a call is the next event. A saga that was left by another process is taken over by the same loop.
+//!
+//! Nothing here chooses what happens next (that is `saga::decide`) and nothing here writes a row (that is the journal).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use saga::{Command, Event, Illegal, Moment, StepIndex};
+use service_kit::host::Host;
+use service_kit::ids::Ids;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::journal::{self, Accepted, Journal, Record};
+use crate::participants::Participants;
+use crate::plans::Definition;
+
+mod adopt;
+mod budget;
+mod drive;
+mod write;
+
+use budget::Gates;
+pub use budget::Limits;
+use drive::{Drive, Start};
+use write::Writing;
+
+/// Interventions that may wait for one saga.
+const SIGNALS: usize = 16;
+/// How often open sagas that nobody drives are looked for.
+const WATCH_PERIOD: Duration = Duration::from_secs(1);
+
+/// What a runner works with.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Where sagas are written.
+    pub journal: Arc<dyn Journal>,
+    /// Who is called.
+    pub participants: Arc<Participants>,
+    /// Time, ids and background work.
+    pub host: Host,
+    /// How much at once.
+    pub limits: Limits,
+}
+
+/// A saga that somebody asks for.
+#[derive(Debug, Clone)]
+pub struct NewSaga {
+    /// Its id, which follows from the request.
+    pub id: Uuid,
+    /// Its kind and version.
+    pub definition: &'static dyn Definition,
+    /// Whose it is.
+    pub subject: String,
+    /// What it is about.
+    pub reference: String,
+    /// Hash of the request.
+    pub request_hash: Vec<u8>,
+    /// The plan's input.
+    pub input: Vec<u8>,
+    /// Steps that the input makes needless.
+    pub skip: Vec<StepIndex>,
+    /// How long it may stay undecided.
+    pub undecided_for: Duration,
+}
+
+/// Why a saga was not accepted, or an intervention not applied.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Too many sagas are under way.
+    #[error("too many sagas are under way")]
+    Overloaded,
+    /// This orchestrator is about to end.
+    #[error("this orchestrator is shutting down")]
+    Stopping,
+    /// There is no such saga.
+    #[error("there is no such saga")]
+    NotFound,
+    /// The saga has moved on since the version that was decided on.
+    #[error("the saga is at version {0} by now")]
+    Moved(i64),
+    /// The saga does not allow it.
+    #[error("the saga does not allow it: {0:?}")]
+    Illegal(Illegal),
+    /// The journal failed.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+}
+
+/// What a person wants of one saga.
+#[derive(Debug, Clone)]
+pub struct Intervention {
+    /// What.
+    pub event: Event,
+    /// The version that it was decided on, if that matters.
+    pub expected_version: Option<i64>,
+}
+
+/// An intervention on its way to the task that drives the saga.
+struct Signal {
+    intervention: Intervention,
+    answer: oneshot::Sender<Result<Arc<Record>, Error>>,
+}
+
+/// Drives all sagas of one incarnation of this orchestrator; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Runner(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    incarnation: Uuid,
+    gates: Gates,
+    driven: Mutex<BTreeMap<Uuid, mpsc::Sender<Signal>>>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let driven = self.driven().len();
+        f.debug_struct("Runner")
+            .field("incarnation", &self.incarnation)
+            .field("driven", &driven)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn driven(&self) -> MutexGuard<'_, BTreeMap<Uuid, mpsc::Sender<Signal>>> {
+        self.driven.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            now_ms: self.parts.host.clock.now_ms(),
+            jitter: self.ids().random(),
+        }
+    }
+
+    fn ids(&self) -> &Ids {
+        &self.parts.host.ids
+    }
+}
+
+impl Runner {
+    /// Registers a new incarnation, takes over what earlier ones left, and keeps looking for more.
+    ///
+    /// # Errors
+    /// When the journal cannot be reached.
+    pub async fn start(parts: Parts) -> Result<Self, journal::Error> {
+        let incarnation = parts.host.ids.next(parts.host.clock.now_ms());
+        parts.journal.register(incarnation).await?;
+        let gates = Gates::new(parts.participants.names(), parts.limits);
+        let runner = Self(Arc::new(Inner {
+            parts,
+            incarnation,
+            gates,
+            driven: Mutex::default(),
+        }));
+        runner.adopt_orphans().await?;
+        let watch = runner.clone();
+        runner
+            .0
+            .parts
+            .host
+            .every(WATCH_PERIOD, "adoption", move || {
+                let runner = watch.clone();
+                async move { runner.look_for_work().await }
+            });
+        Ok(runner)
+    }
+
+    /// Makes a saga durable and starts it, or finds the one that the same id started before. Runs to its end even if
+    /// the caller goes away.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] before anything is written; an error of the journal means that the outcome is unknown, and
+    /// that the same id asks again.
+    pub async fn accept(&self, new: NewSaga) -> Result<Accepted, Error> {
+        if self.0.parts.host.stop.is_cancelled() {
+            return Err(Error::Stopping);
+        }
+        if self.0.driven().len() >= self.0.parts.limits.sagas {
+            return Err(Error::Overloaded);
+        }
+        let runner = self.clone();
+        let accepting = self
+            .0
+            .parts
+            .host
+            .tasks
+            .spawn(async move { runner.accept_now(new).await });
+        accepting.await.unwrap_or(Err(Error::Stopping))
+    }
+
+    /// Has an intervention decided and written, and returns the saga as it stands then.
+    ///
+    /// # Errors
+    /// When there is no such saga, it has moved on, or it does not allow it; then nothing was written.
+    pub async fn intervene(
+        &self,
+        id: Uuid,
+        intervention: Intervention,
+    ) -> Result<Arc<Record>, Error> {
+        let (answer, answered) = oneshot::channel();
+        let signals = match self.signals(id) {
+            Some(signals) => signals,
+            None => self.take_over(id).await?,
+        };
+        // A drive that ends while the signal is on its way drops it; then the saga has just ended or was lost.
+        let sent = signals
+            .send(Signal {
+                intervention,
+                answer,
+            })
+            .await;
+        match (sent, answered.await) {
+            (Ok(()), Ok(result)) => result,
+            _ => Err(Error::Illegal(Illegal::Ended)),
+        }
+    }
+
+    /// How many sagas are under way here.
+    pub fn driven(&self) -> usize {
+        self.0.driven().len()
+    }
+
+    /// Lets sagas go on for at most `drain`, then stops and gives them up, so that another process goes on at once.
+    ///
+    /// # Errors
+    /// When the journal cannot be told; then the lease has to run out first.
+    pub async fn shut_down(&self, drain: Duration) -> Result<(), journal::Error> {
+        let end = tokio::time::Instant::now() + drain;
+        while self.driven() > 0 && tokio::time::Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.0.parts.host.shut_down().await;
+        self.0.parts.journal.release(self.0.incarnation).await
+    }
+
+    async fn accept_now(self, new: NewSaga) -> Result<Accepted, Error> {
+        let at = self.0.moment();
+        let deadline_ms = at
+            .now_ms
+            .saturating_add(i64::try_from(new.undecided_for.as_millis()).unwrap_or(i64::MAX));
+        let plan = new.definition.plan();
+        let decision = saga::start(plan, deadline_ms, &new.skip, at).map_err(Error::Illegal)?;
+        let record = Record {
+            id: new.id,
+            kind: plan.kind.to_owned(),
+            plan_version: plan.version,
+            subject: new.subject,
+            reference: new.reference,
+            request_hash: new.request_hash,
+            input: new.input,
+            saga: decision.saga.clone(),
+            version: 0,
+            epoch: 1,
+            owner: self.0.incarnation,
+            create_time: at.now_ms,
+            update_time: at.now_ms,
+        };
+        let writing = Writing::new(&record, new.definition, decision, at, self.0.ids());
+        let accepted = self.0.parts.journal.accept(writing.append.clone()).await?;
+        if accepted == Accepted::New {
+            self.drive(
+                new.definition,
+                writing.append.next,
+                Start::Sending(writing.calls),
+            );
+        }
+        Ok(accepted)
+    }
+
+    fn signals(&self, id: Uuid) -> Option<mpsc::Sender<Signal>> {
+        self.0.driven().get(&id).cloned()
+    }
+
+    fn drive(&self, definition: &'static dyn Definition, record: Arc<Record>, start: Start) {
+        let (sender, signals) = mpsc::channel(SIGNALS);
+        let id = record.id;
+        self.0.driven().insert(id, sender.clone());
+        let runner = self.clone();
+        self.0.parts.host.tasks.spawn(async move {
+            let _driven = Driven {
+                runner: &runner,
+                id,
+                sender,
+            };
+            Drive::new(&runner.0, definition, record, signals)
+                .run(start)
+                .await;
+        });
+    }
+}
+
+/// Takes the saga off the list when its task ends, in whatever way.
+struct Driven<'a> {
+    runner: &'a Runner,
+    id: Uuid,
+    sender: mpsc::Sender<Signal>,
+}
+
+impl Drop for Driven<'_> {
+    fn drop(&mut self) {
+        let mut driven = self.runner.0.driven();
+        // A later task of the same saga keeps its place.
+        if driven
+            .get(&self.id)
+            .is_some_and(|listed| listed.same_channel(&self.sender))
+        {
+            driven.remove(&self.id);
+        }
+    }
+}
+
+/// The calls that a decision asks for.
+fn calls(commands: &[Command]) -> impl Iterator<Item = saga::Call> + '_ {
+    commands.iter().filter_map(|command| match command {
+        Command::Send(call) => Some(*call),
+        Command::Announce(_) => None,
+    })
+}

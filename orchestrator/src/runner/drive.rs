@@ -1,0 +1,341 @@
+//! One task for one open saga: the only place where a saga's events meet, so they are decided one after the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use saga::{Act, Call, Event, Illegal, Outcome};
+use service_kit::clock::Stopwatch;
+use service_kit::db;
+use tokio::sync::mpsc;
+use tonic::Status;
+
+use super::write::Writing;
+use super::{Error, Inner, Signal};
+use crate::journal::{self, Append, Orphans, Record};
+use crate::participants;
+use crate::plans::{self, Definition};
+
+/// First and longest pause between tries to reach the journal.
+const JOURNAL_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// How a drive begins.
+#[derive(Debug)]
+pub(super) enum Start {
+    /// The intents of these calls have just been written.
+    Sending(Vec<Call>),
+    /// Somebody else drove the saga before: whatever was in flight is in doubt.
+    Adopting,
+}
+
+/// The saga is not this task's any more.
+struct Lost;
+
+/// An attempt that has ended.
+struct Answer {
+    call: Call,
+    result: Result<Bytes, Status>,
+    elapsed_ms: i64,
+}
+
+pub(super) struct Drive<'a> {
+    inner: &'a Inner,
+    definition: &'static dyn Definition,
+    record: Arc<Record>,
+    signals: mpsc::Receiver<Signal>,
+    calls: FuturesUnordered<BoxFuture<'a, Answer>>,
+}
+
+impl<'a> Drive<'a> {
+    pub(super) fn new(
+        inner: &'a Inner,
+        definition: &'static dyn Definition,
+        record: Arc<Record>,
+        signals: mpsc::Receiver<Signal>,
+    ) -> Self {
+        Self {
+            inner,
+            definition,
+            record,
+            signals,
+            calls: FuturesUnordered::new(),
+        }
+    }
+
+    /// Drives the saga until it has ended, waits for a person only, was lost, or the process stops.
+    pub(super) async fn run(mut self, start: Start) {
+        let begun = match start {
+            Start::Sending(calls) => {
+                self.send(calls);
+                Ok(())
+            }
+            Start::Adopting => self.take(&Event::Adopted).await,
+        };
+        if begun.is_err() {
+            return;
+        }
+        while self.has_work() {
+            if self.next().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// A suspended saga only waits for replies that are still to be recorded.
+    fn has_work(&self) -> bool {
+        let saga = &self.record.saga;
+        saga.is_open() && !(saga.is_suspended() && self.calls.is_empty())
+    }
+
+    /// Waits for the next event and takes it.
+    async fn next(&mut self) -> Result<(), Lost> {
+        let stop = &self.inner.parts.host.stop;
+        let wake = self.record.saga.next_wake_ms();
+        let pause = wake.map(|wake_ms| until(wake_ms, self.inner.parts.host.clock.now_ms()));
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Err(Lost),
+            Some(signal) = self.signals.recv() => self.obey(signal).await,
+            Some(answer) = self.calls.next() => {
+                let event = self.read(answer);
+                self.take(&event).await
+            }
+            () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => self.take(&Event::Woke).await,
+        }
+    }
+
+    async fn obey(&mut self, signal: Signal) -> Result<(), Lost> {
+        let Signal {
+            intervention,
+            answer,
+        } = signal;
+        let moved = intervention
+            .expected_version
+            .is_some_and(|version| version != self.record.version);
+        let result = if moved {
+            Ok(Err(Error::Moved(self.record.version)))
+        } else {
+            self.decide(&intervention.event).await
+        };
+        // Whoever asked may have gone; the saga goes on either way.
+        match result {
+            Ok(Ok(())) => {
+                drop(answer.send(Ok(self.record.clone())));
+                Ok(())
+            }
+            Ok(Err(refused)) => {
+                drop(answer.send(Err(refused)));
+                Ok(())
+            }
+            Err(Lost) => Err(Lost),
+        }
+    }
+
+    /// Takes an event that nobody waits for. One that means nothing by now changes nothing.
+    async fn take(&mut self, event: &Event) -> Result<(), Lost> {
+        match self.decide(event).await? {
+            Ok(()) => Ok(()),
+            Err(Error::Illegal(Illegal::Nothing | Illegal::Stale | Illegal::Ended)) => Ok(()),
+            Err(error) => {
+                tracing::error!(saga.id = %self.record.id, %error, ?event, "an event does not fit the saga");
+                Ok(())
+            }
+        }
+    }
+
+    /// Has the event decided and the decision written, then sends what it asks for.
+    async fn decide(&mut self, event: &Event) -> Result<Result<(), Error>, Lost> {
+        let at = self.inner.moment();
+        let decision = match saga::decide(self.definition.plan(), &self.record.saga, event, at) {
+            Ok(decision) => decision,
+            Err(illegal) => return Ok(Err(Error::Illegal(illegal))),
+        };
+        let writing = Writing::new(
+            &self.record,
+            self.definition,
+            decision,
+            at,
+            self.inner.ids(),
+        );
+        self.write(&writing.append).await?;
+        self.record = writing.append.next;
+        self.send(writing.calls);
+        Ok(Ok(()))
+    }
+
+    /// Writes until it is known to be durable. Nothing is sent on a write that is not.
+    async fn write(&mut self, append: &Append) -> Result<(), Lost> {
+        let mut pause = JOURNAL_PAUSE.0;
+        loop {
+            let error = match self.inner.parts.journal.append(append.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let id = append.next.id;
+            match error {
+                journal::Error::Fenced | journal::Error::Store(db::Error::InDoubt(_)) => {
+                    match self.find_out(append).await? {
+                        Landed::Yes => return Ok(()),
+                        Landed::No => {}
+                    }
+                }
+                journal::Error::Store(db::Error::Unavailable(_)) => {
+                    tracing::warn!(saga.id = %id, %error, "the journal cannot be written; trying again");
+                }
+                journal::Error::Corrupt(_) | journal::Error::Store(_) => {
+                    tracing::error!(saga.id = %id, %error, "the journal refuses the saga; leaving it to the watch");
+                    return Err(Lost);
+                }
+            }
+            self.pause(&mut pause).await?;
+        }
+    }
+
+    /// Looks whether a write with an unknown outcome has landed.
+    async fn find_out(&mut self, append: &Append) -> Result<Landed, Lost> {
+        let mut pause = JOURNAL_PAUSE.0;
+        let stored = loop {
+            match self.inner.parts.journal.load(append.next.id).await {
+                Ok(stored) => break stored,
+                Err(error) => {
+                    tracing::warn!(saga.id = %append.next.id, %error, "the journal cannot be read; trying again")
+                }
+            }
+            self.pause(&mut pause).await?;
+        };
+        match stored {
+            Some(stored) if stored.epoch != append.next.epoch => Err(Lost),
+            Some(stored) if stored.version == append.next.version => Ok(Landed::Yes),
+            Some(stored) if stored.version + 1 == append.next.version => Ok(Landed::No),
+            other => {
+                let version = other.map(|stored| stored.version);
+                tracing::error!(saga.id = %append.next.id, ?version, "the journal holds what nobody can have written; parking the saga");
+                self.park().await;
+                Err(Lost)
+            }
+        }
+    }
+
+    /// Suspends the saga as it stands in the journal, whoever wrote it.
+    async fn park(&mut self) {
+        let (journal, id) = (&self.inner.parts.journal, self.record.id);
+        let Ok(adopted) = journal
+            .adopt(self.inner.incarnation, Orphans::One(id))
+            .await
+        else {
+            return;
+        };
+        for adopted in adopted {
+            let journal::Adopted::Saga(record) = adopted else {
+                continue;
+            };
+            let at = self.inner.moment();
+            let act = Act {
+                by: "orchestrator".into(),
+                reason: "the journal held an impossible version".into(),
+            };
+            let decision = saga::decide(
+                self.definition.plan(),
+                &record.saga,
+                &Event::Suspend(act),
+                at,
+            );
+            let Ok(decision) = decision else { continue };
+            let writing = Writing::new(&record, self.definition, decision, at, self.inner.ids());
+            if let Err(error) = journal.append(writing.append).await {
+                tracing::error!(saga.id = %id, %error, "the saga could not be parked");
+            }
+        }
+    }
+
+    async fn pause(&mut self, pause: &mut Duration) -> Result<(), Lost> {
+        let slept = self
+            .inner
+            .parts
+            .host
+            .stop
+            .run_until_cancelled(tokio::time::sleep(*pause))
+            .await;
+        *pause = (*pause * 2).min(JOURNAL_PAUSE.1);
+        slept.ok_or(Lost)
+    }
+
+    /// Sends calls whose intents are durable.
+    fn send(&mut self, calls: Vec<Call>) {
+        for call in calls {
+            let step = plans::step(self.definition, call.step);
+            let request = self
+                .record
+                .saga
+                .request(call.step, call.direction)
+                .map(Bytes::copy_from_slice);
+            let (Some(method), Some(request)) = (step.method(call.direction), request) else {
+                tracing::error!(saga.id = %self.record.id, step = step.id, "a call without a request; leaving it to its next attempt");
+                continue;
+            };
+            let outgoing = participants::Call {
+                method,
+                step: step.id,
+                epoch: self.record.epoch,
+                request,
+                timeout: Duration::from_millis(self.inner.parts.limits.call_timeout_ms),
+            };
+            let inner = self.inner;
+            self.calls.push(Box::pin(async move {
+                let watch = Stopwatch::start();
+                let sending = inner.parts.participants.call(outgoing);
+                let result = inner.gates.pass(step.participant(), call, sending).await;
+                Answer {
+                    call,
+                    result,
+                    elapsed_ms: watch.elapsed_ms(),
+                }
+            }));
+        }
+    }
+
+    /// What an answer means to the saga.
+    fn read(&self, answer: Answer) -> Event {
+        let Answer {
+            call,
+            result,
+            elapsed_ms,
+        } = answer;
+        let outcome = match result {
+            Err(status) => participants::classify(&status),
+            Ok(bytes) => {
+                match self
+                    .definition
+                    .reply(&self.record, call.step, call.direction, &bytes)
+                {
+                    Ok(reply) => Outcome::Done {
+                        output: reply.output,
+                        skip: reply.skip,
+                    },
+                    Err(lie) => Outcome::Lie(saga::Failure::new(
+                        tonic::Code::Internal as i32,
+                        "REPLY_IMPOSSIBLE",
+                        lie,
+                    )),
+                }
+            }
+        };
+        Event::Attempted {
+            call,
+            outcome,
+            elapsed_ms: u32::try_from(elapsed_ms).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+enum Landed {
+    Yes,
+    No,
+}
+
+fn until(wake_ms: i64, now_ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(wake_ms.saturating_sub(now_ms)).unwrap_or_default())
+}

@@ -1,0 +1,153 @@
+//! From a decision to one write of the journal: the next record with the requests of what is about to be sent, the
+//! history, and the events that the world hears of it.
+
+use std::sync::Arc;
+
+use prost::Message as _;
+use saga::{Act, Announcement, Call, Command, Decision, Event, Moment, Saga};
+use service_kit::ids::{Ids, bucket};
+use service_kit::outbox;
+
+use crate::journal::{Append, Record};
+use crate::plans::{self, Announced, Definition};
+use crate::status::wire;
+
+/// A write that is ready to go, and the calls that may go out once it is durable.
+#[derive(Debug)]
+pub(super) struct Writing {
+    pub(super) append: Append,
+    pub(super) calls: Vec<Call>,
+}
+
+impl Writing {
+    /// Prepares the write that takes `record` to what was decided.
+    pub(super) fn new(
+        record: &Record,
+        definition: &dyn Definition,
+        decision: Decision,
+        at: Moment,
+        ids: &Ids,
+    ) -> Self {
+        let Decision {
+            saga,
+            commands,
+            facts,
+        } = decision;
+        let mut next = record.clone();
+        next.saga = saga;
+        next.version += 1;
+        next.update_time = at.now_ms;
+        let (commands, facts) = match set_requests(&mut next, definition, &commands) {
+            Ok(()) => (commands, facts),
+            Err(reason) => {
+                let decision = Decision {
+                    saga: next.saga.clone(),
+                    commands,
+                    facts,
+                };
+                let parked = park(decision, definition, at, reason);
+                next.saga = parked.saga;
+                (parked.commands, parked.facts)
+            }
+        };
+        let announced = commands.iter().filter_map(|command| match command {
+            Command::Announce(announcement) => announce(&next, definition, *announcement),
+            Command::Send(_) => None,
+        });
+        let events = announced
+            .map(|announced| event(&next, announced, ids.next(at.now_ms)))
+            .collect();
+        let calls = super::calls(&commands).collect();
+        Self {
+            append: Append {
+                next: Arc::new(next),
+                facts,
+                events,
+            },
+            calls,
+        }
+    }
+}
+
+/// Makes the requests of calls that go out for the first time.
+fn set_requests(
+    next: &mut Record,
+    definition: &dyn Definition,
+    commands: &[Command],
+) -> Result<(), String> {
+    for call in super::calls(commands) {
+        if next.saga.request(call.step, call.direction).is_none() {
+            let bytes = definition.request(next, call.step, call.direction)?;
+            next.saga.set_request(call.step, call.direction, bytes);
+        }
+    }
+    Ok(())
+}
+
+/// A saga whose request cannot be made waits for a person.
+fn park(decision: Decision, definition: &dyn Definition, at: Moment, reason: String) -> Decision {
+    let act = Act {
+        by: "orchestrator".into(),
+        reason: format!("the request cannot be made: {reason}"),
+    };
+    let parked = decision.then(definition.plan(), &Event::Suspend(act), at);
+    parked.expect("a saga that is about to send is open and not suspended, so it can be suspended")
+}
+
+fn announce(
+    record: &Record,
+    definition: &dyn Definition,
+    announcement: Announcement,
+) -> Option<Announced> {
+    match announcement {
+        Announcement::Completed | Announcement::Compensated => {
+            definition.event(record, announcement)
+        }
+        Announcement::Suspended => {
+            Some(suspended(record, step_in_trouble(definition, &record.saga)))
+        }
+        Announcement::Alarm(call) => {
+            let step = plans::step(definition, call.step).id;
+            tracing::error!(saga.id = %record.id, step, attempt = call.attempt, "a call that may not fail goes on failing");
+            None
+        }
+    }
+}
+
+fn suspended(record: &Record, step: &str) -> Announced {
+    let data = proto::event::v1::SagaSuspended {
+        saga: format!("sagas/{}", record.id),
+        kind: record.kind.clone(),
+        step: step.to_owned(),
+        failure: wire::cause(&record.saga),
+    };
+    tracing::error!(saga.id = %record.id, step, "the saga is suspended and needs a person");
+    Announced {
+        kind: "ticketing.saga.suspended.v1",
+        aggregate: data.saga.clone(),
+        data: data.encode_to_vec(),
+    }
+}
+
+/// The first step that cannot go on by itself.
+fn step_in_trouble(definition: &dyn Definition, saga: &Saga) -> &'static str {
+    let mut steps = saga.steps().iter().zip(definition.plan().steps());
+    let stuck = steps.find(|(state, _)| {
+        state.status.is_in_doubt()
+            || state.forward.stuck.is_some()
+            || state.compensation.stuck.is_some()
+    });
+    stuck.map_or("", |(_, step)| step.id)
+}
+
+fn event(record: &Record, announced: Announced, id: uuid::Uuid) -> outbox::Event {
+    outbox::Event {
+        bucket: bucket(record.id),
+        id,
+        aggregate: announced.aggregate,
+        kind: announced.kind.to_owned(),
+        saga: Some(record.id),
+        data: announced.data,
+        create_time: record.update_time,
+    }
+}

@@ -1,0 +1,3 @@
+//! What the orchestrator tells about its sagas.
+
+pub mod wire;

@@ -1,0 +1,409 @@
+//! At most one effect per step of a saga, and none once it was compensated, over messages that are lost, repeated, late
+//! and out of order. One row per (aggregate, saga, step) in the participant's own tables is written in the transaction
+//! of the effect that it guards, so whatever happens to a message, that row tells what became of it.
+//!
+//! Rules and statements of an effect are the caller's. Which attempt is sent when is the orchestrator's affair.
+
+use std::time::Duration;
+
+use prost::Message;
+use sha2::{Digest as _, Sha256};
+use tonic::{Code, Request, Response, Status};
+use uuid::Uuid;
+
+use crate::args;
+use crate::db::{self, Db, Tx};
+use crate::refusal::{self, Fault, Refusal, SagaOutcome};
+
+/// Metadata that names the step; the same for its compensation.
+pub const SAGA_STEP: &str = "saga-step";
+/// Metadata with the epoch of the replica that sends.
+pub const SAGA_EPOCH: &str = "saga-epoch";
+
+/// How long a caller waits before it asks again about something outside.
+const PENDING_RETRY: Duration = Duration::from_secs(1);
+
+/// The barrier of one service: its statements. Made by [`barrier!`](crate::barrier!).
+#[derive(Debug)]
+pub struct Barrier {
+    /// The package of the service, as in `ErrorInfo.domain`.
+    pub domain: &'static str,
+    /// Inserts a row unless there is one.
+    pub insert: &'static str,
+    /// Reads a row.
+    pub select: &'static str,
+    /// Moves a row from one state to another, with a reply.
+    pub advance: &'static str,
+}
+
+/// The barrier of the service whose tables start with the given prefix.
+#[macro_export]
+macro_rules! barrier {
+    ($prefix:literal, $domain:literal) => {
+        $crate::barrier::Barrier {
+            domain: $domain,
+            insert: concat!(
+                "insert into ",
+                $prefix,
+                "_saga_op (aggregate_id, saga_id, step, state, request_hash, reply, epoch, create_time) ",
+                "values ($1, $2, $3, $4, $5, null, $6, $7) on conflict do nothing"
+            ),
+            select: concat!(
+                "select state, request_hash, reply from ",
+                $prefix,
+                "_saga_op where aggregate_id = $1 and saga_id = $2 and step = $3"
+            ),
+            advance: concat!(
+                "update ",
+                $prefix,
+                "_saga_op set state = $5, reply = $6 ",
+                "where aggregate_id = $1 and saga_id = $2 and step = $3 and state = $4"
+            ),
+        }
+    };
+}
+
+/// What a row says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Applied = 1,
+    Refused = 2,
+    Compensated = 3,
+    Tombstone = 4,
+    InProgress = 5,
+}
+
+impl State {
+    const ALL: [Self; 5] = [
+        Self::Applied,
+        Self::Refused,
+        Self::Compensated,
+        Self::Tombstone,
+        Self::InProgress,
+    ];
+}
+
+/// Whether a refusal of a step is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusals {
+    /// Compensatable steps and pivots: an earlier attempt that was only late must find the refusal and have no effect.
+    Kept,
+    /// Retriable steps: once the cause is mended, the next attempt must succeed.
+    Forgotten,
+}
+
+/// One message of a saga: which row it belongs to and what it says.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// The aggregate that the row sits beside.
+    pub aggregate: Uuid,
+    /// The saga.
+    pub saga: Uuid,
+    /// The id of the step.
+    pub step: String,
+    /// Hash of the request, so that one step cannot mean two things.
+    pub request_hash: Vec<u8>,
+    /// The sender's epoch, for people who look at the row.
+    pub epoch: i64,
+}
+
+impl Operation {
+    /// Reads the saga's metadata from a request about `aggregate`.
+    ///
+    /// # Errors
+    /// A violation that names the missing or malformed metadata.
+    pub fn of<M: Message>(
+        request: &Request<M>,
+        saga: Uuid,
+        aggregate: Uuid,
+    ) -> Result<Self, Fault> {
+        let step = metadata(request, SAGA_STEP)?;
+        if step.is_empty() || step.len() > 64 {
+            return Err(Fault::field(
+                SAGA_STEP,
+                "must be the id of a step, 1 to 64 characters",
+            ));
+        }
+        let epoch = metadata(request, SAGA_EPOCH)?;
+        let epoch = epoch
+            .parse()
+            .map_err(|_| Fault::field(SAGA_EPOCH, "must be a decimal number"))?;
+        let request_hash = Sha256::digest(request.get_ref().encode_to_vec()).to_vec();
+        Ok(Self {
+            aggregate,
+            saga,
+            step: step.to_owned(),
+            request_hash,
+            epoch,
+        })
+    }
+}
+
+fn metadata<'a, M>(request: &'a Request<M>, key: &str) -> Result<&'a str, Fault> {
+    let value = request
+        .metadata()
+        .get(key)
+        .and_then(|value| value.to_str().ok());
+    value.ok_or_else(|| Fault::field(key, "is required in the metadata of a saga's request"))
+}
+
+/// What a step came to, once it is durable.
+enum Settled<R> {
+    Reply(R),
+    Refused(Status),
+}
+
+impl Barrier {
+    /// Runs a step's `work` unless it has run, was refused or was compensated before, and returns the reply, the same
+    /// one to every repeat.
+    ///
+    /// # Errors
+    /// The refusal, marked as such; `SAGA_COMPENSATED` after a compensation; otherwise why nothing was done.
+    pub async fn forward<R, W>(
+        &'static self,
+        db: &Db,
+        op: Operation,
+        refusals: Refusals,
+        work: W,
+    ) -> Result<Response<R>, Status>
+    where
+        R: Message + Default + 'static,
+        W: AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault> + Send + 'static,
+    {
+        let settled = db
+            .write(async move |tx| self.forward_in(tx, &op, refusals, work).await)
+            .await;
+        self.answer(settled)
+    }
+
+    /// Takes a step back: runs `work` only if the step is applied, and only once; bars the step if it never arrived.
+    /// Returns `echo` wherever there is nothing (more) to take back. A refusal of `work` leaves the step applied: that is
+    /// an arbiter's answer.
+    ///
+    /// # Errors
+    /// The arbiter's refusal, marked as such; otherwise why nothing was done.
+    pub async fn compensate<R, W>(
+        &'static self,
+        db: &Db,
+        op: Operation,
+        echo: R,
+        work: W,
+    ) -> Result<Response<R>, Status>
+    where
+        R: Message + 'static,
+        W: AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault> + Send + 'static,
+    {
+        let settled = db
+            .write(async move |tx| {
+                self.compensate_in(tx, &op, echo, work)
+                    .await
+                    .map(Settled::Reply)
+            })
+            .await;
+        self.answer(settled)
+    }
+
+    /// Notes within the caller's transaction that an outside party has been asked and has not answered yet; until
+    /// [`Barrier::settle`], every repeat is told to ask again. Tells whether the note is new.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn open(&self, tx: &mut Tx<'_>, op: &Operation) -> Result<bool, db::Error> {
+        self.insert(tx, op, State::InProgress).await
+    }
+
+    /// Records within the caller's transaction what the outside party answered. Tells whether it was still awaited.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn settle<R: Message>(
+        &self,
+        tx: &mut Tx<'_>,
+        op: &Operation,
+        answer: Result<&R, Refusal>,
+    ) -> Result<bool, db::Error> {
+        let (state, reply) = match answer {
+            Ok(reply) => (State::Applied, reply.encode_to_vec()),
+            Err(refusal) => (
+                State::Refused,
+                refusal::to_bytes(&refusal.into_status(self.domain)),
+            ),
+        };
+        self.advance(tx, op, (State::InProgress, state), Some(&reply))
+            .await
+    }
+
+    async fn forward_in<R: Message + Default>(
+        &self,
+        tx: &mut Tx<'_>,
+        op: &Operation,
+        refusals: Refusals,
+        work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault>,
+    ) -> Result<Settled<R>, Fault> {
+        if !self.insert(tx, op, State::Applied).await? {
+            return self.repeated(tx, op).await;
+        }
+        let (settled, state, bytes) = match tx.attempt(work).await {
+            Ok(reply) => {
+                let bytes = reply.encode_to_vec();
+                (Settled::Reply(reply), State::Applied, bytes)
+            }
+            Err(Fault::Refused(refusal)) if refusals == Refusals::Kept => {
+                let status = refusal.into_status(self.domain);
+                let bytes = refusal::to_bytes(&status);
+                (Settled::Refused(status), State::Refused, bytes)
+            }
+            Err(fault) => return Err(fault),
+        };
+        self.advance(tx, op, (State::Applied, state), Some(&bytes))
+            .await?;
+        Ok(settled)
+    }
+
+    /// The answer to a step whose row is there already.
+    async fn repeated<R: Message + Default>(
+        &self,
+        tx: &mut Tx<'_>,
+        op: &Operation,
+    ) -> Result<Settled<R>, Fault> {
+        let row = self.select(tx, op).await?;
+        let compensated = matches!(row.state, State::Compensated | State::Tombstone);
+        if !compensated && row.request_hash != op.request_hash {
+            tracing::error!(saga.id = %op.saga, step = op.step, "a step was repeated with another request");
+            let problem = "differs from the first request of the same saga and step";
+            return Err(Fault::Invalid {
+                field: "request".into(),
+                problem: problem.into(),
+                reason: "REQUEST_ID_REUSED",
+            });
+        }
+        match row.state {
+            State::Applied => Ok(Settled::Reply(
+                R::decode(row.reply.as_slice()).map_err(|error| corrupt(error.to_string()))?,
+            )),
+            State::Refused => Ok(Settled::Refused(refusal::from_bytes(&row.reply)?)),
+            State::Compensated | State::Tombstone => Err(compensated_refusal(op).into()),
+            State::InProgress => Err(Fault::Pending(PENDING_RETRY)),
+        }
+    }
+
+    async fn compensate_in<R>(
+        &self,
+        tx: &mut Tx<'_>,
+        op: &Operation,
+        echo: R,
+        work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault>,
+    ) -> Result<R, Fault> {
+        if self.insert(tx, op, State::Tombstone).await? {
+            return Ok(echo);
+        }
+        match self.select(tx, op).await?.state {
+            // Two owners may ask at once: only the one whose update counts a row takes the effect back.
+            State::Applied
+                if self
+                    .advance(tx, op, (State::Applied, State::Compensated), None)
+                    .await? =>
+            {
+                work(tx).await
+            }
+            State::Refused => {
+                self.advance(tx, op, (State::Refused, State::Tombstone), None)
+                    .await?;
+                Ok(echo)
+            }
+            State::Applied | State::Compensated | State::Tombstone => Ok(echo),
+            State::InProgress => {
+                // The work leaves a durable order to void; the step is compensated once the outside party confirmed it.
+                work(tx).await?;
+                Err(Fault::Pending(PENDING_RETRY))
+            }
+        }
+    }
+
+    async fn insert(
+        &self,
+        tx: &mut Tx<'_>,
+        op: &Operation,
+        state: State,
+    ) -> Result<bool, db::Error> {
+        let now_ms = tx.now_ms();
+        let args = args![
+            op.aggregate,
+            op.saga,
+            &op.step,
+            state as i64,
+            &op.request_hash,
+            op.epoch,
+            now_ms
+        ];
+        Ok(tx.execute(self.insert, args).await? == 1)
+    }
+
+    async fn advance(
+        &self,
+        tx: &mut Tx<'_>,
+        op: &Operation,
+        (from, to): (State, State),
+        reply: Option<&Vec<u8>>,
+    ) -> Result<bool, db::Error> {
+        let args = args![
+            op.aggregate,
+            op.saga,
+            &op.step,
+            from as i64,
+            to as i64,
+            reply
+        ];
+        Ok(tx.execute(self.advance, args).await? == 1)
+    }
+
+    async fn select(&self, tx: &mut Tx<'_>, op: &Operation) -> Result<Kept, db::Error> {
+        tx.fetch_one(self.select, args![op.aggregate, op.saga, &op.step])
+            .await
+    }
+
+    fn answer<R>(&self, settled: Result<Settled<R>, Fault>) -> Result<Response<R>, Status> {
+        match settled {
+            Ok(Settled::Reply(reply)) => Ok(Response::new(reply)),
+            Ok(Settled::Refused(status)) => Err(SagaOutcome::Refused.mark(status)),
+            Err(fault) => Err(fault.into_step_status(self.domain)),
+        }
+    }
+}
+
+/// A stored row.
+struct Kept {
+    state: State,
+    request_hash: Vec<u8>,
+    reply: Vec<u8>,
+}
+
+impl db::FromRow for Kept {
+    fn from_row(row: &db::Row<'_>) -> Result<Self, db::Error> {
+        let number: i64 = row.get(0)?;
+        let state = State::ALL.into_iter().find(|state| *state as i64 == number);
+        let state =
+            state.ok_or_else(|| row.corrupt(0, format!("no state has the number {number}")))?;
+        Ok(Self {
+            state,
+            request_hash: row.get(1)?,
+            reply: row.get::<Option<Vec<u8>>>(2)?.unwrap_or_default(),
+        })
+    }
+}
+
+fn compensated_refusal(op: &Operation) -> Refusal {
+    let saga = format!("sagas/{}", op.saga);
+    let message = format!(
+        "step {} of {saga} was compensated; it cannot happen any more",
+        op.step
+    );
+    Refusal::new(Code::FailedPrecondition, "SAGA_COMPENSATED", message).with("saga", saga)
+}
+
+fn corrupt(problem: String) -> db::Error {
+    db::Error::Corrupt {
+        column: "reply".into(),
+        problem,
+    }
+}

@@ -1,0 +1,201 @@
+//! Group commit. Nobody is answered before the commit that covers him, one unit of work that fails takes back only what
+//! it wrote, and a commit whose outcome is unknown puts the database out of service: a restart looks at the file afresh.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Error, Tx, classify};
+use crate::clock::Clock;
+
+/// Units of work in one commit: enough to share an fsync widely, few enough to answer within milliseconds.
+const BATCH: usize = 256;
+
+/// One unit of work with somebody who waits for its answer.
+pub(super) trait Job: Send {
+    /// Runs inside the open transaction.
+    fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Verdict;
+    /// Answers without having run.
+    fn refuse(self: Box<Self>, error: Error);
+}
+
+/// What became of a unit of work within its batch.
+pub(super) struct Verdict {
+    keep: bool,
+    answer: Box<dyn FnOnce(Result<(), Error>) + Send>,
+}
+
+/// A unit of work as the callers of the database give it.
+pub(super) struct Unit<T, E, F> {
+    pub(super) work: F,
+    pub(super) answer: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, F> Job for Unit<T, E, F>
+where
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+    F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+{
+    fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Verdict {
+        let Self { work, answer } = *self;
+        let result = super::ready(work(tx)).unwrap_or_else(|error| Err(E::from(error)));
+        let keep = result.is_ok();
+        // A caller that has gone does not need its answer.
+        Verdict {
+            keep,
+            answer: Box::new(move |committed| {
+                drop(answer.send(committed.map_err(E::from).and(result)))
+            }),
+        }
+    }
+
+    fn refuse(self: Box<Self>, error: Error) {
+        drop(self.answer.send(Err(E::from(error))));
+    }
+}
+
+/// What the writer has done since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Commits, each of them one fsync.
+    pub commits: u64,
+    /// Units of work that they covered.
+    pub units: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    commits: AtomicU64,
+    units: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            commits: self.commits.load(Ordering::Relaxed),
+            units: self.units.load(Ordering::Relaxed),
+        }
+    }
+
+    fn count(&self, units: usize) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.units.fetch_add(units as u64, Ordering::Relaxed);
+    }
+}
+
+/// The writer's thread: ends when the last handle on the database is gone.
+pub(super) fn run(mut writer: Writer, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+        writer.run(batch.drain(..));
+    }
+}
+
+/// The writing connection and whether it may still be used.
+pub(super) struct Writer {
+    connection: Connection,
+    clock: Arc<dyn Clock>,
+    counters: Arc<Counters>,
+    broken: Option<Error>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        clock: Arc<dyn Clock>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self {
+            connection,
+            clock,
+            counters,
+            broken: None,
+        }
+    }
+
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// Runs the jobs in one transaction, commits it and answers them all.
+    pub(super) fn run(&mut self, jobs: impl Iterator<Item = Box<dyn Job>>) {
+        let mut jobs = jobs;
+        let mut verdicts = Vec::with_capacity(BATCH);
+        let committed = self.attempt(&mut jobs, &mut verdicts);
+        match &committed {
+            Ok(()) => self.counters.count(verdicts.len()),
+            Err(Error::InDoubt(why)) => {
+                self.broken = Some(Error::Unavailable(format!(
+                    "out of service until a restart, since a commit failed: {why}"
+                )));
+            }
+            Err(_) => {}
+        }
+        for verdict in verdicts {
+            (verdict.answer)(committed.clone());
+        }
+        if let Err(error) = committed {
+            jobs.for_each(|job| job.refuse(error.clone()));
+        }
+    }
+
+    /// An error other than [`Error::InDoubt`] means that nothing was kept.
+    fn attempt(
+        &mut self,
+        jobs: &mut impl Iterator<Item = Box<dyn Job>>,
+        verdicts: &mut Vec<Verdict>,
+    ) -> Result<(), Error> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        super::script(&self.connection, "begin immediate")?;
+        let now_ms = self.clock.now_ms();
+        let done = jobs.try_for_each(|job| run_job(&mut self.connection, now_ms, job, verdicts));
+        let committed = done.and_then(|()| {
+            self.connection
+                .execute_batch("commit")
+                .map_err(failed_commit)
+        });
+        if committed.is_err() && !self.connection.is_autocommit() {
+            super::script(&self.connection, "rollback")?;
+        }
+        committed
+    }
+}
+
+/// Runs one job under a savepoint. An error tells that the transaction itself is lost, and with it the whole batch.
+fn run_job(
+    connection: &mut Connection,
+    now_ms: i64,
+    job: Box<dyn Job>,
+    verdicts: &mut Vec<Verdict>,
+) -> Result<(), Error> {
+    let begun = super::execute(connection, "savepoint job", &[]);
+    if let Err(error) = begun {
+        job.refuse(error.clone());
+        return Err(error);
+    }
+    let verdict = job.run(&mut Tx { connection, now_ms });
+    let keep = verdict.keep;
+    verdicts.push(verdict);
+    if connection.is_autocommit() {
+        return Err(Error::Unavailable(
+            "the database gave up the transaction; the disk may be full".into(),
+        ));
+    }
+    if !keep {
+        super::execute(connection, "rollback to job", &[])?;
+    }
+    super::execute(connection, "release job", &[]).map(drop)
+}
+
+/// A full disk means that the commit's mark was not written. Of any other failure nobody knows what a restart will find.
+fn failed_commit(error: rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy) => classify(error),
+        _ => Error::InDoubt(error.to_string()),
+    }
+}

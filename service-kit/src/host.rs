@@ -1,0 +1,63 @@
+//! What a service is given to live in: its database, time, ids, and the means to run and to end its background work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::ids::Ids;
+
+/// The surroundings of one service; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Where it keeps its tables.
+    pub db: Db,
+    /// The wall clock. Expiries are judged by the database's time instead ([`crate::db::Tx::now_ms`]).
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Ids,
+    /// Its background work, which a shutdown waits for.
+    pub tasks: TaskTracker,
+    /// Fires when that work is to end.
+    pub stop: CancellationToken,
+}
+
+impl Host {
+    /// Surroundings that nothing runs in yet.
+    pub fn new(db: Db, clock: Arc<dyn Clock>, ids: Ids) -> Self {
+        Self {
+            db,
+            clock,
+            ids,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// Runs `round` every `period` until the stop. A round that fails is logged; the next one tries again.
+    pub fn every<E, F, R>(&self, period: Duration, name: &'static str, mut round: R)
+    where
+        E: std::fmt::Display,
+        F: Future<Output = Result<(), E>> + Send,
+        R: FnMut() -> F + Send + 'static,
+    {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            while stop.run_until_cancelled(tokio::time::sleep(period)).await.is_some() {
+                if let Err(error) = round().await {
+                    tracing::warn!(job = name, %error, "a round of a job failed; the next one tries again");
+                }
+            }
+        });
+    }
+
+    /// Ends the background work and waits for it.
+    pub async fn shut_down(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}

@@ -1,0 +1,13 @@
+//! What every process of Skald needs once: storage, the barrier, the outbox, refusals, time, ids, configuration, serving.
+
+pub mod barrier;
+pub mod clock;
+pub mod db;
+pub mod host;
+pub mod idempotency;
+pub mod ids;
+pub mod outbox;
+pub mod pass;
+pub mod refusal;
+pub mod verify;
+pub mod wire;

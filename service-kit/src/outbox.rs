@@ -1,0 +1,129 @@
+//! Events, written in the transaction of what they tell of and published afterwards, at least once and in order per
+//! aggregate. Which sink they go to is the relay's affair.
+
+use uuid::Uuid;
+
+use crate::args;
+use crate::db::{self, Tx};
+
+/// The statements of one service. Made by [`outbox!`](crate::outbox!).
+#[derive(Debug)]
+pub struct Outbox {
+    /// `/ticketing/{service}`, the CloudEvents source.
+    pub source: &'static str,
+    /// Inserts an event.
+    pub insert: &'static str,
+    /// The oldest unpublished events.
+    pub take: &'static str,
+    /// Marks one as published.
+    pub done: &'static str,
+    /// Forgets the published ones before a time.
+    pub purge: &'static str,
+}
+
+/// The outbox of the service whose tables start with the given prefix.
+#[macro_export]
+macro_rules! outbox {
+    ($prefix:literal) => {
+        $crate::outbox::Outbox {
+            source: concat!("/ticketing/", $prefix),
+            insert: concat!(
+                "insert into ",
+                $prefix,
+                "_outbox (bucket, id, aggregate, type, saga_id, data, create_time, publish_time) ",
+                "values ($1, $2, $3, $4, $5, $6, $7, null)"
+            ),
+            take: concat!(
+                "select bucket, id, aggregate, type, saga_id, data, create_time from ",
+                $prefix,
+                "_outbox ",
+                "where publish_time is null order by create_time, id limit $1"
+            ),
+            done: concat!(
+                "update ",
+                $prefix,
+                "_outbox set publish_time = $3 where bucket = $1 and id = $2"
+            ),
+            purge: concat!("delete from ", $prefix, "_outbox where publish_time < $1"),
+        }
+    };
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Where the row lives on a distributed engine; 0 for services that are not spread.
+    pub bucket: i64,
+    /// Its id for ever: consumers recognise a repeat by it.
+    pub id: Uuid,
+    /// The resource that it tells of: the unit of order.
+    pub aggregate: String,
+    /// `ticketing.<noun>.<past>.v1`.
+    pub kind: String,
+    /// The saga that caused it.
+    pub saga: Option<Uuid>,
+    /// The encoded payload, a message of `ticketing.event.v1`.
+    pub data: Vec<u8>,
+    /// When it happened.
+    pub create_time: i64,
+}
+
+impl db::FromRow for Event {
+    fn from_row(row: &db::Row<'_>) -> Result<Self, db::Error> {
+        Ok(Self {
+            bucket: row.get(0)?,
+            id: row.get(1)?,
+            aggregate: row.get(2)?,
+            kind: row.get(3)?,
+            saga: row.get(4)?,
+            data: row.get(5)?,
+            create_time: row.get(6)?,
+        })
+    }
+}
+
+impl Outbox {
+    /// Adds the event to the caller's transaction.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn put(&self, tx: &mut Tx<'_>, event: &Event) -> Result<(), db::Error> {
+        let row = args![
+            event.bucket,
+            event.id,
+            &event.aggregate,
+            &event.kind,
+            event.saga,
+            &event.data,
+            event.create_time
+        ];
+        tx.execute(self.insert, row).await.map(drop)
+    }
+
+    /// The oldest events that are not published yet.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn take(&self, tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Event>, db::Error> {
+        tx.fetch_all(self.take, args![limit]).await
+    }
+
+    /// Marks an event as published.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn done(&self, tx: &mut Tx<'_>, event: &Event) -> Result<(), db::Error> {
+        let now_ms = tx.now_ms();
+        tx.execute(self.done, args![event.bucket, event.id, now_ms])
+            .await
+            .map(drop)
+    }
+
+    /// Forgets events that were published before `before_ms`; tells how many.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn purge(&self, tx: &mut Tx<'_>, before_ms: i64) -> Result<u64, db::Error> {
+        tx.execute(self.purge, args![before_ms]).await
+    }
+}

@@ -1,0 +1,2 @@
+//! skald
+fn main() {}
