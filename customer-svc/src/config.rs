@@ -16,10 +16,6 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            balance_limit: 2_000_000,
-            display_name_limit: 100,
-            reason_limit: 500,
-        }
+        Self { balance_limit: 2_000_000, display_name_limit: 100, reason_limit: 500 }
     }
 }

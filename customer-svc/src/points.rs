@@ -103,11 +103,7 @@ pub(crate) struct Transfer {
 impl Transfer {
     /// The amount as the customer sees it: what he is given is positive.
     pub(crate) fn signed_amount(&self) -> i64 {
-        if self.credit_account == customers::name(self.customer) {
-            self.amount
-        } else {
-            -self.amount
-        }
+        if self.credit_account == customers::name(self.customer) { self.amount } else { -self.amount }
     }
 }
 
@@ -151,8 +147,7 @@ pub(crate) fn cannot_adjust(account: &Account, adjustment: &Adjustment) -> Refus
     }
     let customer = customers::name(account.customer);
     let posted = account.posted;
-    let message =
-        format!("{customer} has {posted} points; {amount} more would exceed {balance_limit}");
+    let message = format!("{customer} has {posted} points; {amount} more would exceed {balance_limit}");
     Refusal::precondition("POINT_BALANCE_LIMIT", message).with("limit", balance_limit)
 }
 

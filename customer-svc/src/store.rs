@@ -84,12 +84,7 @@ fn state(row: &Row<'_>, index: usize) -> Result<State, db::Error> {
 }
 
 /// The value that the stored number stands for.
-fn numbered<T: Copy>(
-    row: &Row<'_>,
-    index: usize,
-    all: &[T],
-    number: fn(&T) -> i64,
-) -> Result<T, db::Error> {
+fn numbered<T: Copy>(row: &Row<'_>, index: usize, all: &[T], number: fn(&T) -> i64) -> Result<T, db::Error> {
     let stored: i64 = row.get(index)?;
     let found = all.iter().find(|value| number(value) == stored);
     found.copied().ok_or_else(|| row.corrupt(index, format!("nothing has the number {stored}")))

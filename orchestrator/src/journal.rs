@@ -11,6 +11,13 @@ use service_kit::{db, outbox};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+mod hub;
+mod memory;
+mod sql;
+
+pub use memory::MemoryJournal;
+pub use sql::SqlJournal;
+
 /// One saga as the journal keeps it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
@@ -47,6 +54,8 @@ pub struct Record {
 pub struct Entry {
     /// The version that the write produced.
     pub version: i64,
+    /// The place among the entries of that version, from 1.
+    pub position: i64,
     /// The owner's epoch.
     pub epoch: i64,
     /// When.
@@ -129,10 +138,12 @@ pub enum Error {
     Store(#[from] db::Error),
 }
 
-/// The atomic moves.
+/// The atomic moves. A move that failed changed nothing, unless it failed with [`db::Error::InDoubt`]: then only
+/// [`Journal::load`] can tell. One that succeeded is durable.
 #[async_trait]
 pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
-    /// Registers a new incarnation of this orchestrator, which then may own sagas.
+    /// Registers a new incarnation of this orchestrator, which then may own sagas. Where one process holds the whole
+    /// store, every older incarnation is void from then on.
     async fn register(&self, incarnation: Uuid) -> Result<(), Error>;
 
     /// Gives the incarnation up: whatever it owns may be adopted at once.
@@ -141,24 +152,28 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     /// Makes a saga durable unless its id is known. Version and epoch of `first.next` are 1.
     async fn accept(&self, first: Append) -> Result<Accepted, Error>;
 
-    /// Replaces the record by `append.next` if the stored one has the version before it and the same epoch; history and
-    /// events land in the same commit. Watchers see it once this has returned.
+    /// Replaces the record by `append.next` if the stored one has the version before it and the same epoch, and is open;
+    /// history and events land in the same commit. Only machine, version and update time may differ from what is stored:
+    /// the rest never changes, or only by adoption. Watchers see it once this has returned.
     async fn append(&self, append: Append) -> Result<(), Error>;
 
-    /// Takes sagas over for `owner`: epoch and version go up by one, in one commit.
+    /// Takes open sagas over for `owner`: the epoch goes up by one, version and machine stay. From then on the former
+    /// owner's appends are fenced. Sagas that ended or were taken by somebody else meanwhile are left out. One that
+    /// cannot be read is parked instead: it counts as suspended, and no [`Orphans::Any`] brings it up again, but
+    /// [`Orphans::One`] takes it over once it can be read.
     async fn adopt(&self, owner: Uuid, orphans: Orphans) -> Result<Vec<Adopted>, Error>;
 
     /// The record, with everything that was acknowledged before the call.
     async fn load(&self, id: Uuid) -> Result<Option<Record>, Error>;
 
-    /// A page of records, newest first.
+    /// A page of records, newest first. Rows that cannot be read are left out.
     async fn list(&self, query: &Query) -> Result<Vec<Record>, Error>;
 
     /// The history of a saga, oldest first, from beyond the entry `after` = (version, position within the version).
     async fn history(&self, id: Uuid, after: (i64, i64), limit: usize)
     -> Result<Vec<Entry>, Error>;
 
-    /// The ids of open, unparked sagas of `owner`, in pages.
+    /// The ids of open sagas of `owner` that are not suspended, ascending from beyond `after`.
     async fn owned(
         &self,
         owner: Uuid,
@@ -166,7 +181,7 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Uuid>, Error>;
 
-    /// Follows a saga: the receiver sees records as they are written through this journal. A hint: it may skip some, and it
-    /// knows nothing of other processes.
+    /// Follows a saga: the receiver sees records as they are written through this journal, never an older one after a
+    /// newer one. A hint: it may skip some, and it knows nothing of other processes.
     fn watch(&self, id: Uuid) -> watch::Receiver<Option<Arc<Record>>>;
 }

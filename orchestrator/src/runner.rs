@@ -3,7 +3,8 @@
 //!
 //! Nothing here chooses what happens next (that is `saga::decide`) and nothing here writes a row (that is the journal).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,8 +30,12 @@ use write::Writing;
 
 /// Interventions that may wait for one saga.
 const SIGNALS: usize = 16;
-/// How often open sagas that nobody drives are looked for.
-const WATCH_PERIOD: Duration = Duration::from_secs(1);
+/// Times that an intervention looks for the task that drives its saga.
+const INTERVENTION_TRIES: usize = 5;
+/// How often sagas of processes that have died are looked for.
+const ADOPTION_PERIOD: Duration = Duration::from_secs(1);
+/// How often own open sagas that no task drives are looked for.
+const WATCH_PERIOD: Duration = Duration::from_secs(2);
 
 /// What a runner works with.
 #[derive(Debug, Clone)]
@@ -113,6 +118,9 @@ struct Inner {
     incarnation: Uuid,
     gates: Gates,
     driven: Mutex<BTreeMap<Uuid, mpsc::Sender<Signal>>>,
+    /// Open sagas of this incarnation that no task drove when the watch last looked.
+    suspects: Mutex<BTreeSet<Uuid>>,
+    draining: AtomicBool,
 }
 
 impl std::fmt::Debug for Inner {
@@ -128,6 +136,10 @@ impl std::fmt::Debug for Inner {
 impl Inner {
     fn driven(&self) -> MutexGuard<'_, BTreeMap<Uuid, mpsc::Sender<Signal>>> {
         self.driven.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn suspects(&self) -> MutexGuard<'_, BTreeSet<Uuid>> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn moment(&self) -> Moment {
@@ -158,15 +170,16 @@ impl Runner {
             driven: Mutex::default(),
         }));
         runner.adopt_orphans().await?;
-        let watch = runner.clone();
-        runner
-            .0
-            .parts
-            .host
-            .every(WATCH_PERIOD, "adoption", move || {
-                let runner = watch.clone();
-                async move { runner.look_for_work().await }
-            });
+        let adopting = runner.clone();
+        runner.0.parts.host.every(ADOPTION_PERIOD, "adoption", move || {
+            let runner = adopting.clone();
+            async move { runner.adopt_orphans().await }
+        });
+        let watching = runner.clone();
+        runner.0.parts.host.every(WATCH_PERIOD, "watch", move || {
+            let runner = watching.clone();
+            async move { runner.watch().await }
+        });
         Ok(runner)
     }
 
@@ -177,7 +190,7 @@ impl Runner {
     /// [`Error::Overloaded`] before anything is written; an error of the journal means that the outcome is unknown, and
     /// that the same id asks again.
     pub async fn accept(&self, new: NewSaga) -> Result<Accepted, Error> {
-        if self.0.parts.host.stop.is_cancelled() {
+        if self.0.draining.load(Ordering::Relaxed) {
             return Err(Error::Stopping);
         }
         if self.0.driven().len() >= self.0.parts.limits.sagas {
@@ -193,31 +206,25 @@ impl Runner {
         accepting.await.unwrap_or(Err(Error::Stopping))
     }
 
-    /// Has an intervention decided and written, and returns the saga as it stands then.
+    /// Has an intervention decided and written, and returns the saga as it stands then. A saga that is not driven here is
+    /// taken over first.
     ///
     /// # Errors
     /// When there is no such saga, it has moved on, or it does not allow it; then nothing was written.
-    pub async fn intervene(
-        &self,
-        id: Uuid,
-        intervention: Intervention,
-    ) -> Result<Arc<Record>, Error> {
-        let (answer, answered) = oneshot::channel();
-        let signals = match self.signals(id) {
-            Some(signals) => signals,
-            None => self.take_over(id).await?,
-        };
-        // A drive that ends while the signal is on its way drops it; then the saga has just ended or was lost.
-        let sent = signals
-            .send(Signal {
-                intervention,
-                answer,
-            })
-            .await;
-        match (sent, answered.await) {
-            (Ok(()), Ok(result)) => result,
-            _ => Err(Error::Illegal(Illegal::Ended)),
+    pub async fn intervene(&self, id: Uuid, intervention: Intervention) -> Result<Arc<Record>, Error> {
+        for _ in 0..INTERVENTION_TRIES {
+            let (answer, answered) = oneshot::channel();
+            let signal = Signal { intervention: intervention.clone(), answer };
+            match self.signals(id) {
+                Some(signals) => drop(signals.send(signal).await),
+                None => self.take_over(id, signal).await?,
+            }
+            // A drive that was just ending drops the signal; the next try finds out how it ended.
+            if let Ok(result) = answered.await {
+                return result;
+            }
         }
+        Err(Error::Stopping)
     }
 
     /// How many sagas are under way here.
@@ -225,11 +232,12 @@ impl Runner {
         self.0.driven().len()
     }
 
-    /// Lets sagas go on for at most `drain`, then stops and gives them up, so that another process goes on at once.
+    /// Accepts nothing more, lets sagas go on for at most `drain`, then stops and gives them up, so that another process goes on at once.
     ///
     /// # Errors
     /// When the journal cannot be told; then the lease has to run out first.
     pub async fn shut_down(&self, drain: Duration) -> Result<(), journal::Error> {
+        self.0.draining.store(true, Ordering::Relaxed);
         let end = tokio::time::Instant::now() + drain;
         while self.driven() > 0 && tokio::time::Instant::now() < end {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -20,22 +20,16 @@ pub(crate) mod option {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(crate) fn serialize<S: Serializer>(
-        bytes: &Option<Vec<u8>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
         match bytes {
             Some(bytes) => super::serialize(bytes, serializer),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Vec<u8>>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| super::decode(&text).ok_or_else(|| D::Error::custom("not base64")))
-            .transpose()
+        text.map(|text| super::decode(&text).ok_or_else(|| D::Error::custom("not base64"))).transpose()
     }
 }
 
@@ -43,10 +37,7 @@ pub(crate) mod option {
 fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let bits = chunk
-            .iter()
-            .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte))
-            << (8 * (3 - chunk.len()));
+        let bits = chunk.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
         for place in 0..=chunk.len() {
             let sextet = bits >> (18 - 6 * place) & 63;
             text.push(char::from(ALPHABET[sextet as usize]));
@@ -90,13 +81,7 @@ mod tests {
 
     #[test]
     fn known_texts() {
-        for (bytes, text) in [
-            ("", ""),
-            ("f", "Zg"),
-            ("fo", "Zm8"),
-            ("foo", "Zm9v"),
-            ("foobar", "Zm9vYmFy"),
-        ] {
+        for (bytes, text) in [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
             assert_eq!(encode(bytes.as_bytes()), text);
             assert_eq!(decode(text).as_deref(), Some(bytes.as_bytes()));
         }
@@ -106,10 +91,7 @@ mod tests {
     fn every_length_and_byte_comes_back() {
         let all: Vec<u8> = (0..=255).collect();
         for length in 0..all.len() {
-            assert_eq!(
-                decode(&encode(&all[..length])).as_deref(),
-                Some(&all[..length])
-            );
+            assert_eq!(decode(&encode(&all[..length])).as_deref(), Some(&all[..length]));
         }
     }
 

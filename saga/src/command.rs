@@ -127,10 +127,9 @@ impl Fact {
     /// The call that the row is about.
     pub fn call(&self) -> Option<Call> {
         match self {
-            Fact::Intended(call)
-            | Fact::Answered { call, .. }
-            | Fact::Abandoned(call)
-            | Fact::Alarm(call) => Some(*call),
+            Fact::Intended(call) | Fact::Answered { call, .. } | Fact::Abandoned(call) | Fact::Alarm(call) => {
+                Some(*call)
+            }
             Fact::Started
             | Fact::Skipped(_)
             | Fact::Turned { .. }

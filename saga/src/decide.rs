@@ -11,10 +11,7 @@ mod illegal;
 mod operate;
 mod record;
 
-use crate::{
-    Command, Event, Fact, Failure, Moment, Plan, Saga, State, StepIndex, StepState, Verb,
-    invariants,
-};
+use crate::{Command, Event, Fact, Failure, Moment, Plan, Saga, State, StepIndex, StepState, Verb, invariants};
 
 use draft::Draft;
 pub use illegal::Illegal;
@@ -43,21 +40,12 @@ impl Decision {
         });
         let mut facts = self.facts;
         facts.append(&mut next.facts);
-        Ok(Decision {
-            saga: next.saga,
-            commands,
-            facts,
-        })
+        Ok(Decision { saga: next.saga, commands, facts })
     }
 }
 
 /// Begins a saga without the steps that its input makes needless. The plan must have passed [`Plan::check`].
-pub fn start(
-    plan: &Plan,
-    deadline_ms: i64,
-    skip: &[StepIndex],
-    at: Moment,
-) -> Result<Decision, Illegal> {
+pub fn start(plan: &Plan, deadline_ms: i64, skip: &[StepIndex], at: Moment) -> Result<Decision, Illegal> {
     let saga = Saga {
         state: State::Running,
         deadline_ms,
@@ -86,27 +74,15 @@ pub fn decide(plan: &Plan, saga: &Saga, event: &Event, at: Moment) -> Result<Dec
     apply(&mut draft, event)?;
     draft.advance();
     let decision = draft.finish()?;
-    debug_assert_eq!(
-        invariants::check_step(plan, saga, event, &decision.saga),
-        Ok(())
-    );
+    debug_assert_eq!(invariants::check_step(plan, saga, event, &decision.saga), Ok(()));
     Ok(decision)
 }
 
 /// What each event means in each state.
 fn apply(draft: &mut Draft<'_>, event: &Event) -> Result<(), Illegal> {
-    use State::{
-        Arbitrating, Compensated, Compensating, Completed, Completing, Running, Suspended,
-    };
+    use State::{Arbitrating, Compensated, Compensating, Completed, Completing, Running, Suspended};
     match (&draft.saga.state, event) {
-        (
-            _,
-            Event::Attempted {
-                call,
-                outcome,
-                elapsed_ms,
-            },
-        ) => draft.record(*call, outcome, *elapsed_ms),
+        (_, Event::Attempted { call, outcome, elapsed_ms }) => draft.record(*call, outcome, *elapsed_ms),
         (
             Completed | Compensated,
             Event::Woke
@@ -121,9 +97,7 @@ fn apply(draft: &mut Draft<'_>, event: &Event) -> Result<(), Illegal> {
 
         (Running | Completing | Arbitrating | Compensating, Event::Woke) => Ok(()),
         (Suspended(_), Event::Woke) => Err(Illegal::Nothing),
-        (Running | Completing | Arbitrating | Compensating | Suspended(_), Event::Adopted) => {
-            draft.adopt()
-        }
+        (Running | Completing | Arbitrating | Compensating | Suspended(_), Event::Adopted) => draft.adopt(),
 
         (Running | Suspended(_), Event::CancelRequested(act)) => draft.stop(Verb::Cancel, act),
         (Running, Event::Abort(act)) => draft.stop(Verb::Abort, act),
@@ -133,9 +107,7 @@ fn apply(draft: &mut Draft<'_>, event: &Event) -> Result<(), Illegal> {
             draft.stop(Verb::Abort, act)
         }
         (Completing, Event::CancelRequested(_) | Event::Abort(_)) => Err(Illegal::PastPivot),
-        (Arbitrating | Compensating, Event::CancelRequested(_) | Event::Abort(_)) => {
-            Err(Illegal::Nothing)
-        }
+        (Arbitrating | Compensating, Event::CancelRequested(_) | Event::Abort(_)) => Err(Illegal::Nothing),
 
         (Running | Completing | Arbitrating | Compensating, Event::Suspend(act)) => {
             draft.intervene(Verb::Suspend, act);
@@ -149,21 +121,14 @@ fn apply(draft: &mut Draft<'_>, event: &Event) -> Result<(), Illegal> {
             draft.restore(&suspension);
             Ok(())
         }
-        (Running | Completing | Arbitrating | Compensating, Event::Resume(_)) => {
-            Err(Illegal::Nothing)
-        }
+        (Running | Completing | Arbitrating | Compensating, Event::Resume(_)) => Err(Illegal::Nothing),
 
         (Running | Completing | Arbitrating | Compensating, Event::Retry(act)) => draft.retry(act),
         (Suspended(_), Event::Retry(_)) => Err(Illegal::Suspended),
 
         (
             Running | Completing | Arbitrating | Compensating | Suspended(_),
-            Event::Resolve {
-                step,
-                resolution,
-                act,
-                evidence,
-            },
+            Event::Resolve { step, resolution, act, evidence },
         ) => {
             draft.resolve(*step, resolution)?;
             draft.note_resolution(*step, resolution, act, evidence);

@@ -34,10 +34,7 @@ impl std::error::Error for Violation {}
 
 /// Whether the saga's state and its steps agree, and something will move it on.
 pub fn check(plan: &Plan, saga: &Saga) -> Result<(), Violation> {
-    ensure(
-        saga.steps.len() == plan.steps().len(),
-        "a saga has the steps of its plan",
-    )?;
+    ensure(saga.steps.len() == plan.steps().len(), "a saga has the steps of its plan")?;
     for (index, line) in plan.steps().iter().enumerate() {
         legs::check(line, &saga.steps[index]).map_err(|rule| at(rule, index))?;
     }
@@ -46,11 +43,9 @@ pub fn check(plan: &Plan, saga: &Saga) -> Result<(), Violation> {
     match &saga.state {
         State::Completed => check_completed(saga),
         State::Compensated => check_compensated(plan, saga),
-        State::Running
-        | State::Completing
-        | State::Arbitrating
-        | State::Compensating
-        | State::Suspended(_) => check_open(plan, saga),
+        State::Running | State::Completing | State::Arbitrating | State::Compensating | State::Suspended(_) => {
+            check_open(plan, saga)
+        }
     }
 }
 
@@ -64,14 +59,10 @@ fn check_order(plan: &Plan, saga: &Saga) -> Result<(), Violation> {
         for (earlier, other) in plan.steps()[..index].iter().enumerate() {
             // The arbiter is taken back, or asked to be, only after the pivot was sent.
             let stands = |status: StepStatus| {
-                status.is_finished()
-                    || matches!(status, StepStatus::Compensating | StepStatus::Compensated)
+                status.is_finished() || matches!(status, StepStatus::Compensating | StepStatus::Compensated)
             };
             if has_begun && other.stage < line.stage && !stands(saga.steps[earlier].status) {
-                return Err(at(
-                    "a step is sent only when the stages before it are finished",
-                    index,
-                ));
+                return Err(at("a step is sent only when the stages before it are finished", index));
             }
         }
     }
@@ -80,52 +71,29 @@ fn check_order(plan: &Plan, saga: &Saga) -> Result<(), Violation> {
 
 fn check_times(saga: &Saga) -> Result<(), Violation> {
     let is_decided = !matches!(saga.phase(), Some(Phase::Running | Phase::Arbitrating));
-    ensure(
-        saga.decided_ms.is_some() == is_decided,
-        "a saga knows when it was decided",
-    )?;
-    ensure(
-        saga.ended_ms.is_some() == saga.is_terminal(),
-        "a saga knows when it ended",
-    )
+    ensure(saga.decided_ms.is_some() == is_decided, "a saga knows when it was decided")?;
+    ensure(saga.ended_ms.is_some() == saga.is_terminal(), "a saga knows when it ended")
 }
 
 fn check_completed(saga: &Saga) -> Result<(), Violation> {
     ensure(saga.failure.is_none(), "a completed saga has no failure")?;
     ensure(is_at_rest(saga), "an ended saga waits for nothing")?;
-    each(
-        saga,
-        "in a completed saga every step has happened or was not needed",
-        |_, status| status.is_finished(),
-    )
+    each(saga, "in a completed saga every step has happened or was not needed", |_, status| status.is_finished())
 }
 
 fn check_compensated(plan: &Plan, saga: &Saga) -> Result<(), Violation> {
     ensure(saga.failure.is_some(), "a compensated saga says why")?;
     ensure(is_at_rest(saga), "an ended saga waits for nothing")?;
-    each(
-        saga,
-        "in a compensated saga nothing is left of any step",
-        |index, status| {
-            let is_gone = matches!(
-                status,
-                StepStatus::Pending
-                    | StepStatus::Skipped
-                    | StepStatus::Refused
-                    | StepStatus::Compensated
-            );
-            is_gone && !saga.must_compensate(plan, index)
-        },
-    )
+    each(saga, "in a compensated saga nothing is left of any step", |index, status| {
+        let is_gone =
+            matches!(status, StepStatus::Pending | StepStatus::Skipped | StepStatus::Refused | StepStatus::Compensated);
+        is_gone && !saga.must_compensate(plan, index)
+    })
 }
 
 fn check_open(plan: &Plan, saga: &Saga) -> Result<(), Violation> {
-    let will_move =
-        saga.is_suspended() || saga.in_flight().next().is_some() || saga.next_wake_ms().is_some();
-    ensure(
-        will_move,
-        "an open saga waits for a reply, for a time, or for a person",
-    )?;
+    let will_move = saga.is_suspended() || saga.in_flight().next().is_some() || saga.next_wake_ms().is_some();
+    ensure(will_move, "an open saga waits for a reply, for a time, or for a person")?;
     match saga.phase() {
         Some(Phase::Running) => check_running(plan, saga),
         Some(Phase::Completing) => check_completing(plan, saga),
@@ -136,110 +104,64 @@ fn check_open(plan: &Plan, saga: &Saga) -> Result<(), Violation> {
 }
 
 fn check_running(plan: &Plan, saga: &Saga) -> Result<(), Violation> {
-    each(saga, "an undecided saga takes nothing back", |index, _| {
-        saga.steps[index.0].compensation.attempts == 0
-    })?;
+    each(saga, "an undecided saga takes nothing back", |index, _| saga.steps[index.0].compensation.attempts == 0)?;
     check_retriables_untouched(plan, saga)?;
     if saga.is_suspended() {
         return Ok(());
     }
-    ensure(
-        saga.failure.is_none(),
-        "an undecided saga has no reason to stop",
-    )?;
-    each(
-        saga,
-        "an undecided saga has no refused step",
-        |_, status| status != StepStatus::Refused,
-    )?;
+    ensure(saga.failure.is_none(), "an undecided saga has no reason to stop")?;
+    each(saga, "an undecided saga has no refused step", |_, status| status != StepStatus::Refused)?;
     let pivot = saga.pivot_status(plan);
-    ensure(
-        !pivot.is_some_and(StepStatus::has_happened),
-        "a pivot that happened decides",
-    )
+    ensure(!pivot.is_some_and(StepStatus::has_happened), "a pivot that happened decides")
 }
 
 fn check_completing(plan: &Plan, saga: &Saga) -> Result<(), Violation> {
-    ensure(
-        saga.failure.is_none(),
-        "a saga that goes forward has no reason to stop",
-    )?;
+    ensure(saga.failure.is_none(), "a saga that goes forward has no reason to stop")?;
     let pivot = saga.pivot_status(plan);
-    ensure(
-        pivot.is_none_or(StepStatus::has_happened),
-        "a saga goes forward only past its pivot",
-    )?;
-    each(
-        saga,
-        "a saga that goes forward takes nothing back",
-        |index, status| plan.steps()[index.0].kind != Kind::Compensatable || status.is_finished(),
-    )
+    ensure(pivot.is_none_or(StepStatus::has_happened), "a saga goes forward only past its pivot")?;
+    each(saga, "a saga that goes forward takes nothing back", |index, status| {
+        plan.steps()[index.0].kind != Kind::Compensatable || status.is_finished()
+    })
 }
 
 fn check_arbitrating(plan: &Plan, saga: &Saga) -> Result<(), Violation> {
     ensure(saga.failure.is_some(), "a saga that is to stop says why")?;
     check_retriables_untouched(plan, saga)?;
     let arbiter = plan.arbiter().map(|(step, _)| step);
-    each(
-        saga,
-        "only the arbiter is asked while the pivot is in doubt",
-        |index, status| {
-            plan.steps()[index.0].kind != Kind::Compensatable
-                || status.is_finished()
-                || arbiter == Some(index)
-        },
-    )?;
+    each(saga, "only the arbiter is asked while the pivot is in doubt", |index, status| {
+        plan.steps()[index.0].kind != Kind::Compensatable || status.is_finished() || arbiter == Some(index)
+    })?;
     let pivot = saga.pivot_status(plan);
     let is_in_doubt = pivot.is_some_and(StepStatus::is_in_doubt);
-    ensure(
-        is_in_doubt || (pivot.is_some() && saga.is_suspended()),
-        "only a pivot in doubt is arbitrated",
-    )
+    ensure(is_in_doubt || (pivot.is_some() && saga.is_suspended()), "only a pivot in doubt is arbitrated")
 }
 
 fn check_compensating(plan: &Plan, saga: &Saga) -> Result<(), Violation> {
     ensure(saga.failure.is_some(), "a saga that turned back says why")?;
     check_retriables_untouched(plan, saga)?;
     let pivot = saga.pivot_status(plan);
-    let is_out =
-        pivot.is_none_or(|status| matches!(status, StepStatus::Pending | StepStatus::Refused));
+    let is_out = pivot.is_none_or(|status| matches!(status, StepStatus::Pending | StepStatus::Refused));
     ensure(is_out, "a saga turns back only if its pivot did not happen")?;
     let arbiter = plan.arbiter().map(|(step, _)| step);
-    each(
-        saga,
-        "compensations are sent in reverse order",
-        |index, status| {
-            let is_begun = matches!(status, StepStatus::Compensating | StepStatus::Compensated);
-            let mut later = (index.0 + 1..saga.steps.len()).map(StepIndex);
-            !is_begun
-                || arbiter == Some(index)
-                || !later.any(|later| saga.must_compensate(plan, later))
-        },
-    )
-}
-
-fn check_retriables_untouched(plan: &Plan, saga: &Saga) -> Result<(), Violation> {
-    each(
-        saga,
-        "no retriable step is sent before the decision",
-        |index, _| {
-            plan.steps()[index.0].kind != Kind::Retriable
-                || saga.steps[index.0].forward.attempts == 0
-        },
-    )
-}
-
-fn is_at_rest(saga: &Saga) -> bool {
-    saga.legs().all(|(_, _, leg)| {
-        !leg.in_flight && leg.next_ms.is_none() && leg.stuck.is_none() && leg.request.is_none()
+    each(saga, "compensations are sent in reverse order", |index, status| {
+        let is_begun = matches!(status, StepStatus::Compensating | StepStatus::Compensated);
+        let mut later = (index.0 + 1..saga.steps.len()).map(StepIndex);
+        !is_begun || arbiter == Some(index) || !later.any(|later| saga.must_compensate(plan, later))
     })
 }
 
-fn each(
-    saga: &Saga,
-    rule: &'static str,
-    holds: impl Fn(StepIndex, StepStatus) -> bool,
-) -> Result<(), Violation> {
+fn check_retriables_untouched(plan: &Plan, saga: &Saga) -> Result<(), Violation> {
+    each(saga, "no retriable step is sent before the decision", |index, _| {
+        plan.steps()[index.0].kind != Kind::Retriable || saga.steps[index.0].forward.attempts == 0
+    })
+}
+
+fn is_at_rest(saga: &Saga) -> bool {
+    saga.legs()
+        .all(|(_, _, leg)| !leg.in_flight && leg.next_ms.is_none() && leg.stuck.is_none() && leg.request.is_none())
+}
+
+fn each(saga: &Saga, rule: &'static str, holds: impl Fn(StepIndex, StepStatus) -> bool) -> Result<(), Violation> {
     let broken = |index: &usize| !holds(StepIndex(*index), saga.steps[*index].status);
     match (0..saga.steps.len()).find(broken) {
         Some(index) => Err(at(rule, index)),
@@ -255,8 +177,5 @@ fn ensure(holds: bool, rule: &'static str) -> Result<(), Violation> {
 }
 
 fn at(rule: &'static str, index: usize) -> Violation {
-    Violation {
-        rule,
-        step: Some(StepIndex(index)),
-    }
+    Violation { rule, step: Some(StepIndex(index)) }
 }

@@ -21,7 +21,5 @@ pub use command::{Announcement, Call, Command, Direction, Fact};
 pub use decide::{Decision, Illegal, decide, start};
 pub use event::{Act, Event, Moment, Resolution, Verb};
 pub use outcome::{Class, Failure, Outcome};
-pub use plan::{
-    Arbiter, Entry, Kind, Plan, PlanError, Step, StepIndex, pivot, retriable, step, together,
-};
+pub use plan::{Arbiter, Entry, Kind, Plan, PlanError, Step, StepIndex, pivot, retriable, step, together};
 pub use state::{Attempt, Leg, Phase, Saga, State, StepState, StepStatus, Suspension};

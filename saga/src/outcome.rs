@@ -23,12 +23,7 @@ pub struct Failure {
 impl Failure {
     /// A failure without details.
     pub fn new(code: i32, reason: impl Into<String>, message: impl Into<String>) -> Failure {
-        Failure {
-            code,
-            reason: reason.into(),
-            message: message.into(),
-            details: Vec::new(),
-        }
+        Failure { code, reason: reason.into(), message: message.into(), details: Vec::new() }
     }
 }
 
@@ -114,9 +109,7 @@ impl Class {
     pub fn is_ambiguous(self) -> bool {
         match self {
             Class::Done | Class::Refused | Class::NotExecuted => false,
-            Class::InDoubt | Class::Overloaded | Class::Pending | Class::Contract | Class::Lie => {
-                true
-            }
+            Class::InDoubt | Class::Overloaded | Class::Pending | Class::Contract | Class::Lie => true,
         }
     }
 

@@ -104,10 +104,7 @@ pub enum Entry {
 
 /// A compensatable step.
 pub const fn step(id: &'static str, forward: &'static str, compensation: &'static str) -> Entry {
-    Entry::One(Step {
-        compensation: Some(compensation),
-        ..Step::new(id, Kind::Compensatable, forward)
-    })
+    Entry::One(Step { compensation: Some(compensation), ..Step::new(id, Kind::Compensatable, forward) })
 }
 
 /// The step that decides the saga; it needs an [`arbiter`](Entry::arbiter).
@@ -131,10 +128,7 @@ impl Entry {
     #[must_use]
     pub const fn arbiter(self, step: &'static str, reason: &'static str) -> Entry {
         match self {
-            Entry::One(pivot) => Entry::One(Step {
-                arbiter: Some(Arbiter { step, reason }),
-                ..pivot
-            }),
+            Entry::One(pivot) => Entry::One(Step { arbiter: Some(Arbiter { step, reason }), ..pivot }),
             Entry::Together(_) => self,
         }
     }
@@ -152,10 +146,7 @@ impl Entry {
     #[must_use]
     pub const fn forgets_refusals(self) -> Entry {
         match self {
-            Entry::One(step) => Entry::One(Step {
-                keeps_refusals: false,
-                ..step
-            }),
+            Entry::One(step) => Entry::One(Step { keeps_refusals: false, ..step }),
             Entry::Together(_) => self,
         }
     }
@@ -175,12 +166,7 @@ pub struct Plan {
 impl Plan {
     /// Lays the entries out as steps with stages. [`Plan::check`] tells whether the result makes sense.
     pub const fn new(kind: &'static str, version: u32, entries: &[Entry]) -> Plan {
-        let mut plan = Plan {
-            kind,
-            version,
-            steps: [Step::EMPTY; MAX_STEPS],
-            len: 0,
-        };
+        let mut plan = Plan { kind, version, steps: [Step::EMPTY; MAX_STEPS], len: 0 };
         let mut stage = 0;
         while stage < entries.len() {
             plan = plan.with(entries[stage], stage);
@@ -239,7 +225,5 @@ impl Plan {
 
 /// The part of `participant/Method` before the slash.
 fn participant(method: &'static str) -> &'static str {
-    method
-        .split_once('/')
-        .map_or(method, |(participant, _)| participant)
+    method.split_once('/').map_or(method, |(participant, _)| participant)
 }

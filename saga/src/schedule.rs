@@ -49,15 +49,8 @@ mod tests {
 
     #[test]
     fn the_ceiling_doubles_up_to_the_cap() {
-        let ceiling = |attempts, cap| {
-            (0..100_000)
-                .map(|jitter| backoff_ms(attempts, cap, jitter))
-                .max()
-                .unwrap()
-        };
-        let ceilings: Vec<i64> = (1..=8)
-            .map(|attempts| ceiling(attempts, UNDECIDED_CAP_MS))
-            .collect();
+        let ceiling = |attempts, cap| (0..100_000).map(|jitter| backoff_ms(attempts, cap, jitter)).max().unwrap();
+        let ceilings: Vec<i64> = (1..=8).map(|attempts| ceiling(attempts, UNDECIDED_CAP_MS)).collect();
         assert_eq!(ceilings, [50, 100, 200, 400, 800, 1_600, 2_000, 2_000]);
         assert_eq!(ceiling(u32::MAX, DECIDED_CAP_MS), DECIDED_CAP_MS);
     }
@@ -66,11 +59,7 @@ mod tests {
     fn every_jitter_gives_a_wait_within_bounds() {
         for jitter in [0, 1, u64::MAX, u64::MAX / 2] {
             for attempts in [0, 1, 2, 30, u32::MAX] {
-                assert!((0..=DECIDED_CAP_MS).contains(&backoff_ms(
-                    attempts,
-                    DECIDED_CAP_MS,
-                    jitter
-                )));
+                assert!((0..=DECIDED_CAP_MS).contains(&backoff_ms(attempts, DECIDED_CAP_MS, jitter)));
             }
             assert!((DECIDED_CAP_MS / 2..=DECIDED_CAP_MS).contains(&slow_ms(jitter)));
         }

@@ -133,8 +133,7 @@ impl Saga {
 
     /// Whether the saga can no longer turn back.
     pub fn is_past_pivot(&self, plan: &Plan) -> bool {
-        self.pivot_status(plan)
-            .is_some_and(StepStatus::has_happened)
+        self.pivot_status(plan).is_some_and(StepStatus::has_happened)
             || self.phase() == Some(Phase::Completing)
             || self.state == State::Completed
     }
@@ -171,13 +170,11 @@ impl Saga {
 
     /// The calls that were to be sent and have no outcome yet.
     pub fn in_flight(&self) -> impl Iterator<Item = Call> + '_ {
-        self.legs()
-            .filter(|(_, _, leg)| leg.in_flight)
-            .map(|(step, direction, leg)| Call {
-                step,
-                direction,
-                attempt: leg.attempts,
-            })
+        self.legs().filter(|(_, _, leg)| leg.in_flight).map(|(step, direction, leg)| Call {
+            step,
+            direction,
+            attempt: leg.attempts,
+        })
     }
 
     /// When the saga next has something to do by itself: the earliest of its back-offs and, while it counts, its
@@ -187,10 +184,7 @@ impl Saga {
             return None;
         }
         let deadline = (self.state == State::Running).then_some(self.deadline_ms);
-        self.legs()
-            .filter_map(|(_, _, leg)| leg.next_ms)
-            .chain(deadline)
-            .min()
+        self.legs().filter_map(|(_, _, leg)| leg.next_ms).chain(deadline).min()
     }
 
     /// The request bytes that every attempt of this step and direction sends, once they are set.
@@ -201,10 +195,7 @@ impl Saga {
     /// Keeps the request bytes of a call that is about to be sent for the first time, so that later attempts send the
     /// same. Belongs between the decision and its commit. Changes nothing if there are bytes, or nothing is in flight.
     pub fn set_request(&mut self, step: StepIndex, direction: Direction, bytes: Vec<u8>) {
-        let leg = self
-            .steps
-            .get_mut(step.0)
-            .map(|step| step.leg_mut(direction));
+        let leg = self.steps.get_mut(step.0).map(|step| step.leg_mut(direction));
         if let Some(leg) = leg.filter(|leg| leg.in_flight) {
             leg.request.get_or_insert(bytes);
         }
@@ -214,10 +205,7 @@ impl Saga {
     pub(crate) fn legs(&self) -> impl Iterator<Item = (StepIndex, Direction, &Leg)> {
         self.steps.iter().enumerate().flat_map(|(index, step)| {
             let index = StepIndex(index);
-            [
-                (index, Direction::Forward, &step.forward),
-                (index, Direction::Compensation, &step.compensation),
-            ]
+            [(index, Direction::Forward, &step.forward), (index, Direction::Compensation, &step.compensation)]
         })
     }
 

@@ -7,18 +7,15 @@
 use std::time::Duration;
 
 use prost::Message;
-use sha2::{Digest as _, Sha256};
-use tonic::{Code, Request, Response, Status};
-use uuid::Uuid;
+use tonic::{Code, Response, Status};
 
 use crate::args;
 use crate::db::{self, Db, Tx};
 use crate::refusal::{self, Fault, Refusal, SagaOutcome};
 
-/// Metadata that names the step; the same for its compensation.
-pub const SAGA_STEP: &str = "saga-step";
-/// Metadata with the epoch of the replica that sends.
-pub const SAGA_EPOCH: &str = "saga-epoch";
+mod operation;
+
+pub use operation::{Operation, SAGA_EPOCH, SAGA_STEP};
 
 /// How long a caller waits before it asks again about something outside.
 const PENDING_RETRY: Duration = Duration::from_secs(1);
@@ -92,65 +89,11 @@ pub enum Refusals {
     Forgotten,
 }
 
-/// One message of a saga: which row it belongs to and what it says.
-#[derive(Debug, Clone)]
-pub struct Operation {
-    /// The aggregate that the row sits beside.
-    pub aggregate: Uuid,
-    /// The saga.
-    pub saga: Uuid,
-    /// The id of the step.
-    pub step: String,
-    /// Hash of the request, so that one step cannot mean two things.
-    pub request_hash: Vec<u8>,
-    /// The sender's epoch, for people who look at the row.
-    pub epoch: i64,
-}
-
-impl Operation {
-    /// Reads the saga's metadata from a request about `aggregate`.
-    ///
-    /// # Errors
-    /// A violation that names the missing or malformed metadata.
-    pub fn of<M: Message>(
-        request: &Request<M>,
-        saga: Uuid,
-        aggregate: Uuid,
-    ) -> Result<Self, Fault> {
-        let step = metadata(request, SAGA_STEP)?;
-        if step.is_empty() || step.len() > 64 {
-            return Err(Fault::field(
-                SAGA_STEP,
-                "must be the id of a step, 1 to 64 characters",
-            ));
-        }
-        let epoch = metadata(request, SAGA_EPOCH)?;
-        let epoch = epoch
-            .parse()
-            .map_err(|_| Fault::field(SAGA_EPOCH, "must be a decimal number"))?;
-        let request_hash = Sha256::digest(request.get_ref().encode_to_vec()).to_vec();
-        Ok(Self {
-            aggregate,
-            saga,
-            step: step.to_owned(),
-            request_hash,
-            epoch,
-        })
-    }
-}
-
-fn metadata<'a, M>(request: &'a Request<M>, key: &str) -> Result<&'a str, Fault> {
-    let value = request
-        .metadata()
-        .get(key)
-        .and_then(|value| value.to_str().ok());
-    value.ok_or_else(|| Fault::field(key, "is required in the metadata of a saga's request"))
-}
-
 /// What a step came to, once it is durable.
 enum Settled<R> {
     Reply(R),
     Refused(Status),
+    Pending,
 }
 
 impl Barrier {
@@ -178,7 +121,8 @@ impl Barrier {
 
     /// Takes a step back: runs `work` only if the step is applied, and only once; bars the step if it never arrived.
     /// Returns `echo` wherever there is nothing (more) to take back. A refusal of `work` leaves the step applied: that is
-    /// an arbiter's answer.
+    /// an arbiter's answer. On a step in progress every attempt runs `work`, which leaves an order to void, until
+    /// [`Barrier::settle`]; what it returns then is not sent.
     ///
     /// # Errors
     /// The arbiter's refusal, marked as such; otherwise why nothing was done.
@@ -194,11 +138,7 @@ impl Barrier {
         W: AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault> + Send + 'static,
     {
         let settled = db
-            .write(async move |tx| {
-                self.compensate_in(tx, &op, echo, work)
-                    .await
-                    .map(Settled::Reply)
-            })
+            .write(async move |tx| self.compensate_in(tx, &op, echo, work).await)
             .await;
         self.answer(settled)
     }
@@ -283,7 +223,7 @@ impl Barrier {
             )),
             State::Refused => Ok(Settled::Refused(refusal::from_bytes(&row.reply)?)),
             State::Compensated | State::Tombstone => Err(compensated_refusal(op).into()),
-            State::InProgress => Err(Fault::Pending(PENDING_RETRY)),
+            State::InProgress => Ok(Settled::Pending),
         }
     }
 
@@ -293,9 +233,9 @@ impl Barrier {
         op: &Operation,
         echo: R,
         work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault>,
-    ) -> Result<R, Fault> {
+    ) -> Result<Settled<R>, Fault> {
         if self.insert(tx, op, State::Tombstone).await? {
-            return Ok(echo);
+            return Ok(Settled::Reply(echo));
         }
         match self.select(tx, op).await?.state {
             // Two owners may ask at once: only the one whose update counts a row takes the effect back.
@@ -304,20 +244,20 @@ impl Barrier {
                     .advance(tx, op, (State::Applied, State::Compensated), None)
                     .await? =>
             {
-                work(tx).await
+                return work(tx).await.map(Settled::Reply);
             }
             State::Refused => {
                 self.advance(tx, op, (State::Refused, State::Tombstone), None)
                     .await?;
-                Ok(echo)
             }
-            State::Applied | State::Compensated | State::Tombstone => Ok(echo),
             State::InProgress => {
-                // The work leaves a durable order to void; the step is compensated once the outside party confirmed it.
+                // The order to void must last, so this is no error, which would take it back.
                 work(tx).await?;
-                Err(Fault::Pending(PENDING_RETRY))
+                return Ok(Settled::Pending);
             }
+            State::Applied | State::Compensated | State::Tombstone => {}
         }
+        Ok(Settled::Reply(echo))
     }
 
     async fn insert(
@@ -366,6 +306,7 @@ impl Barrier {
         match settled {
             Ok(Settled::Reply(reply)) => Ok(Response::new(reply)),
             Ok(Settled::Refused(status)) => Err(SagaOutcome::Refused.mark(status)),
+            Ok(Settled::Pending) => Err(Fault::Pending(PENDING_RETRY).into_step_status(self.domain)),
             Err(fault) => Err(fault.into_step_status(self.domain)),
         }
     }

@@ -49,6 +49,26 @@ impl Clock for ManualClock {
     }
 }
 
+/// A wall clock that follows the runtime's own time: when a test pauses that and lets it jump, this clock jumps along.
+#[derive(Debug, Clone, Copy)]
+pub struct RuntimeClock {
+    started: Stopwatch,
+    epoch_ms: i64,
+}
+
+impl RuntimeClock {
+    /// A clock that shows `now_ms` at this moment.
+    pub fn at(now_ms: i64) -> Self {
+        Self { started: Stopwatch::start(), epoch_ms: now_ms }
+    }
+}
+
+impl Clock for RuntimeClock {
+    fn now_ms(&self) -> i64 {
+        self.epoch_ms.saturating_add(self.started.elapsed_ms())
+    }
+}
+
 /// Measures elapsed time; wall-clock jumps do not touch it.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(tokio::time::Instant);

@@ -11,22 +11,14 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 
+mod migrate;
 mod row;
 mod sqlite;
 
+pub use migrate::Migration;
 pub use row::{Arg, FromColumn, FromRow, Row};
 pub use sqlite::Stats;
-
-/// One step of a schema, applied once and never changed afterwards.
-#[derive(Debug, Clone, Copy)]
-pub struct Migration {
-    /// Position in the service's own list, from 1 without gaps.
-    pub version: i64,
-    /// What it does, for people.
-    pub name: &'static str,
-    /// The statements.
-    pub sql: &'static str,
-}
+use sqlite::statement;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -86,13 +78,13 @@ impl Db {
     /// Applies the migrations of `service` that this database has not seen yet.
     ///
     /// # Errors
-    /// When a statement fails; the migrations before it stay applied.
+    /// When a statement fails, and then none of them is applied; or when the tables are newer than this program.
     pub async fn migrate(
         &self,
         service: &'static str,
         migrations: &'static [Migration],
     ) -> Result<(), Error> {
-        self.write(async move |tx| sqlite::migrate(tx, service, migrations).await)
+        self.write(async move |tx| migrate::migrate(tx, service, migrations).await)
             .await
     }
 
@@ -147,7 +139,7 @@ impl Tx<'_> {
     /// # Errors
     /// As the engine reports.
     pub async fn execute(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error> {
-        sqlite::execute(self.connection, sql, args)
+        statement::execute(self.connection, sql, args)
     }
 
     /// The first row, if there is one.
@@ -159,7 +151,7 @@ impl Tx<'_> {
         sql: &'static str,
         args: &[Arg<'_>],
     ) -> Result<Option<T>, Error> {
-        sqlite::fetch_optional(self.connection, sql, args)
+        statement::fetch_optional(self.connection, sql, args)
     }
 
     /// All rows. The statement carries its own limit.
@@ -171,7 +163,7 @@ impl Tx<'_> {
         sql: &'static str,
         args: &[Arg<'_>],
     ) -> Result<Vec<T>, Error> {
-        sqlite::fetch_all(self.connection, sql, args)
+        statement::fetch_all(self.connection, sql, args)
     }
 
     /// Exactly one row, as aggregates give.
@@ -205,7 +197,7 @@ impl Tx<'_> {
     }
 
     async fn script(&mut self, sql: &'static str) -> Result<(), Error> {
-        sqlite::script(self.connection, sql)
+        statement::script(self.connection, sql)
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a service is given to live in: its database, time, ids, and the means to run and to end its background work.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -37,7 +39,7 @@ impl Host {
         }
     }
 
-    /// Runs `round` every `period` until the stop. A round that fails is logged; the next one tries again.
+    /// Runs `round` every `period` until the stop. A round that fails or panics is logged; the next one tries again.
     pub fn every<E, F, R>(&self, period: Duration, name: &'static str, mut round: R)
     where
         E: std::fmt::Display,
@@ -47,7 +49,8 @@ impl Host {
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
             while stop.run_until_cancelled(tokio::time::sleep(period)).await.is_some() {
-                if let Err(error) = round().await {
+                // A panic is in the log already.
+                if let Ok(Err(error)) = AssertUnwindSafe(async { round().await }).catch_unwind().await {
                     tracing::warn!(job = name, %error, "a round of a job failed; the next one tries again");
                 }
             }

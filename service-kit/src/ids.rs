@@ -1,6 +1,6 @@
 //! Identifiers: resource names in and out of their text, ids that follow from others, and, only here, new ones.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 use uuid::{Builder, Uuid};
@@ -10,42 +10,62 @@ use crate::refusal::Fault;
 /// Buckets that sagas are spread over; fixed for the life of a journal.
 pub const BUCKETS: i64 = 1024;
 
-/// Makes new ids, ordered by time.
+/// Makes new ids, each after the ones before it.
 #[derive(Debug, Clone)]
-pub struct Ids(Arc<Mutex<fastrand::Rng>>);
+pub struct Ids(Arc<Mutex<Source>>);
+
+#[derive(Debug)]
+struct Source {
+    random: fastrand::Rng,
+    // Of the last id: its millisecond, and which one within that it was.
+    now_ms: u64,
+    counter: u16,
+}
+
+/// Ids of one millisecond that the 12 bits of their counter tell apart.
+const COUNTED: u16 = 1 << 12;
 
 impl Ids {
     /// Ids that nobody can guess ahead from the time alone.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that asks for randomness"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks for randomness")]
     pub fn system() -> Self {
-        Self(Arc::new(Mutex::new(fastrand::Rng::new())))
+        Self::from(fastrand::Rng::new())
     }
 
     /// The same ids for the same seed.
     pub fn seeded(seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))))
+        Self::from(fastrand::Rng::with_seed(seed))
     }
 
-    /// A new UUIDv7.
+    fn from(random: fastrand::Rng) -> Self {
+        Self(Arc::new(Mutex::new(Source { random, now_ms: 0, counter: 0 })))
+    }
+
+    /// A new UUIDv7 (RFC 9562, section 6.2, method 1): it sorts after all that came from here before, whatever the
+    /// clock does.
     pub fn next(&self, now_ms: i64) -> Uuid {
-        let mut random = [0; 10];
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .fill(&mut random);
-        Builder::from_unix_timestamp_millis(u64::try_from(now_ms).unwrap_or_default(), &random)
-            .into_uuid()
+        let mut source = self.source();
+        let now_ms = u64::try_from(now_ms).unwrap_or_default();
+        if now_ms > source.now_ms {
+            (source.now_ms, source.counter) = (now_ms, 0);
+        } else if source.counter + 1 < COUNTED {
+            source.counter += 1;
+        } else {
+            (source.now_ms, source.counter) = (source.now_ms + 1, 0);
+        }
+        let mut bytes = [0; 10];
+        source.random.fill(&mut bytes);
+        bytes[..2].copy_from_slice(&source.counter.to_be_bytes());
+        Builder::from_unix_timestamp_millis(source.now_ms, &bytes).into_uuid()
     }
 
     /// Any number, as jitter needs.
     pub fn random(&self) -> u64 {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .u64(..)
+        self.source().random.u64(..)
+    }
+
+    fn source(&self) -> MutexGuard<'_, Source> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

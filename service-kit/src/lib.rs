@@ -2,6 +2,7 @@
 
 pub mod barrier;
 pub mod clock;
+pub mod config;
 pub mod db;
 pub mod host;
 pub mod idempotency;
@@ -9,5 +10,7 @@ pub mod ids;
 pub mod outbox;
 pub mod pass;
 pub mod refusal;
+pub mod serve;
+pub mod telemetry;
 pub mod verify;
 pub mod wire;

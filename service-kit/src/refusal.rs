@@ -204,7 +204,10 @@ impl Fault {
             Self::Store(_) => Some(SagaOutcome::NotApplied),
         };
         let status = self.into_status(domain);
-        outcome.map_or(status.clone(), |outcome| outcome.mark(status))
+        match outcome {
+            Some(outcome) => outcome.mark(status),
+            None => status,
+        }
     }
 }
 

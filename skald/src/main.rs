@@ -1,2 +1,172 @@
-//! skald
-fn main() {}
+//! The `skald` binary: reads its arguments and hands over.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use service_kit::config::{self, EXIT_USAGE};
+use service_kit::{serve, telemetry};
+use skald::settings::Settings;
+use skald::{checkout, demo, sagas, up, verify};
+
+/// Exit code of a check that found something.
+const EXIT_FOUND: u8 = 1;
+
+/// Skald orchestrates concert-ticket checkouts: it locks the seats, sets points aside, authorises the payment, confirms,
+/// and takes everything back when one of them says no.
+///
+/// Start with `skald demo`, which runs everything and shows it. `skald up` runs everything for real, on one SQLite file.
+#[derive(Parser)]
+#[command(version, max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Print JSON for programs instead of text for people.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything in this process, on one SQLite file and one port.
+    #[command(after_help = "Settings come from defaults, then --config, then SKALD_… variables, then --set.\n\
+        Examples:\n  skald up\n  skald up --listen 127.0.0.1:8080 --data-dir /var/lib/skald\n  \
+        skald up --set orchestrator.undecided_ms=10000\n  skald up --print-config")]
+    Up(Up),
+    /// Open a concert, send thousands of checkouts with faults of every kind, and check the books.
+    Demo(DemoArguments),
+    /// Place one checkout; without arguments, for a customer and a seat made up on the spot.
+    Checkout {
+        #[command(flatten)]
+        order: checkout::Order,
+        #[command(flatten)]
+        server: Address,
+    },
+    /// Look at sagas.
+    Saga {
+        #[command(subcommand)]
+        command: sagas::Command,
+        #[command(flatten)]
+        server: Address,
+    },
+    /// Check every invariant over a data directory, reading only; exits with 1 when one is violated.
+    Verify {
+        /// The directory that `skald up` keeps its data in; it may be running.
+        #[arg(long, default_value = "skald-data")]
+        data_dir: PathBuf,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args)]
+struct Address {
+    /// Where Skald listens.
+    #[arg(long, global = true, env = "SKALD_ADDRESS", default_value = "http://127.0.0.1:7070")]
+    address: String,
+}
+
+#[derive(Args)]
+struct Up {
+    #[command(flatten)]
+    settings: SettingsArguments,
+    /// Print the settings that would be used, as TOML, and end.
+    #[arg(long)]
+    print_config: bool,
+}
+
+#[derive(Args)]
+struct SettingsArguments {
+    /// A TOML file with settings.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Address and port to listen on [default: 127.0.0.1:7070].
+    #[arg(long)]
+    listen: Option<String>,
+    /// Directory of the database [default: skald-data].
+    #[arg(long)]
+    data_dir: Option<String>,
+    /// One setting, as key=value; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Args)]
+struct DemoArguments {
+    #[command(flatten)]
+    settings: SettingsArguments,
+    #[command(flatten)]
+    demo: demo::Options,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error)),
+    };
+    runtime.block_on(run(arguments)).unwrap_or_else(|error| fail(&error))
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::from(if error.is::<config::Error>() { EXIT_USAGE } else { EXIT_FOUND })
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let as_json = arguments.json;
+    match arguments.command {
+        Command::Up(up) => run_up(up).await?,
+        Command::Demo(DemoArguments { settings, demo }) => {
+            let settings = load(settings)?;
+            telemetry::init(settings.server.log_format, "error")?;
+            return Ok(found(!demo::run(settings, demo, as_json).await?));
+        }
+        Command::Checkout { order, server } => checkout::run(order, &server.address, as_json).await?,
+        Command::Saga { command, server } => sagas::run(command, &server.address, as_json).await?,
+        Command::Verify { data_dir } => {
+            let report = verify::data_dir(&data_dir).await?;
+            report.print(as_json);
+            return Ok(found(!report.is_clean()));
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "skald", &mut std::io::stdout());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn found(something: bool) -> ExitCode {
+    ExitCode::from(if something { EXIT_FOUND } else { 0 })
+}
+
+fn load(given: SettingsArguments) -> Result<Settings, config::Error> {
+    let mut overrides = given.set;
+    overrides.extend(given.listen.map(|listen| format!("server.listen={listen}")));
+    overrides.extend(given.data_dir.map(|data_dir| format!("server.data_dir={data_dir}")));
+    config::load(given.config.as_deref(), config::environment(), &overrides)
+}
+
+async fn run_up(given: Up) -> anyhow::Result<()> {
+    let settings = load(given.settings)?;
+    if given.print_config {
+        print!("{}", config::print(&settings)?);
+        return Ok(());
+    }
+    telemetry::init(settings.server.log_format, &settings.server.log)?;
+    let data_dir = settings.server.data_dir.clone();
+    let running = up::start(settings, Box::new(|_, participant| participant)).await?;
+    println!("gRPC and status page: http://{}", running.address);
+    println!("data: {data_dir}");
+    println!("Ctrl-C ends it; what is under way then goes on at the next start.");
+    serve::shutdown_signal().await.context("cannot wait for signals")?;
+    println!("shutting down");
+    let stats = running.db.stats();
+    running.shut_down().await?;
+    println!("{} commands in {} commits", stats.units, stats.commits);
+    Ok(())
+}

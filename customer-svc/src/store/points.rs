@@ -7,9 +7,7 @@ use uuid::Uuid;
 
 use super::{numbered, state};
 use crate::customers;
-use crate::points::{
-    self, Account, Adjustment, Capture, Key, Kind, Reservation, ReservationState, Transfer,
-};
+use crate::points::{self, Account, Adjustment, Capture, Key, Kind, Reservation, ReservationState, Transfer};
 
 /// Where corrections come from and go to.
 const ADJUSTMENTS: &str = "adjustments";
@@ -23,11 +21,7 @@ pub(crate) async fn account(tx: &mut Tx<'_>, customer: Uuid) -> Result<Account, 
 }
 
 /// Sets points aside for a saga.
-pub(crate) async fn reserve(
-    tx: &mut Tx<'_>,
-    key: Key,
-    amount: i64,
-) -> Result<Reservation, Fault> {
+pub(crate) async fn reserve(tx: &mut Tx<'_>, key: Key, amount: i64) -> Result<Reservation, Fault> {
     const RESERVE: &str = "update customer_customers set reserved = reserved + $2, points_time = $3 \
         where customer_id = $1 and state = 1 and posted - reserved >= $2";
     const INSERT: &str = "insert into customer_point_reservations (saga_id, customer_id, amount, state, create_time) \
@@ -55,10 +49,7 @@ pub(crate) async fn release(tx: &mut Tx<'_>, key: Key) -> Result<Reservation, Fa
 }
 
 /// Spends what a saga has set aside.
-pub(crate) async fn capture(
-    tx: &mut Tx<'_>,
-    capture: Capture,
-) -> Result<(Reservation, Transfer), Fault> {
+pub(crate) async fn capture(tx: &mut Tx<'_>, capture: Capture) -> Result<Reservation, Fault> {
     const CAPTURE: &str = "update customer_customers set posted = posted - $2, reserved = reserved - $2, \
         transfer_count = transfer_count + 1, points_time = $3 where customer_id = $1 returning posted, transfer_count";
     let Capture { key, credit_account, request_id } = capture;
@@ -80,7 +71,7 @@ pub(crate) async fn capture(
         create_time: tx.now_ms(),
     };
     post(tx, &transfer).await?;
-    Ok((reservation, transfer))
+    Ok(reservation)
 }
 
 /// Corrects a balance on an operator's word.
@@ -115,21 +106,13 @@ pub(crate) async fn adjust(tx: &mut Tx<'_>, adjustment: Adjustment) -> Result<Tr
 }
 
 /// Reads what a saga has set aside.
-pub(crate) async fn reservation(
-    tx: &mut Tx<'_>,
-    key: Key,
-) -> Result<Option<Reservation>, db::Error> {
-    const SELECT: &str = "select customer_id, saga_id, amount, state, create_time, resolve_time \
-        from customer_point_reservations where saga_id = $1 and customer_id = $2";
-    tx.fetch_optional(SELECT, args![key.saga, key.customer]).await
+pub(crate) async fn reservation(tx: &mut Tx<'_>, key: Key) -> Result<Reservation, Fault> {
+    let found = find(tx, key).await?;
+    found.ok_or_else(|| points::cannot_resolve(key, None).into())
 }
 
 /// Reads the reservations of all sagas after one, in their order.
-pub(crate) async fn reservations(
-    tx: &mut Tx<'_>,
-    after: Uuid,
-    limit: i64,
-) -> Result<Vec<Reservation>, db::Error> {
+pub(crate) async fn reservations(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<Reservation>, db::Error> {
     const SELECT: &str = "select customer_id, saga_id, amount, state, create_time, resolve_time \
         from customer_point_reservations where saga_id > $1 order by saga_id limit $2";
     tx.fetch_all(SELECT, args![after, limit]).await
@@ -146,10 +129,7 @@ pub(crate) struct Entries {
 }
 
 /// Reads entries of the ledger, newest first.
-pub(crate) async fn transfers(
-    tx: &mut Tx<'_>,
-    which: Entries,
-) -> Result<Vec<Transfer>, db::Error> {
+pub(crate) async fn transfers(tx: &mut Tx<'_>, which: Entries) -> Result<Vec<Transfer>, db::Error> {
     const SELECT: &str = "select customer_id, sequence, transfer_id, kind, amount, debit_account, credit_account, \
         balance_after, saga_id, request_id, reason, create_time from customer_transfers \
         where customer_id = $1 and sequence <= $2 and ($3 is null or kind = $3) and ($4 is null or saga_id = $4) \
@@ -158,11 +138,7 @@ pub(crate) async fn transfers(
     tx.fetch_all(SELECT, args![customer, from, kind, saga, limit]).await
 }
 
-async fn resolve(
-    tx: &mut Tx<'_>,
-    key: Key,
-    to: ReservationState,
-) -> Result<Reservation, Fault> {
+async fn resolve(tx: &mut Tx<'_>, key: Key, to: ReservationState) -> Result<Reservation, Fault> {
     const RESOLVE: &str = "update customer_point_reservations set state = $3, resolve_time = $4 \
         where saga_id = $1 and customer_id = $2 and state = 1 \
         returning customer_id, saga_id, amount, state, create_time, resolve_time";
@@ -170,8 +146,14 @@ async fn resolve(
     if let Some(resolved) = tx.fetch_optional(RESOLVE, args).await? {
         return Ok(resolved);
     }
-    let found = reservation(tx, key).await?.map(|reservation| reservation.state);
+    let found = find(tx, key).await?.map(|reservation| reservation.state);
     Err(points::cannot_resolve(key, found).into())
+}
+
+async fn find(tx: &mut Tx<'_>, key: Key) -> Result<Option<Reservation>, db::Error> {
+    const SELECT: &str = "select customer_id, saga_id, amount, state, create_time, resolve_time \
+        from customer_point_reservations where saga_id = $1 and customer_id = $2";
+    tx.fetch_optional(SELECT, args![key.saga, key.customer]).await
 }
 
 async fn post(tx: &mut Tx<'_>, transfer: &Transfer) -> Result<(), db::Error> {

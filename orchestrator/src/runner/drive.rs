@@ -23,12 +23,12 @@ use crate::plans::{self, Definition};
 const JOURNAL_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
 /// How a drive begins.
-#[derive(Debug)]
 pub(super) enum Start {
     /// The intents of these calls have just been written.
     Sending(Vec<Call>),
-    /// Somebody else drove the saga before: whatever was in flight is in doubt.
-    Adopting,
+    /// Somebody else drove the saga before: whatever was in flight is in doubt. The intervention that it was taken over
+    /// for, if any, comes next.
+    Adopting(Option<Signal>),
 }
 
 /// The saga is not this task's any more.
@@ -72,7 +72,7 @@ impl<'a> Drive<'a> {
                 self.send(calls);
                 Ok(())
             }
-            Start::Adopting => self.take(&Event::Adopted).await,
+            Start::Adopting(signal) => self.adopt(signal).await,
         };
         if begun.is_err() {
             return;
@@ -81,6 +81,14 @@ impl<'a> Drive<'a> {
             if self.next().await.is_err() {
                 return;
             }
+        }
+    }
+
+    async fn adopt(&mut self, signal: Option<Signal>) -> Result<(), Lost> {
+        self.take(&Event::Adopted).await?;
+        match signal {
+            Some(signal) => self.obey(signal).await,
+            None => Ok(()),
         }
     }
 

@@ -24,12 +24,8 @@ impl Draft<'_> {
                 Some(StepStatus::Refused) => Some(State::Compensating),
                 Some(_) | None => None,
             },
-            State::Completing => {
-                (self.is_forward_done() && self.is_quiet()).then_some(State::Completed)
-            }
-            State::Compensating => {
-                (self.is_backward_done() && self.is_quiet()).then_some(State::Compensated)
-            }
+            State::Completing => (self.is_forward_done() && self.is_quiet()).then_some(State::Completed),
+            State::Compensating => (self.is_backward_done() && self.is_quiet()).then_some(State::Compensated),
             State::Completed | State::Compensated | State::Suspended(_) => None,
         }
     }
@@ -111,10 +107,7 @@ impl Draft<'_> {
 
     /// Why the saga stops; without another cause, it ran out of time.
     fn cause(&mut self) -> Failure {
-        self.saga
-            .failure
-            .get_or_insert_with(Failure::deadline)
-            .clone()
+        self.saga.failure.get_or_insert_with(Failure::deadline).clone()
     }
 
     pub(super) fn arbiter_lost(&mut self, arbiter: StepIndex) {
@@ -161,9 +154,11 @@ impl Draft<'_> {
 
     /// In reverse order, one after the other, but without waiting for one that goes on in the background.
     fn send_compensations(&mut self) {
-        let mut is_waiting = self.saga.steps.iter().any(|step| {
-            step.status == StepStatus::Compensating && !is_in_background(&step.compensation)
-        });
+        let mut is_waiting = self
+            .saga
+            .steps
+            .iter()
+            .any(|step| step.status == StepStatus::Compensating && !is_in_background(&step.compensation));
         for step in self.indices().rev() {
             if self.status(step) == StepStatus::Compensating {
                 if self.is_due(step, Direction::Compensation) {
@@ -188,9 +183,7 @@ impl Draft<'_> {
     }
 
     fn is_due(&self, step: StepIndex, direction: Direction) -> bool {
-        self.saga.steps[step.0]
-            .leg(direction)
-            .is_due(self.at.now_ms)
+        self.saga.steps[step.0].leg(direction).is_due(self.at.now_ms)
     }
 
     fn is_quiet(&self) -> bool {
@@ -203,15 +196,12 @@ impl Draft<'_> {
 
     /// Without a pivot, the saga is decided when the last step that can be taken back has happened.
     fn is_compensatable_part_done(&self) -> bool {
-        self.indices()
-            .all(|step| self.kind(step) != Kind::Compensatable || self.status(step).is_finished())
+        self.indices().all(|step| self.kind(step) != Kind::Compensatable || self.status(step).is_finished())
     }
 
     fn is_backward_done(&self) -> bool {
-        self.indices().all(|step| {
-            self.status(step) != StepStatus::Compensating
-                && !self.saga.must_compensate(self.plan, step)
-        })
+        self.indices()
+            .all(|step| self.status(step) != StepStatus::Compensating && !self.saga.must_compensate(self.plan, step))
     }
 }
 

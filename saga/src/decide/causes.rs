@@ -23,42 +23,22 @@ impl Failure {
     }
 
     pub(super) fn deadline() -> Failure {
-        Failure::new(
-            DEADLINE_EXCEEDED,
-            "DEADLINE_EXCEEDED",
-            "the saga was not decided in time",
-        )
+        Failure::new(DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the saga was not decided in time")
     }
 
     pub(super) fn adopted() -> Failure {
-        Failure::new(
-            UNKNOWN,
-            "ADOPTED",
-            "the process that sent the call has stopped",
-        )
+        Failure::new(UNKNOWN, "ADOPTED", "the process that sent the call has stopped")
     }
 
     pub(super) fn not_applied() -> Failure {
-        Failure::new(
-            ABORTED,
-            "NOT_APPLIED",
-            "an operator stated that the step did not happen",
-        )
+        Failure::new(ABORTED, "NOT_APPLIED", "an operator stated that the step did not happen")
     }
 
     pub(super) fn two_winners() -> Failure {
-        Failure::new(
-            INTERNAL,
-            "TWO_WINNERS",
-            "the pivot and its arbiter both claim to have happened",
-        )
+        Failure::new(INTERNAL, "TWO_WINNERS", "the pivot and its arbiter both claim to have happened")
     }
 
     pub(super) fn impossible_skip() -> Failure {
-        Failure::new(
-            INTERNAL,
-            "IMPOSSIBLE_SKIP",
-            "the reply skips a step that decides or has begun",
-        )
+        Failure::new(INTERNAL, "IMPOSSIBLE_SKIP", "the reply skips a step that decides or has begun")
     }
 }

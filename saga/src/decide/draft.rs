@@ -1,8 +1,8 @@
 //! A decision in the making: the saga's copy that an event is worked into, and what piles up beside it.
 
 use crate::{
-    Announcement, Call, Command, Decision, Direction, Fact, Failure, Illegal, Kind, Moment, Plan,
-    Saga, State, StepIndex, StepState, StepStatus, Suspension, invariants,
+    Announcement, Call, Command, Decision, Direction, Fact, Failure, Illegal, Kind, Moment, Plan, Saga, State,
+    StepIndex, StepState, StepStatus, Suspension, invariants,
 };
 
 pub(super) struct Draft<'a> {
@@ -15,13 +15,7 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(plan: &'a Plan, saga: Saga, at: Moment) -> Draft<'a> {
-        Draft {
-            plan,
-            at,
-            saga,
-            commands: Vec::new(),
-            facts: Vec::new(),
-        }
+        Draft { plan, at, saga, commands: Vec::new(), facts: Vec::new() }
     }
 
     /// A decision that changes nothing is none.
@@ -30,11 +24,7 @@ impl<'a> Draft<'a> {
             return Err(Illegal::Nothing);
         }
         debug_assert_eq!(invariants::check(self.plan, &self.saga), Ok(()));
-        Ok(Decision {
-            saga: self.saga,
-            commands: self.commands,
-            facts: self.facts,
-        })
+        Ok(Decision { saga: self.saga, commands: self.commands, facts: self.facts })
     }
 
     pub(super) fn step(&mut self, index: StepIndex) -> &mut StepState {
@@ -70,11 +60,7 @@ impl<'a> Draft<'a> {
         leg.attempts += 1;
         leg.in_flight = true;
         leg.next_ms = None;
-        let call = Call {
-            step,
-            direction,
-            attempt: leg.attempts,
-        };
+        let call = Call { step, direction, attempt: leg.attempts };
         self.facts.push(Fact::Intended(call));
         self.commands.push(Command::Send(call));
     }
@@ -100,14 +86,7 @@ impl<'a> Draft<'a> {
         }
         if let Some(from) = self.saga.phase() {
             let since_ms = self.at.now_ms;
-            self.enter(
-                State::Suspended(Suspension {
-                    from,
-                    since_ms,
-                    cause,
-                }),
-                None,
-            );
+            self.enter(State::Suspended(Suspension { from, since_ms, cause }), None);
             self.announce(Announcement::Suspended);
         }
     }

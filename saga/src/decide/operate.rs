@@ -1,20 +1,13 @@
 //! What customers and operators may do to a saga.
 
 use crate::schedule::BACKGROUND_TRIES;
-use crate::{
-    Act, Fact, Failure, Illegal, Kind, Phase, Resolution, StepIndex, StepState, StepStatus,
-    Suspension, Verb,
-};
+use crate::{Act, Fact, Failure, Illegal, Kind, Phase, Resolution, StepIndex, StepState, StepStatus, Suspension, Verb};
 
 use super::draft::Draft;
 
 impl Draft<'_> {
     pub(super) fn intervene(&mut self, verb: Verb, act: &Act) {
-        self.facts.push(Fact::Intervened {
-            verb,
-            by: act.by.clone(),
-            reason: act.reason.clone(),
-        });
+        self.facts.push(Fact::Intervened { verb, by: act.by.clone(), reason: act.reason.clone() });
     }
 
     /// Gives an undecided saga a reason to stop. A suspended one stops when it is resumed.
@@ -66,11 +59,7 @@ impl Draft<'_> {
     }
 
     /// Takes a person's word for what became of a step, where nothing else can tell.
-    pub(super) fn resolve(
-        &mut self,
-        index: StepIndex,
-        resolution: &Resolution,
-    ) -> Result<(), Illegal> {
+    pub(super) fn resolve(&mut self, index: StepIndex, resolution: &Resolution) -> Result<(), Illegal> {
         let step = self.saga.steps.get(index.0).ok_or(Illegal::NoSuchStep)?;
         let kind = self.kind(index);
         let is_arbitrating = self.saga.phase() == Some(Phase::Arbitrating);
@@ -84,11 +73,9 @@ impl Draft<'_> {
             (Kind::Compensatable, StepStatus::Uncertain, Resolution::Succeeded { output }) => {
                 self.attest(index, StepStatus::Succeeded, Some(output));
             }
-            (
-                Kind::Retriable,
-                StepStatus::Uncertain | StepStatus::Pending,
-                Resolution::Succeeded { output },
-            ) if step.forward.attempts > 0 => {
+            (Kind::Retriable, StepStatus::Uncertain | StepStatus::Pending, Resolution::Succeeded { output })
+                if step.forward.attempts > 0 =>
+            {
                 self.attest(index, StepStatus::Succeeded, Some(output));
             }
             (Kind::Compensatable, StepStatus::Uncertain, Resolution::NotApplied) => {
@@ -97,9 +84,7 @@ impl Draft<'_> {
                 self.step(index).forward.ambiguous = 0;
                 self.saga.failure.get_or_insert_with(Failure::not_applied);
             }
-            (Kind::Compensatable, StepStatus::Compensating, Resolution::Compensated)
-                if has_proved_stuck(step) =>
-            {
+            (Kind::Compensatable, StepStatus::Compensating, Resolution::Compensated) if has_proved_stuck(step) => {
                 self.attest(index, StepStatus::Compensated, None);
             }
             _ => return Err(Illegal::Unresolvable),
@@ -115,13 +100,7 @@ impl Draft<'_> {
         step.compensation.close();
     }
 
-    pub(super) fn note_resolution(
-        &mut self,
-        step: StepIndex,
-        resolution: &Resolution,
-        act: &Act,
-        evidence: &str,
-    ) {
+    pub(super) fn note_resolution(&mut self, step: StepIndex, resolution: &Resolution, act: &Act, evidence: &str) {
         self.facts.push(Fact::Resolved {
             step,
             resolution: resolution.clone(),

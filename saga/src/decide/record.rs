@@ -1,26 +1,15 @@
 //! What an attempt's outcome tells about its step. What follows from that is not decided here.
 
 use crate::schedule;
-use crate::{
-    Attempt, Call, Direction, Fact, Failure, Illegal, Kind, Outcome, Phase, StepIndex, StepStatus,
-};
+use crate::{Attempt, Call, Direction, Fact, Failure, Illegal, Kind, Outcome, Phase, StepIndex, StepStatus};
 
 use super::draft::Draft;
 
 impl Draft<'_> {
     /// Records the outcome of the attempt that is in flight. Whatever else arrives is stale: the attempt after it, or the
     /// compensation, answers for the same key.
-    pub(super) fn record(
-        &mut self,
-        call: Call,
-        outcome: &Outcome,
-        elapsed_ms: u32,
-    ) -> Result<(), Illegal> {
-        let step = self
-            .saga
-            .steps
-            .get(call.step.0)
-            .ok_or(Illegal::NoSuchStep)?;
+    pub(super) fn record(&mut self, call: Call, outcome: &Outcome, elapsed_ms: u32) -> Result<(), Illegal> {
+        let step = self.saga.steps.get(call.step.0).ok_or(Illegal::NoSuchStep)?;
         let leg = step.leg(call.direction);
         if call.attempt == 0 || call.attempt > leg.attempts {
             return Err(Illegal::NeverSent);
@@ -61,18 +50,11 @@ impl Draft<'_> {
             number: call.attempt,
             class,
             code: failure.as_ref().map_or(0, |failure| failure.code),
-            reason: failure
-                .as_ref()
-                .map_or_else(String::new, |failure| failure.reason.clone()),
+            reason: failure.as_ref().map_or_else(String::new, |failure| failure.reason.clone()),
             at_ms,
             elapsed_ms,
         });
-        self.facts.push(Fact::Answered {
-            call,
-            class,
-            failure,
-            elapsed_ms,
-        });
+        self.facts.push(Fact::Answered { call, class, failure, elapsed_ms });
     }
 
     fn record_forward(&mut self, call: Call, outcome: &Outcome) {
@@ -80,14 +62,10 @@ impl Draft<'_> {
             // The arbiter has won; a pivot that happened all the same is a second winner.
             (StepStatus::Refused, Outcome::Done { .. }) => self.suspend(Failure::two_winners()),
             (StepStatus::Refused, _) => {}
-            (_, Outcome::Done { output, skip }) if self.can_skip(skip) => {
-                self.succeeded(call.step, output, skip)
-            }
+            (_, Outcome::Done { output, skip }) if self.can_skip(skip) => self.succeeded(call.step, output, skip),
             (_, Outcome::Done { .. }) => self.lied(call, &Failure::impossible_skip()),
             // The arbiter has lost to a pivot that now says it never happened.
-            (StepStatus::Applied, Outcome::Refused(failure)) | (_, Outcome::Lie(failure)) => {
-                self.lied(call, failure)
-            }
+            (StepStatus::Applied, Outcome::Refused(failure)) | (_, Outcome::Lie(failure)) => self.lied(call, failure),
             (_, Outcome::Refused(failure)) => self.refused(call, failure),
             _ => self.unsettled(call, outcome),
         }
@@ -139,15 +117,8 @@ impl Draft<'_> {
 
     /// Whether this step's compensation is, or was, asked to decide the pivot.
     fn arbitrates(&self, step: StepIndex) -> bool {
-        let is_arbiter = self
-            .plan
-            .arbiter()
-            .is_some_and(|(arbiter, _)| arbiter == step);
-        is_arbiter
-            && matches!(
-                self.saga.phase(),
-                Some(Phase::Arbitrating | Phase::Completing)
-            )
+        let is_arbiter = self.plan.arbiter().is_some_and(|(arbiter, _)| arbiter == step);
+        is_arbiter && matches!(self.saga.phase(), Some(Phase::Arbitrating | Phase::Completing))
     }
 
     /// What the arbiter's outcome says about the pivot. True if nothing is left to record: the arbiter lost.
@@ -169,9 +140,7 @@ impl Draft<'_> {
                 pivot.forward.close();
                 false
             }
-            (StepStatus::Running | StepStatus::Uncertain, Outcome::Refused(failure))
-                if failure.reason == reason =>
-            {
+            (StepStatus::Running | StepStatus::Uncertain, Outcome::Refused(failure)) if failure.reason == reason => {
                 self.step(pivot).status = StepStatus::Applied;
                 self.arbiter_lost(arbiter);
                 true
@@ -188,8 +157,7 @@ impl Draft<'_> {
         let failure = outcome.failure().cloned().unwrap_or_default();
         let budget = self.plan.steps()[call.step.0].budget;
         let leg = self.saga.steps[call.step.0].leg(call.direction);
-        let is_contract_spent =
-            leg.contract >= schedule::CONTRACT_TRIES && matches!(outcome, Outcome::Contract(_));
+        let is_contract_spent = leg.contract >= schedule::CONTRACT_TRIES && matches!(outcome, Outcome::Contract(_));
         let is_budget_spent = leg.failed >= budget && outcome.class().spends_budget();
         let is_alarming = leg.failed == schedule::ALARM_TRIES && outcome.class().spends_budget();
         match (self.saga.phase(), call.direction) {
@@ -234,10 +202,7 @@ impl Draft<'_> {
             Outcome::Pending(asked_ms) if *asked_ms > 0 => schedule::retry_after_ms(*asked_ms),
             Outcome::Overloaded(_, asked_ms) => schedule::retry_after_ms(*asked_ms) + backoff_ms,
             Outcome::Contract(_) if !is_undecided => schedule::slow_ms(jitter),
-            Outcome::Pending(_)
-            | Outcome::Contract(_)
-            | Outcome::NotExecuted(_)
-            | Outcome::InDoubt(_) => backoff_ms,
+            Outcome::Pending(_) | Outcome::Contract(_) | Outcome::NotExecuted(_) | Outcome::InDoubt(_) => backoff_ms,
             // Settled or held: these do not back off.
             Outcome::Done { .. } | Outcome::Refused(_) | Outcome::Lie(_) => return,
         };

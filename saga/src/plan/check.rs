@@ -43,10 +43,7 @@ impl fmt::Display for PlanError {
             }
             PlanError::TwoPivots(id) => write!(f, "{id} is a second pivot"),
             PlanError::PivotNotAlone(id) => write!(f, "{id} runs beside the pivot"),
-            PlanError::CannotBeCompensated(id) => write!(
-                f,
-                "{id} comes before the decision and cannot be compensated"
-            ),
+            PlanError::CannotBeCompensated(id) => write!(f, "{id} comes before the decision and cannot be compensated"),
             PlanError::CanBeRefused(id) => {
                 write!(f, "{id} comes after the decision and can be refused")
             }
@@ -83,15 +80,8 @@ impl Plan {
         };
         let arbiter = self.arbiter().and_then(|(index, _)| self.step(index));
         match arbiter {
-            Some(step)
-                if step.kind == Kind::Compensatable
-                    && step.participant() == pivot.participant() =>
-            {
-                Ok(())
-            }
-            Some(step) if step.kind == Kind::Compensatable => {
-                Err(PlanError::ArbiterElsewhere(pivot.id))
-            }
+            Some(step) if step.kind == Kind::Compensatable && step.participant() == pivot.participant() => Ok(()),
+            Some(step) if step.kind == Kind::Compensatable => Err(PlanError::ArbiterElsewhere(pivot.id)),
             Some(_) | None => Err(PlanError::NoArbiter(pivot.id)),
         }
     }
@@ -138,7 +128,7 @@ fn check_against(step: &Step, earlier: &[Step]) -> Result<(), PlanError> {
 }
 
 fn is_method(method: &str) -> bool {
-    method.split_once('/').is_some_and(|(participant, name)| {
-        !participant.is_empty() && !name.is_empty() && !name.contains('/')
-    })
+    method
+        .split_once('/')
+        .is_some_and(|(participant, name)| !participant.is_empty() && !name.is_empty() && !name.contains('/'))
 }

@@ -58,11 +58,7 @@ pub struct StepState {
     #[serde(default)]
     pub status: StepStatus,
     /// The reply of a step that succeeded.
-    #[serde(
-        default,
-        with = "crate::bytes::option",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, with = "crate::bytes::option", skip_serializing_if = "Option::is_none")]
     pub output: Option<Vec<u8>>,
     /// The way forward.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -114,11 +110,7 @@ pub struct Leg {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stuck: Option<Failure>,
     /// What every attempt sends; dropped when the direction is settled.
-    #[serde(
-        default,
-        with = "crate::bytes::option",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, with = "crate::bytes::option", skip_serializing_if = "Option::is_none")]
     pub request: Option<Vec<u8>>,
     /// The last attempts, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -133,9 +125,7 @@ impl Leg {
 
     /// An attempt may be sent now.
     pub(crate) fn is_due(&self, now_ms: i64) -> bool {
-        !self.in_flight
-            && self.stuck.is_none()
-            && self.next_ms.is_none_or(|next_ms| next_ms <= now_ms)
+        !self.in_flight && self.stuck.is_none() && self.next_ms.is_none_or(|next_ms| next_ms <= now_ms)
     }
 
     /// Nothing more is to be sent this way. An attempt in flight stays so.

@@ -4,12 +4,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use std::fs::File;
+use std::thread::JoinHandle;
+
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Error, Tx, classify};
+use super::statement::{classify, execute, gone, script};
+use super::{Error, Tx, perform};
 use crate::clock::Clock;
 
+/// Units of work that may wait for the writer; callers beyond that wait for a place.
+const QUEUE: usize = 4096;
 /// Units of work in one commit: enough to share an fsync widely, few enough to answer within milliseconds.
 const BATCH: usize = 256;
 
@@ -41,7 +47,7 @@ where
 {
     fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Verdict {
         let Self { work, answer } = *self;
-        let result = super::ready(work(tx)).unwrap_or_else(|error| Err(E::from(error)));
+        let result = perform(tx, work);
         let keep = result.is_ok();
         // A caller that has gone does not need its answer.
         Verdict {
@@ -86,34 +92,62 @@ impl Counters {
     }
 }
 
-/// The writer's thread: ends when the last handle on the database is gone.
-pub(super) fn run(mut writer: Writer, mut queue: mpsc::Receiver<Box<dyn Job>>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-        writer.run(batch.drain(..));
+/// The writer's thread.
+pub(super) struct Thread {
+    // Both are there until the drop.
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Thread {
+    /// Starts it. The lock is held until the connection is closed.
+    pub(super) fn start(mut writer: Writer, lock: File) -> Result<Self, Error> {
+        let (jobs, mut queue) = mpsc::channel(QUEUE);
+        let run = move || {
+            let mut batch = Vec::with_capacity(BATCH);
+            while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+                writer.run(batch.drain(..));
+            }
+            drop(writer);
+            drop(lock);
+        };
+        let thread = std::thread::Builder::new().name("sqlite-writer".into()).spawn(run);
+        let thread =
+            thread.map_err(|error| Error::Unavailable(format!("cannot start the writer's thread: {error}")))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Hands it a unit of work, which will be answered even if nobody waits any more.
+    pub(super) async fn send(&self, job: Box<dyn Job>) -> Result<(), Error> {
+        let stopped = || Error::Unavailable("the writer has stopped".into());
+        self.jobs.as_ref().ok_or_else(stopped)?.send(job).await.map_err(|_| stopped())
+    }
+}
+
+impl Drop for Thread {
+    /// What has queued is still done, and the directory is free for the next one to open it.
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        let ended = self.thread.take().filter(|thread| thread.thread().id() != std::thread::current().id());
+        if ended.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the writer's thread ended in a panic");
+        }
     }
 }
 
 /// The writing connection and whether it may still be used.
 pub(super) struct Writer {
     connection: Connection,
+    commit: fn(&Connection) -> rusqlite::Result<()>,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
     broken: Option<Error>,
 }
 
 impl Writer {
-    pub(super) fn new(
-        connection: Connection,
-        clock: Arc<dyn Clock>,
-        counters: Arc<Counters>,
-    ) -> Self {
-        Self {
-            connection,
-            clock,
-            counters,
-            broken: None,
-        }
+    pub(super) fn new(connection: Connection, clock: Arc<dyn Clock>, counters: Arc<Counters>) -> Self {
+        let commit = |connection: &Connection| connection.execute_batch("commit");
+        Self { connection, commit, clock, counters, broken: None }
     }
 
     pub(super) fn connection(&mut self) -> &mut Connection {
@@ -121,18 +155,11 @@ impl Writer {
     }
 
     /// Runs the jobs in one transaction, commits it and answers them all.
-    pub(super) fn run(&mut self, jobs: impl Iterator<Item = Box<dyn Job>>) {
-        let mut jobs = jobs;
+    pub(super) fn run(&mut self, mut jobs: impl Iterator<Item = Box<dyn Job>>) {
         let mut verdicts = Vec::with_capacity(BATCH);
         let committed = self.attempt(&mut jobs, &mut verdicts);
-        match &committed {
-            Ok(()) => self.counters.count(verdicts.len()),
-            Err(Error::InDoubt(why)) => {
-                self.broken = Some(Error::Unavailable(format!(
-                    "out of service until a restart, since a commit failed: {why}"
-                )));
-            }
-            Err(_) => {}
+        if committed.is_ok() {
+            self.counters.count(verdicts.len());
         }
         for verdict in verdicts {
             (verdict.answer)(committed.clone());
@@ -151,18 +178,25 @@ impl Writer {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
-        super::script(&self.connection, "begin immediate")?;
+        script(&self.connection, "begin immediate")?;
         let now_ms = self.clock.now_ms();
         let done = jobs.try_for_each(|job| run_job(&mut self.connection, now_ms, job, verdicts));
-        let committed = done.and_then(|()| {
-            self.connection
-                .execute_batch("commit")
-                .map_err(failed_commit)
-        });
-        if committed.is_err() && !self.connection.is_autocommit() {
-            super::script(&self.connection, "rollback")?;
+        let committed = done.and_then(|()| (self.commit)(&self.connection).map_err(failed_commit));
+        if let Err(Error::InDoubt(why)) = &committed {
+            self.leave_service(why);
+        }
+        if committed.is_err()
+            && !self.connection.is_autocommit()
+            && let Err(error) = script(&self.connection, "rollback")
+        {
+            self.leave_service(&error.to_string());
         }
         committed
+    }
+
+    fn leave_service(&mut self, why: &str) {
+        tracing::error!(why, "the database takes no more writes: restart the process to see what it holds");
+        self.broken = Some(Error::Unavailable(format!("out of service until a restart: {why}")));
     }
 }
 
@@ -173,8 +207,7 @@ fn run_job(
     job: Box<dyn Job>,
     verdicts: &mut Vec<Verdict>,
 ) -> Result<(), Error> {
-    let begun = super::execute(connection, "savepoint job", &[]);
-    if let Err(error) = begun {
+    if let Err(error) = execute(connection, "savepoint job", &[]) {
         job.refuse(error.clone());
         return Err(error);
     }
@@ -182,20 +215,18 @@ fn run_job(
     let keep = verdict.keep;
     verdicts.push(verdict);
     if connection.is_autocommit() {
-        return Err(Error::Unavailable(
-            "the database gave up the transaction; the disk may be full".into(),
-        ));
+        return Err(gone());
     }
     if !keep {
-        super::execute(connection, "rollback to job", &[])?;
+        execute(connection, "rollback to job", &[])?;
     }
-    super::execute(connection, "release job", &[]).map(drop)
+    execute(connection, "release job", &[]).map(drop)
 }
 
-/// A full disk means that the commit's mark was not written. Of any other failure nobody knows what a restart will find.
+/// These come before the commit's mark is written. Of any other failure nobody knows what a restart will find.
 fn failed_commit(error: rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy) => classify(error),
+        Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::ConstraintViolation) => classify(error),
         _ => Error::InDoubt(error.to_string()),
     }
 }

@@ -1,0 +1,183 @@
+//! Holds: from free seats to a reservation, and back when it lapses or is given up. A reservation and its seats change in
+//! one transaction; what a checkout does with them is in `checkout.rs`.
+
+use service_kit::db::{self, Tx};
+use service_kit::pass::{Claims, Rejected};
+use service_kit::refusal::{Fault, Refusal};
+use tonic::Code;
+use uuid::Uuid;
+
+use crate::concert::{Concert, Sale};
+use crate::reservation::Reservation;
+use crate::seat::{self, Seat};
+use crate::state::ReservationState;
+use crate::{not_found, store};
+
+/// A hold that a customer asks for.
+#[derive(Debug)]
+pub(crate) struct Order {
+    /// Id of the reservation to be.
+    pub(crate) id: Uuid,
+    pub(crate) customer: Uuid,
+    pub(crate) concert: Uuid,
+    pub(crate) performance: Uuid,
+    /// Ids, each once, ascending.
+    pub(crate) seats: Vec<String>,
+    /// The admission pass that came with it.
+    pub(crate) pass: Option<Result<Claims, Rejected>>,
+}
+
+/// Holds all the seats, or none.
+pub(crate) async fn hold(tx: &mut Tx<'_>, order: &Order) -> Result<Reservation, Fault> {
+    let now_ms = tx.now_ms();
+    let (concert, performance) = (order.concert, order.performance);
+    let sale = store::sale(tx, concert, performance).await?;
+    let Sale { concert, .. } = sale
+        .ok_or_else(|| not_found::performance(concert, performance))
+        .and_then(|sale| sale.expect_open(now_ms).map(|()| sale))?;
+    expect_admitted(&concert, order)?;
+    let holdings = store::holdings(tx, order.customer, (concert.id, performance)).await?;
+    concert.policy.expect_within_caps(order.seats.len() as i64, holdings)?;
+
+    let expire_time = now_ms + concert.policy.hold_ttl_ms;
+    let seats = take(tx, order, expire_time).await?;
+    let reservation = held(order, seats, now_ms, expire_time);
+    store::insert_reservation(tx, &reservation).await?;
+    Ok(reservation)
+}
+
+/// Gives up a hold, for its customer.
+pub(crate) async fn release(
+    tx: &mut Tx<'_>,
+    id: Uuid,
+    customer: Uuid,
+) -> Result<Reservation, Fault> {
+    let found = store::reservation(tx, id).await?;
+    let mut reservation = found.ok_or_else(|| not_found::reservation(id))?;
+    if reservation.release(customer)? {
+        store::save(tx, &mut reservation).await?;
+        free(tx, &reservation).await?;
+    }
+    Ok(reservation)
+}
+
+/// Ends a hold whose time is over; tells whether there was one.
+pub(crate) async fn lapse(tx: &mut Tx<'_>, id: Uuid) -> Result<bool, db::Error> {
+    match store::expire_if_lapsed(tx, id).await? {
+        Some(reservation) => free(tx, &reservation).await.map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// Frees all seats of a reservation that has just ended.
+pub(crate) async fn free(tx: &mut Tx<'_>, reservation: &Reservation) -> Result<(), db::Error> {
+    let freed = store::free(tx, reservation).await?;
+    expect_all(reservation, freed)
+}
+
+/// A live reservation has all its seats: anything else is a broken invariant, and changes nothing.
+pub(crate) fn expect_all(reservation: &Reservation, seats: u64) -> Result<(), db::Error> {
+    if seats == reservation.items.len() as u64 {
+        return Ok(());
+    }
+    Err(db::Error::Corrupt {
+        column: "reservation_id".into(),
+        problem: format!("{} has {seats} of its seats", reservation.name()),
+    })
+}
+
+/// Refuses whoever came round the waiting room of the concert.
+fn expect_admitted(concert: &Concert, order: &Order) -> Result<(), Refusal> {
+    let Some(room) = concert.waiting_room else {
+        return Ok(());
+    };
+    let room = format!("waitingRooms/{room}");
+    let (reason, problem) = match &order.pass {
+        None => ("ADMISSION_PASS_MISSING", "an admission pass is required".to_owned()),
+        Some(Err(Rejected::Expired)) => {
+            ("ADMISSION_PASS_EXPIRED", Rejected::Expired.to_string())
+        }
+        Some(Err(rejected)) => ("ADMISSION_PASS_INVALID", rejected.to_string()),
+        Some(Ok(claims)) if claims.room != room => {
+            ("ADMISSION_PASS_INVALID", "the pass is for another waiting room".to_owned())
+        }
+        Some(Ok(claims)) if claims.customer != format!("customers/{}", order.customer) => {
+            ("ADMISSION_PASS_INVALID", "the pass is of another customer".to_owned())
+        }
+        Some(Ok(_)) => return Ok(()),
+    };
+    let message = format!("{problem}; take a place in {room}");
+    Err(Refusal::new(Code::Unauthenticated, reason, message).with("waiting_room", room))
+}
+
+/// Takes the seats that are free, and those whose holder's time is over.
+async fn take(tx: &mut Tx<'_>, order: &Order, expire_time: i64) -> Result<Vec<Seat>, Fault> {
+    let wanted: Vec<&str> = order.seats.iter().map(String::as_str).collect();
+    let holder = (order.id, expire_time);
+    let mut taken = store::take_available(tx, order.performance, &wanted, holder).await?;
+    if taken.len() < wanted.len() {
+        let rest: Vec<&str> = wanted
+            .into_iter()
+            .filter(|seat| taken.iter().all(|taken| taken.id != *seat))
+            .collect();
+        for lapsed in lapsed_holders(tx, order, &rest).await? {
+            lapse(tx, lapsed).await?;
+        }
+        let more = store::take_available(tx, order.performance, &rest, holder).await?;
+        if more.len() < rest.len() {
+            return Err(seat::taken(&names(order, rest)).into());
+        }
+        taken.extend(more);
+    }
+    taken.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(taken)
+}
+
+/// The reservations that only seem to hold the seats. Refuses when a seat does not exist or is really somebody else's.
+async fn lapsed_holders(
+    tx: &mut Tx<'_>,
+    order: &Order,
+    seats: &[&str],
+) -> Result<Vec<Uuid>, Fault> {
+    let now_ms = tx.now_ms();
+    let occupancies = store::occupancies(tx, order.performance, seats).await?;
+    let unknown = |seat: &&&str| occupancies.iter().all(|known| known.seat != **seat);
+    if let Some(seat) = seats.iter().find(unknown) {
+        let name = seat::name(order.concert, order.performance, seat);
+        return Err(Refusal::not_found("SEAT_NOT_FOUND", name).into());
+    }
+    let taken = occupancies.iter().filter(|known| known.lapsed(now_ms).is_none());
+    let taken = names(order, taken.map(|known| known.seat.as_str()));
+    if !taken.is_empty() {
+        return Err(seat::taken(&taken).into());
+    }
+    let mut holders: Vec<Uuid> =
+        occupancies.iter().filter_map(|known| known.lapsed(now_ms)).collect();
+    holders.sort();
+    holders.dedup();
+    Ok(holders)
+}
+
+fn names<'a>(order: &Order, seats: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    seats.into_iter().map(|seat| seat::name(order.concert, order.performance, seat)).collect()
+}
+
+fn held(order: &Order, seats: Vec<Seat>, now_ms: i64, expire_time: i64) -> Reservation {
+    Reservation {
+        id: order.id,
+        customer: order.customer,
+        concert: order.concert,
+        performance: order.performance,
+        state: ReservationState::Held,
+        total_amount: seats.iter().map(|seat| seat.price).sum(),
+        items: seats.into_iter().map(Seat::into_item).collect(),
+        expire_time,
+        lock_saga: None,
+        lock_time: None,
+        confirm_saga: None,
+        confirm_time: None,
+        payment: None,
+        create_time: now_ms,
+        version: 1,
+    }
+}

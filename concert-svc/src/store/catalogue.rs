@@ -1,0 +1,262 @@
+//! Statements about concerts and performances.
+
+use service_kit::args;
+use service_kit::db::{self, FromRow, Row, Tx};
+use uuid::Uuid;
+
+use crate::concert::{BookingPolicy, Concert, Performance, Sale};
+use crate::state::{ConcertState, PerformanceState, State as _};
+
+macro_rules! concert_columns {
+    () => {
+        "k.concert_id, k.title, k.artist, k.booking_open_time, k.booking_close_time, k.state, k.waiting_room_id, \
+         k.hold_ttl, k.max_hold_lifetime, k.retry_grace, k.max_seats_per_reservation, \
+         k.max_live_reservations_per_customer, k.max_seats_per_customer, k.create_time, k.update_time, k.version"
+    };
+}
+/// How many columns that is.
+const CONCERT_COLUMNS: usize = 16;
+
+macro_rules! performance_columns {
+    () => {
+        "p.performance_id, p.concert_id, p.start_time, p.venue, p.state, p.seat_count, p.create_time, p.version"
+    };
+}
+
+macro_rules! sale_columns {
+    () => {
+        concat!(concert_columns!(), ", ", performance_columns!())
+    };
+}
+pub(super) use {concert_columns, performance_columns, sale_columns};
+
+/// How many columns a sale has.
+pub(super) const SALE_COLUMNS: usize = CONCERT_COLUMNS + 8;
+
+impl FromRow for Concert {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Self {
+            id: row.get(0)?,
+            title: row.get(1)?,
+            artist: row.get(2)?,
+            booking_open_time: row.get(3)?,
+            booking_close_time: row.get(4)?,
+            state: ConcertState::read(row, 5)?,
+            waiting_room: row.get(6)?,
+            policy: BookingPolicy {
+                hold_ttl_ms: row.get(7)?,
+                max_hold_lifetime_ms: row.get(8)?,
+                retry_grace_ms: row.get(9)?,
+                max_seats_per_reservation: row.get(10)?,
+                max_live_reservations_per_customer: row.get(11)?,
+                max_seats_per_customer: row.get(12)?,
+            },
+            create_time: row.get(13)?,
+            update_time: row.get(14)?,
+            version: row.get(15)?,
+        })
+    }
+}
+
+fn performance_at(row: &Row<'_>, at: usize) -> Result<Performance, db::Error> {
+    Ok(Performance {
+        id: row.get(at)?,
+        concert: row.get(at + 1)?,
+        start_time: row.get(at + 2)?,
+        venue: row.get(at + 3)?,
+        state: PerformanceState::read(row, at + 4)?,
+        seat_count: row.get(at + 5)?,
+        create_time: row.get(at + 6)?,
+        version: row.get(at + 7)?,
+    })
+}
+
+impl FromRow for Performance {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        performance_at(row, 0)
+    }
+}
+
+impl FromRow for Sale {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Self {
+            concert: Concert::from_row(row)?,
+            performance: performance_at(row, CONCERT_COLUMNS)?,
+        })
+    }
+}
+
+/// Adds a concert; tells whether its id was free.
+pub(crate) async fn insert_concert(tx: &mut Tx<'_>, concert: &Concert) -> Result<bool, db::Error> {
+    let sql = "insert into concert_concerts (concert_id, title, artist, booking_open_time, booking_close_time, state, \
+               waiting_room_id, hold_ttl, max_hold_lifetime, retry_grace, max_seats_per_reservation, \
+               max_live_reservations_per_customer, max_seats_per_customer, create_time, update_time, version) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict do nothing";
+    let policy = &concert.policy;
+    let row = args![
+        concert.id,
+        &concert.title,
+        &concert.artist,
+        concert.booking_open_time,
+        concert.booking_close_time,
+        concert.state.column(),
+        concert.waiting_room,
+        policy.hold_ttl_ms,
+        policy.max_hold_lifetime_ms,
+        policy.retry_grace_ms,
+        policy.max_seats_per_reservation,
+        policy.max_live_reservations_per_customer,
+        policy.max_seats_per_customer,
+        concert.create_time,
+        concert.update_time,
+        concert.version,
+    ];
+    Ok(tx.execute(sql, row).await? == 1)
+}
+
+/// Writes back the state of a concert.
+pub(crate) async fn save_concert(tx: &mut Tx<'_>, concert: &Concert) -> Result<(), db::Error> {
+    let sql = "update concert_concerts set state = $2, update_time = $3, version = $4 where concert_id = $1";
+    let row = args![concert.id, concert.state.column(), concert.update_time, concert.version];
+    tx.execute(sql, row).await.map(drop)
+}
+
+/// One concert.
+pub(crate) async fn concert(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Concert>, db::Error> {
+    let sql = concat!(
+        "select ",
+        concert_columns!(),
+        " from concert_concerts k where k.concert_id = $1"
+    );
+    tx.fetch_optional(sql, args![id]).await
+}
+
+/// What concerts are listed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConcertOrder {
+    CreateTime,
+    BookingOpenTime,
+}
+
+/// Which concerts come on a page.
+#[derive(Debug)]
+pub(crate) struct ConcertsAfter {
+    pub(crate) order: ConcertOrder,
+    pub(crate) after: (i64, Uuid),
+    pub(crate) state: Option<ConcertState>,
+    pub(crate) artist: Option<String>,
+    pub(crate) limit: i64,
+}
+
+/// A page of concerts.
+pub(crate) async fn concerts(
+    tx: &mut Tx<'_>,
+    page: &ConcertsAfter,
+) -> Result<Vec<Concert>, db::Error> {
+    macro_rules! ordered_by {
+        ($time:literal) => {
+            concat!(
+                "select ",
+                concert_columns!(),
+                " from concert_concerts k where (",
+                $time,
+                ", k.concert_id) > ($1, $2) and ($3 is null or k.state = $3) and ($4 is null or k.artist = $4) order by ",
+                $time,
+                ", k.concert_id limit $5"
+            )
+        };
+    }
+    let sql = match page.order {
+        ConcertOrder::CreateTime => ordered_by!("k.create_time"),
+        ConcertOrder::BookingOpenTime => ordered_by!("k.booking_open_time"),
+    };
+    let (time, id) = page.after;
+    let state = page.state.map(ConcertState::column);
+    tx.fetch_all(sql, args![time, id, state, page.artist.as_ref(), page.limit]).await
+}
+
+/// Adds a performance; tells whether its id was free.
+pub(crate) async fn insert_performance(
+    tx: &mut Tx<'_>,
+    performance: &Performance,
+) -> Result<bool, db::Error> {
+    let sql = "insert into concert_performances (performance_id, concert_id, start_time, venue, state, seat_count, \
+               create_time, version) values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing";
+    let row = args![
+        performance.id,
+        performance.concert,
+        performance.start_time,
+        &performance.venue,
+        performance.state.column(),
+        performance.seat_count,
+        performance.create_time,
+        performance.version,
+    ];
+    Ok(tx.execute(sql, row).await? == 1)
+}
+
+/// Counts new seats of a performance.
+pub(crate) async fn seats_added(
+    tx: &mut Tx<'_>,
+    performance: Uuid,
+    count: i64,
+) -> Result<(), db::Error> {
+    let sql = "update concert_performances set seat_count = seat_count + $2, version = version + 1 \
+               where performance_id = $1";
+    tx.execute(sql, args![performance, count]).await.map(drop)
+}
+
+/// One performance of the concert.
+pub(crate) async fn performance(
+    tx: &mut Tx<'_>,
+    concert: Uuid,
+    performance: Uuid,
+) -> Result<Option<Performance>, db::Error> {
+    let sql = concat!(
+        "select ",
+        performance_columns!(),
+        " from concert_performances p where p.performance_id = $1 and p.concert_id = $2"
+    );
+    tx.fetch_optional(sql, args![performance, concert]).await
+}
+
+/// One performance with its concert.
+pub(crate) async fn sale(
+    tx: &mut Tx<'_>,
+    concert: Uuid,
+    performance: Uuid,
+) -> Result<Option<Sale>, db::Error> {
+    let sql = concat!(
+        "select ",
+        sale_columns!(),
+        " from concert_performances p join concert_concerts k on k.concert_id = p.concert_id \
+         where p.performance_id = $1 and p.concert_id = $2"
+    );
+    tx.fetch_optional(sql, args![performance, concert]).await
+}
+
+/// Which performances come on a page.
+#[derive(Debug)]
+pub(crate) struct PerformancesAfter {
+    pub(crate) concert: Uuid,
+    pub(crate) after: (i64, Uuid),
+    pub(crate) state: Option<PerformanceState>,
+    pub(crate) limit: i64,
+}
+
+/// A page of a concert's performances by start time.
+pub(crate) async fn performances(
+    tx: &mut Tx<'_>,
+    page: &PerformancesAfter,
+) -> Result<Vec<Performance>, db::Error> {
+    let sql = concat!(
+        "select ",
+        performance_columns!(),
+        " from concert_performances p \
+         where p.concert_id = $1 and (p.start_time, p.performance_id) > ($2, $3) and ($4 is null or p.state = $4) \
+         order by p.start_time, p.performance_id limit $5"
+    );
+    let (time, id) = page.after;
+    let state = page.state.map(PerformanceState::column);
+    tx.fetch_all(sql, args![page.concert, time, id, state, page.limit]).await
+}

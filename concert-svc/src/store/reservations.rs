@@ -1,0 +1,284 @@
+//! Statements about reservations and tickets.
+
+use service_kit::args;
+use service_kit::db::{self, FromRow, Row, Tx};
+use uuid::Uuid;
+
+use super::catalogue::{SALE_COLUMNS, concert_columns, performance_columns, sale_columns};
+use crate::concert::{Holdings, Sale};
+use crate::reservation::{Item, Reservation};
+use crate::state::{ReservationState, State as _, TicketState};
+use crate::ticket::Ticket;
+
+macro_rules! reservation_columns {
+    () => {
+        "reservation_id, customer_id, concert_id, performance_id, state, items, total_amount, expire_time, \
+         lock_saga_id, lock_time, confirm_saga_id, confirm_time, payment_id, create_time, version"
+    };
+}
+
+fn reservation_at(row: &Row<'_>, at: usize) -> Result<Reservation, db::Error> {
+    let items: String = row.get(at + 5)?;
+    Ok(Reservation {
+        id: row.get(at)?,
+        customer: row.get(at + 1)?,
+        concert: row.get(at + 2)?,
+        performance: row.get(at + 3)?,
+        state: ReservationState::read(row, at + 4)?,
+        items: serde_json::from_str(&items)
+            .map_err(|error| row.corrupt(at + 5, error.to_string()))?,
+        total_amount: row.get(at + 6)?,
+        expire_time: row.get(at + 7)?,
+        lock_saga: row.get(at + 8)?,
+        lock_time: row.get(at + 9)?,
+        confirm_saga: row.get(at + 10)?,
+        confirm_time: row.get(at + 11)?,
+        payment: row.get(at + 12)?,
+        create_time: row.get(at + 13)?,
+        version: row.get(at + 14)?,
+    })
+}
+
+impl FromRow for Reservation {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        reservation_at(row, 0)
+    }
+}
+
+/// A reservation with what it is for: all that a step of a checkout decides on, in one read.
+#[derive(Debug)]
+pub(crate) struct Checkout {
+    pub(crate) sale: Sale,
+    pub(crate) reservation: Reservation,
+}
+
+impl FromRow for Checkout {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Self {
+            sale: Sale::from_row(row)?,
+            reservation: reservation_at(row, SALE_COLUMNS)?,
+        })
+    }
+}
+
+/// Adds a reservation.
+pub(crate) async fn insert_reservation(
+    tx: &mut Tx<'_>,
+    reservation: &Reservation,
+) -> Result<(), db::Error> {
+    let sql = "insert into concert_reservations (reservation_id, customer_id, concert_id, performance_id, state, items, \
+               seat_count, total_amount, expire_time, create_time, version) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    let items = to_json(&reservation.items)?;
+    let row = args![
+        reservation.id,
+        reservation.customer,
+        reservation.concert,
+        reservation.performance,
+        reservation.state.column(),
+        &items,
+        reservation.items.len() as i64,
+        reservation.total_amount,
+        reservation.expire_time,
+        reservation.create_time,
+        reservation.version,
+    ];
+    tx.execute(sql, row).await.map(drop)
+}
+
+fn to_json(items: &[Item]) -> Result<String, db::Error> {
+    serde_json::to_string(items).map_err(|error| db::Error::Bug(error.to_string()))
+}
+
+/// Writes back what changes in a reservation's life, unless somebody else has changed it since it was read.
+pub(crate) async fn save(
+    tx: &mut Tx<'_>,
+    reservation: &mut Reservation,
+) -> Result<(), db::Error> {
+    let sql = "update concert_reservations set state = $3, expire_time = $4, lock_saga_id = $5, lock_time = $6, \
+               confirm_saga_id = $7, confirm_time = $8, payment_id = $9, version = version + 1 \
+               where reservation_id = $1 and version = $2";
+    let row = args![
+        reservation.id,
+        reservation.version,
+        reservation.state.column(),
+        reservation.expire_time,
+        reservation.lock_saga,
+        reservation.lock_time,
+        reservation.confirm_saga,
+        reservation.confirm_time,
+        reservation.payment,
+    ];
+    if tx.execute(sql, row).await? == 0 {
+        let problem = format!("{} was changed by somebody else", reservation.name());
+        return Err(db::Error::Unavailable(problem));
+    }
+    reservation.version += 1;
+    Ok(())
+}
+
+/// A reservation with what it is for, as of now.
+pub(crate) async fn checkout(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Checkout>, db::Error> {
+    let sql = concat!(
+        "select ",
+        sale_columns!(),
+        ", r.* from (select ",
+        reservation_columns!(),
+        " from concert_reservations where reservation_id = $1) r \
+         join concert_performances p on p.performance_id = r.performance_id \
+         join concert_concerts k on k.concert_id = r.concert_id"
+    );
+    let found: Option<Checkout> = tx.fetch_optional(sql, args![id]).await?;
+    let now_ms = tx.now_ms();
+    Ok(found.map(|Checkout { sale, reservation }| Checkout {
+        sale,
+        reservation: reservation.as_of(now_ms),
+    }))
+}
+
+/// One reservation, as of now.
+pub(crate) async fn reservation(
+    tx: &mut Tx<'_>,
+    id: Uuid,
+) -> Result<Option<Reservation>, db::Error> {
+    let sql = concat!(
+        "select ",
+        reservation_columns!(),
+        " from concert_reservations where reservation_id = $1"
+    );
+    let found: Option<Reservation> = tx.fetch_optional(sql, args![id]).await?;
+    let now_ms = tx.now_ms();
+    Ok(found.map(|reservation| reservation.as_of(now_ms)))
+}
+
+/// Notes that a hold has lapsed, and returns it; nothing when it has not, or no longer.
+pub(crate) async fn expire_if_lapsed(
+    tx: &mut Tx<'_>,
+    id: Uuid,
+) -> Result<Option<Reservation>, db::Error> {
+    let sql = concat!(
+        "update concert_reservations set state = 6, version = version + 1 \
+         where reservation_id = $1 and state = 1 and expire_time <= $2 returning ",
+        reservation_columns!()
+    );
+    let now_ms = tx.now_ms();
+    tx.fetch_optional(sql, args![id, now_ms]).await
+}
+
+/// Some holds that have lapsed and nobody has noted it, longest ago first.
+pub(crate) async fn lapsed(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Uuid>, db::Error> {
+    let sql = "select reservation_id from concert_reservations where state = 1 and expire_time <= $1 \
+               order by expire_time limit $2";
+    let now_ms = tx.now_ms();
+    let ids: Vec<(Uuid,)> = tx.fetch_all(sql, args![now_ms, limit]).await?;
+    Ok(ids.into_iter().map(|(id,)| id).collect())
+}
+
+/// What the customer has of the concert: live reservations of that performance, seats in all.
+pub(crate) async fn holdings(
+    tx: &mut Tx<'_>,
+    customer: Uuid,
+    (concert, performance): (Uuid, Uuid),
+) -> Result<Holdings, db::Error> {
+    let sql = "select cast(coalesce(sum(case when performance_id = $3 and state in (1, 2) then 1 else 0 end), 0) as bigint), \
+               cast(coalesce(sum(seat_count), 0) as bigint) from concert_reservations \
+               where customer_id = $1 and concert_id = $2 and (state in (2, 3, 4) or (state = 1 and expire_time > $4))";
+    let now_ms = tx.now_ms();
+    let args = args![customer, concert, performance, now_ms];
+    let (live_reservations, seats) = tx.fetch_one(sql, args).await?;
+    Ok(Holdings {
+        live_reservations,
+        seats,
+    })
+}
+
+/// Which reservations come on a page.
+#[derive(Debug)]
+pub(crate) struct ReservationsBefore {
+    pub(crate) before: Uuid,
+    pub(crate) customer: Option<Uuid>,
+    pub(crate) performance: Option<Uuid>,
+    pub(crate) state: Option<ReservationState>,
+    pub(crate) limit: i64,
+}
+
+/// A page of reservations, newest first, as of now.
+pub(crate) async fn reservations(
+    tx: &mut Tx<'_>,
+    page: &ReservationsBefore,
+) -> Result<Vec<Reservation>, db::Error> {
+    macro_rules! of {
+        ($whose:literal) => {
+            concat!(
+                "select ",
+                reservation_columns!(),
+                " from concert_reservations where ",
+                $whose,
+                "reservation_id < $2 and ($3 is null or performance_id = $3) \
+                 and ($4 is null or case when state = 1 and expire_time <= $5 then 6 else state end = $4) \
+                 order by reservation_id desc limit $6"
+            )
+        };
+    }
+    // An equality that an index serves, rather than one that may be null.
+    let sql = match page.customer {
+        Some(_) => of!("customer_id = $1 and "),
+        None => of!("$1 is null and "),
+    };
+    let now_ms = tx.now_ms();
+    let state = page.state.map(ReservationState::column);
+    let args = args![page.customer, page.before, page.performance, state, now_ms, page.limit];
+    let page: Vec<Reservation> = tx.fetch_all(sql, args).await?;
+    Ok(page.into_iter().map(|reservation| reservation.as_of(now_ms)).collect())
+}
+
+impl FromRow for Ticket {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Self {
+            id: row.get(0)?,
+            seat: row.get(1)?,
+            seat_label: row.get(2)?,
+            concert_title: row.get(3)?,
+            artist: row.get(4)?,
+            performance_start_time: row.get(5)?,
+            price: row.get(6)?,
+            state: TicketState::read(row, 7)?,
+            issue_time: row.get(8)?,
+        })
+    }
+}
+
+/// Adds a ticket.
+pub(crate) async fn insert_ticket(
+    tx: &mut Tx<'_>,
+    reservation: Uuid,
+    ticket: &Ticket,
+) -> Result<(), db::Error> {
+    let sql = "insert into concert_tickets (reservation_id, ticket_id, seat_id, seat_label, concert_title, artist, \
+               performance_start_time, price, state, issue_time) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let row = args![
+        reservation,
+        ticket.id,
+        &ticket.seat,
+        &ticket.seat_label,
+        &ticket.concert_title,
+        &ticket.artist,
+        ticket.performance_start_time,
+        ticket.price,
+        ticket.state.column(),
+        ticket.issue_time,
+    ];
+    tx.execute(sql, row).await.map(drop)
+}
+
+/// A page of a reservation's tickets by seat.
+pub(crate) async fn tickets(
+    tx: &mut Tx<'_>,
+    reservation: Uuid,
+    after_seat: &str,
+    limit: i64,
+) -> Result<Vec<Ticket>, db::Error> {
+    let sql = "select ticket_id, seat_id, seat_label, concert_title, artist, performance_start_time, price, state, \
+               issue_time from concert_tickets where reservation_id = $1 and seat_id > $2 order by seat_id limit $3";
+    tx.fetch_all(sql, args![reservation, after_seat, limit]).await
+}

@@ -1,0 +1,271 @@
+//! Concerts, performances and seats on the wire.
+
+use std::collections::BTreeSet;
+
+use proto::concert::v1 as pb;
+use service_kit::ids;
+use service_kit::refusal::Fault;
+use service_kit::wire::{duration, duration_ms, timestamp};
+use uuid::Uuid;
+
+use super::page::{self, Filter};
+use super::{concert_name, optional, performance_name, seat_id, text, time, within};
+use crate::concert::{BookingPolicy, Concert, MAX_SEATS, Performance};
+use crate::config::Config;
+use crate::seat::{self, Seat, SeatMap};
+use crate::state::{ConcertState, PerformanceState, SeatState, State as _};
+use crate::store::{ConcertOrder, ConcertsAfter, PerformancesAfter, SeatsAfter};
+
+/// Most seats of one call.
+const MAX_BATCH: usize = 1_000;
+
+/// The concert to create, as it is at that time.
+pub(crate) fn new_concert(
+    request: &pb::CreateConcertRequest,
+    new_id: Uuid,
+    now_ms: i64,
+) -> Result<Concert, Fault> {
+    let concert = request.concert.as_ref().ok_or_else(|| Fault::field("concert", "is required"))?;
+    let booking_open_time = time("concert.booking_open_time", concert.booking_open_time)?;
+    let booking_close_time = time("concert.booking_close_time", concert.booking_close_time)?;
+    if booking_close_time <= booking_open_time {
+        let problem = "must be after booking_open_time";
+        return Err(Fault::field("concert.booking_close_time", problem));
+    }
+    let id = optional(&request.concert_id, |id| ids::uuid("concert_id", id))?;
+    Ok(Concert {
+        id: id.unwrap_or(new_id),
+        title: text("concert.title", &concert.title, 1..=300)?,
+        artist: text("concert.artist", &concert.artist, 1..=100)?,
+        booking_open_time,
+        booking_close_time,
+        state: ConcertState::Draft,
+        waiting_room: optional(&concert.waiting_room, |room| {
+            ids::name("concert.waiting_room", room, "waitingRooms")
+        })?,
+        policy: policy(concert.booking_policy.as_ref())?,
+        create_time: now_ms,
+        update_time: now_ms,
+        version: 1,
+    })
+}
+
+fn policy(policy: Option<&pb::BookingPolicy>) -> Result<BookingPolicy, Fault> {
+    let (Some(policy), default) = (policy, BookingPolicy::default()) else {
+        return Ok(BookingPolicy::default());
+    };
+    let set = |field: &str, value: i64, range, default| match value {
+        0 => Ok(default),
+        value => within(&format!("concert.booking_policy.{field}"), value, range),
+    };
+    let length = |field, value: Option<prost_types::Duration>, seconds: [i64; 2], default| {
+        let [least, most] = seconds.map(|seconds| seconds * 1_000);
+        // The fields are seconds; the message is about milliseconds.
+        set(field, value.map_or(0, duration_ms), least..=most, default)
+    };
+    let hold_ttl_ms = length("hold_ttl", policy.hold_ttl, [60, 1_800], default.hold_ttl_ms)?;
+    let lifetime = default.max_hold_lifetime_ms.max(hold_ttl_ms);
+    let longest = [hold_ttl_ms / 1_000, 3_600];
+    let count = |field, value: i32, most, default| set(field, value.into(), 1..=most, default);
+    Ok(BookingPolicy {
+        hold_ttl_ms,
+        max_hold_lifetime_ms: length("max_hold_lifetime", policy.max_hold_lifetime, longest, lifetime)?,
+        retry_grace_ms: length("retry_grace", policy.retry_grace, [1, 600], default.retry_grace_ms)?,
+        max_seats_per_reservation: count(
+            "max_seats_per_reservation",
+            policy.max_seats_per_reservation,
+            MAX_SEATS as i64,
+            default.max_seats_per_reservation,
+        )?,
+        max_live_reservations_per_customer: count(
+            "max_live_reservations_per_customer",
+            policy.max_live_reservations_per_customer,
+            1_000,
+            default.max_live_reservations_per_customer,
+        )?,
+        max_seats_per_customer: count(
+            "max_seats_per_customer",
+            policy.max_seats_per_customer,
+            10_000,
+            default.max_seats_per_customer,
+        )?,
+    })
+}
+
+/// A concert for the caller.
+pub(crate) fn concert(concert: &Concert) -> pb::Concert {
+    let policy = &concert.policy;
+    let count = |value: i64| i32::try_from(value).unwrap_or(i32::MAX);
+    pb::Concert {
+        name: format!("concerts/{}", concert.id),
+        title: concert.title.clone(),
+        artist: concert.artist.clone(),
+        booking_open_time: Some(timestamp(concert.booking_open_time)),
+        booking_close_time: Some(timestamp(concert.booking_close_time)),
+        state: concert.state.number(),
+        waiting_room: concert.waiting_room.map(|id| format!("waitingRooms/{id}")).unwrap_or_default(),
+        booking_policy: Some(pb::BookingPolicy {
+            hold_ttl: Some(duration(policy.hold_ttl_ms)),
+            max_hold_lifetime: Some(duration(policy.max_hold_lifetime_ms)),
+            retry_grace: Some(duration(policy.retry_grace_ms)),
+            max_seats_per_reservation: count(policy.max_seats_per_reservation),
+            max_live_reservations_per_customer: count(policy.max_live_reservations_per_customer),
+            max_seats_per_customer: count(policy.max_seats_per_customer),
+        }),
+        create_time: Some(timestamp(concert.create_time)),
+        update_time: Some(timestamp(concert.update_time)),
+        etag: concert.version.to_string(),
+    }
+}
+
+/// A page of concerts: its size, and what to look for.
+pub(crate) fn concerts_after(
+    request: &pb::ListConcertsRequest,
+) -> Result<(usize, ConcertsAfter), Fault> {
+    let size = page::size(request.page_size)?;
+    let filter = Filter::parse(&request.filter, &["state", "artist"])?;
+    let order = match request.order_by.as_str() {
+        "" | "create_time" => ConcertOrder::CreateTime,
+        "booking_open_time" => ConcertOrder::BookingOpenTime,
+        _ => return Err(Fault::field("order_by", "must be create_time or booking_open_time")),
+    };
+    Ok((size, ConcertsAfter {
+        order,
+        after: page::after_time(&request.page_token)?,
+        state: filter.state()?,
+        artist: filter.value("artist").map(str::to_owned),
+        limit: page::limit(size),
+    }))
+}
+
+/// The performance to create, as it is at that time.
+pub(crate) fn new_performance(
+    request: &pb::CreatePerformanceRequest,
+    new_id: Uuid,
+    now_ms: i64,
+) -> Result<Performance, Fault> {
+    let performance = request.performance.as_ref();
+    let performance = performance.ok_or_else(|| Fault::field("performance", "is required"))?;
+    let id = optional(&request.performance_id, |id| ids::uuid("performance_id", id))?;
+    Ok(Performance {
+        id: id.unwrap_or(new_id),
+        concert: concert_name("parent", &request.parent)?,
+        start_time: time("performance.start_time", performance.start_time)?,
+        venue: text("performance.venue", &performance.venue, 0..=200)?,
+        state: PerformanceState::Scheduled,
+        seat_count: 0,
+        create_time: now_ms,
+        version: 1,
+    })
+}
+
+/// A performance for the caller.
+pub(crate) fn performance(performance: &Performance) -> pb::Performance {
+    pb::Performance {
+        name: format!("concerts/{}/performances/{}", performance.concert, performance.id),
+        start_time: Some(timestamp(performance.start_time)),
+        venue: performance.venue.clone(),
+        state: performance.state.number(),
+        seat_count: i32::try_from(performance.seat_count).unwrap_or(i32::MAX),
+        create_time: Some(timestamp(performance.create_time)),
+        etag: performance.version.to_string(),
+    }
+}
+
+/// A page of performances: its size, and what to look for.
+pub(crate) fn performances_after(
+    request: &pb::ListPerformancesRequest,
+) -> Result<(usize, PerformancesAfter), Fault> {
+    let size = page::size(request.page_size)?;
+    let filter = Filter::parse(&request.filter, &["state"])?;
+    Ok((size, PerformancesAfter {
+        concert: concert_name("parent", &request.parent)?,
+        after: page::after_time(&request.page_token)?,
+        state: filter.state()?,
+        limit: page::limit(size),
+    }))
+}
+
+/// The seats to create, in their order; ordinals are still to be given.
+pub(crate) fn new_seats(
+    request: &pb::BatchCreateSeatsRequest,
+    config: &Config,
+) -> Result<Vec<Seat>, Fault> {
+    let count = request.seats.len();
+    if !(1..=MAX_BATCH).contains(&count) {
+        let problem = format!("must be 1 to {MAX_BATCH} seats, not {count}");
+        return Err(Fault::field("seats", problem));
+    }
+    let mut ids = BTreeSet::new();
+    let seats = request.seats.iter().enumerate().map(|(index, seat)| {
+        let seat = new_seat(&format!("seats[{index}]"), &request.parent, seat, config)?;
+        if ids.insert(seat.id.clone()) {
+            return Ok(seat);
+        }
+        Err(Fault::field(format!("seats[{index}].name"), "names a seat for the second time"))
+    });
+    seats.collect()
+}
+
+fn new_seat(field: &str, parent: &str, seat: &pb::Seat, config: &Config) -> Result<Seat, Fault> {
+    let path = |name: &str| format!("{field}.{name}");
+    let id = seat.name.strip_prefix(parent).and_then(|rest| rest.strip_prefix("/seats/"));
+    if !(0..=config.max_price).contains(&seat.price) {
+        return Err(Fault::Invalid {
+            field: path("price"),
+            problem: format!("must be 0 to {}, not {}", config.max_price, seat.price),
+            reason: "AMOUNT_OUT_OF_RANGE",
+        });
+    }
+    Ok(Seat {
+        // The id alone will do: a thousand full names would be most of the message.
+        id: seat_id(&path("name"), id.unwrap_or(&seat.name))?,
+        section: text(&path("section"), &seat.section, 0..=50)?,
+        row: text(&path("row"), &seat.row, 0..=20)?,
+        number: text(&path("number"), &seat.number, 0..=20)?,
+        grade: text(&path("grade"), &seat.grade, 0..=20)?,
+        price: seat.price,
+        state: SeatState::Available,
+        ordinal: 0,
+    })
+}
+
+/// A seat for the caller.
+pub(crate) fn seat((concert, performance): (Uuid, Uuid), seat: &Seat) -> pb::Seat {
+    pb::Seat {
+        name: seat::name(concert, performance, &seat.id),
+        section: seat.section.clone(),
+        row: seat.row.clone(),
+        number: seat.number.clone(),
+        grade: seat.grade.clone(),
+        price: seat.price,
+        state: seat.state.number(),
+        ordinal: i32::try_from(seat.ordinal).unwrap_or(i32::MAX),
+    }
+}
+
+/// A page of seats: its size, and what to look for.
+pub(crate) fn seats_after(request: &pb::ListSeatsRequest) -> Result<(usize, SeatsAfter), Fault> {
+    let size = page::size(request.page_size)?;
+    let filter = Filter::parse(&request.filter, &["state", "grade", "section"])?;
+    Ok((size, SeatsAfter {
+        performance: performance_name("parent", &request.parent)?.1,
+        ordinal: page::after(&request.page_token, -1)?,
+        state: filter.state()?,
+        grade: filter.value("grade").map(str::to_owned),
+        section: filter.value("section").map(str::to_owned),
+        limit: page::limit(size),
+    }))
+}
+
+/// The map for a caller who has the one of version `known`.
+pub(crate) fn seat_map(map: &SeatMap, known: i64) -> pb::SeatAvailability {
+    let unchanged = map.version == known;
+    pb::SeatAvailability {
+        version: map.version,
+        states: if unchanged { Vec::new() } else { map.states.clone() },
+        available_count: i32::try_from(map.available).unwrap_or(i32::MAX),
+        as_of_time: Some(timestamp(map.as_of_time)),
+        unchanged,
+    }
+}

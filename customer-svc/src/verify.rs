@@ -1,0 +1,118 @@
+//! What must hold over this service's tables, and the facts that others compare theirs with. For verification only: it
+//! reads, on a snapshot, and nothing of the service depends on it.
+
+use service_kit::args;
+use service_kit::db::{self, Tx};
+use service_kit::verify::Check;
+use uuid::Uuid;
+
+pub use crate::points::ReservationState;
+use crate::store;
+
+/// The rules of points.
+pub const CHECKS: &[Check] = &[
+    Check {
+        id: "P1",
+        rule: "an entry moves a positive amount from one account to another",
+        sql: "select customer_id, 'entry ' || sequence || ' moves ' || amount || ' from ' || debit_account \
+            || ' to ' || credit_account \
+            from customer_transfers where amount <= 0 or debit_account = credit_account limit 20",
+    },
+    Check {
+        id: "P2",
+        rule: "the sum over all accounts is 0",
+        sql: "select cast(null as uuid), 'customers hold ' || held || ', the other accounts ' || others from (select \
+            (select cast(coalesce(sum(posted), 0) as bigint) from customer_customers) as held, \
+            (select cast(coalesce(sum(case when credit_account like 'customers/%' then 0 else amount end \
+            - case when debit_account like 'customers/%' then 0 else amount end), 0) as bigint) \
+            from customer_transfers) as others) as totals where held + others <> 0",
+    },
+    Check {
+        id: "P3",
+        rule: "a balance is the sum of its entries, and what is reserved is the sum of its pending reservations",
+        sql: "select customer_id, 'posted ' || posted || ', entries ' || entered || '; reserved ' || reserved \
+            || ', pending ' || pending from (select c.customer_id, c.posted, c.reserved, \
+            coalesce(t.total, 0) as entered, coalesce(r.total, 0) as pending from customer_customers c \
+            left join (select customer_id, cast(sum(case when credit_account like 'customers/%' then amount \
+            when debit_account like 'customers/%' then -amount else 0 end) as bigint) as total \
+            from customer_transfers group by customer_id) t on t.customer_id = c.customer_id \
+            left join (select customer_id, cast(sum(amount) as bigint) as total \
+            from customer_point_reservations where state = 1 group by customer_id) r on r.customer_id = c.customer_id \
+            ) as books where posted <> entered or reserved <> pending limit 20",
+    },
+    Check {
+        id: "P4",
+        rule: "what is available is never negative",
+        sql: "select customer_id, 'posted ' || posted || ', reserved ' || reserved from customer_customers \
+            where reserved < 0 or posted < reserved limit 20",
+    },
+    Check {
+        id: "P5",
+        rule: "a saga reserves once, and a captured reservation, no other, has exactly one entry of its amount",
+        sql: "select saga_id, reservations || ' reservations, captured ' || captured || '; ' || uses \
+            || ' entries, used ' || used from (select saga_id, cast(sum(reservation) as bigint) as reservations, \
+            cast(sum(captured) as bigint) as captured, cast(sum(entry) as bigint) as uses, \
+            cast(sum(used) as bigint) as used from (select saga_id, 1 as reservation, \
+            case when state = 2 then amount else 0 end as captured, 0 as entry, 0 as used \
+            from customer_point_reservations union all select saga_id, 0, 0, 1, amount from customer_transfers \
+            where kind = 2) as both_sides group by saga_id) as sagas \
+            where reservations <> 1 or captured <> used or uses > 1 limit 20",
+    },
+    Check {
+        id: "P6",
+        rule: "no entry of the ledger is missing",
+        sql: "select c.customer_id, c.transfer_count || ' entries written, ' || coalesce(t.entries, 0) \
+            || ' found, the last is ' || coalesce(t.newest, 0) from customer_customers c \
+            left join (select customer_id, count(*) as entries, max(sequence) as newest from customer_transfers \
+            group by customer_id) t on t.customer_id = c.customer_id \
+            where c.transfer_count <> coalesce(t.entries, 0) or c.transfer_count <> coalesce(t.newest, 0) limit 20",
+    },
+    Check {
+        id: "P7",
+        rule: "each entry's balance follows from the entry before",
+        sql: "select customer_id, 'entry ' || sequence || ' changes ' || balance_earlier || ' by ' || change \
+            || ' to ' || balance_after from (select customer_id, sequence, balance_after, \
+            case when credit_account like 'customers/%' then amount \
+            when debit_account like 'customers/%' then -amount else 0 end as change, \
+            coalesce(lag(balance_after) over (partition by customer_id order by sequence), 0) as balance_earlier \
+            from customer_transfers) as chain where balance_after <> balance_earlier + change limit 20",
+    },
+];
+
+/// What a saga has set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PointReservation {
+    /// The saga.
+    pub saga: Uuid,
+    /// Whose points.
+    pub customer: Uuid,
+    /// How many.
+    pub amount: i64,
+    /// What became of them.
+    pub state: ReservationState,
+}
+
+/// Reads at most `limit` reservations of the sagas after `after`, in the order of the sagas.
+///
+/// # Errors
+/// Of the store.
+pub async fn point_reservations(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<PointReservation>, db::Error> {
+    let found = store::points::reservations(tx, after, limit).await?;
+    let fact = |reservation: crate::points::Reservation| PointReservation {
+        saga: reservation.key.saga,
+        customer: reservation.key.customer,
+        amount: reservation.amount,
+        state: reservation.state,
+    };
+    Ok(found.into_iter().map(fact).collect())
+}
+
+/// Sums what was spent, for each account that it went to (`revenue/concerts/{uuid}`).
+///
+/// # Errors
+/// Of the store.
+pub async fn points_used(tx: &mut Tx<'_>) -> Result<Vec<(String, i64)>, db::Error> {
+    const SELECT: &str = "select credit_account, cast(sum(amount) as bigint) from customer_transfers where kind = 2 \
+        group by credit_account order by credit_account";
+    tx.fetch_all(SELECT, args![]).await
+}

@@ -1,0 +1,197 @@
+//! Points on the wire and within, both ways. What a client got wrong is named by its field. Customers are translated in
+//! `wire/customers.rs`, pages and filters in `wire/list.rs`.
+
+use proto::customer::v1 as pb;
+use service_kit::barrier::Operation;
+use service_kit::idempotency::Call;
+use service_kit::ids;
+use service_kit::refusal::Fault;
+use service_kit::wire::timestamp;
+use tonic::Request;
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::points::{Account, Adjustment, Capture, Key, Kind, Reservation, ReservationState, Transfer};
+use crate::store::points::Entries;
+
+pub(crate) mod customers;
+pub(crate) mod list;
+
+/// The order to set points aside.
+pub(crate) fn reserve(request: &Request<pb::ReservePointsRequest>) -> Result<(Operation, Key, i64), Fault> {
+    let order = request.get_ref();
+    let key = key(&order.customer, &order.saga)?;
+    if order.amount < 1 {
+        return Err(out_of_range(format!("must be 1 or more, not {}", order.amount)));
+    }
+    ids::uuid("request_id", &order.request_id)?;
+    Ok((Operation::of(request, key.saga, key.customer)?, key, order.amount))
+}
+
+/// The order to give points back, and the answer when there is nothing to give back.
+pub(crate) fn release(
+    request: &Request<pb::ReleasePointsRequest>,
+) -> Result<(Operation, Key, pb::ReleasePointsResponse), Fault> {
+    let order = request.get_ref();
+    let key = key(&order.customer, &order.saga)?;
+    ids::uuid("request_id", &order.request_id)?;
+    let nothing = pb::ReleasePointsResponse { saga: order.saga.clone(), amount: 0, point_reservation: None };
+    Ok((Operation::of(request, key.saga, key.customer)?, key, nothing))
+}
+
+/// The order to spend points.
+pub(crate) fn capture(request: &Request<pb::CapturePointsRequest>) -> Result<(Operation, Capture), Fault> {
+    let order = request.get_ref();
+    let key = key(&order.customer, &order.saga)?;
+    let request_id = ids::uuid("request_id", &order.request_id)?;
+    let credit_account = revenue_account(&order.credit_account)?;
+    let op = Operation::of(request, key.saga, key.customer)?;
+    Ok((op, Capture { key, credit_account, request_id }))
+}
+
+/// The order to correct a balance.
+pub(crate) fn adjust(order: &pb::AdjustPointsRequest, config: &Config) -> Result<(Call, Adjustment), Fault> {
+    let balance_limit = config.balance_limit;
+    let customer = ids::name("customer", &order.customer, "customers")?;
+    let amount = order.amount;
+    if amount == 0 || !(-balance_limit..=balance_limit).contains(&amount) {
+        let problem = format!("must be 1 to {balance_limit} points to give or to take, not {amount}");
+        return Err(out_of_range(problem));
+    }
+    let reason = list::text("reason", &order.reason, config.reason_limit)?;
+    let request_id = ids::uuid("request_id", &order.request_id)?;
+    let call = Call::new("AdjustPoints", Some(request_id), order);
+    Ok((call, Adjustment { customer, amount, reason, request_id, balance_limit }))
+}
+
+/// The customer whose account is asked for.
+pub(crate) fn account_of(request: &pb::GetPointAccountRequest) -> Result<Uuid, Fault> {
+    let customer = request.name.strip_suffix("/pointAccount");
+    let customer = customer.ok_or_else(|| Fault::field("name", "must look like customers/{id}/pointAccount"))?;
+    ids::name("name", customer, "customers")
+}
+
+/// The reservation that is asked for.
+pub(crate) fn reservation_of(request: &pb::GetPointReservationRequest) -> Result<Key, Fault> {
+    key(&request.customer, &request.saga)
+}
+
+/// The entries that are asked for, one more than fill the page.
+pub(crate) fn entries(request: &pb::ListPointTransactionsRequest) -> Result<Entries, Fault> {
+    let customer = ids::name("parent", &request.parent, "customers")?;
+    let [kind, saga] = list::filter(&request.filter, ["kind", "saga"])?;
+    let kind = kind.map(kind_number).transpose()?;
+    let saga = saga.map(|saga| ids::name("filter", saga, "sagas")).transpose()?;
+    let from = match request.page_token.as_str() {
+        "" => i64::MAX,
+        token => token.parse().map_err(|_| list::foreign_token())?,
+    };
+    let limit = list::page_size(request.page_size)? + 1;
+    Ok(Entries { customer, from, kind, saga, limit })
+}
+
+pub(crate) fn reserved(reservation: &Reservation) -> pb::ReservePointsResponse {
+    pb::ReservePointsResponse {
+        saga: saga_name(reservation.key.saga),
+        amount: reservation.amount,
+        point_reservation: Some(point_reservation(reservation)),
+    }
+}
+
+pub(crate) fn released(reservation: &Reservation) -> pb::ReleasePointsResponse {
+    pb::ReleasePointsResponse {
+        saga: saga_name(reservation.key.saga),
+        amount: reservation.amount,
+        point_reservation: Some(point_reservation(reservation)),
+    }
+}
+
+pub(crate) fn captured(reservation: &Reservation) -> pb::CapturePointsResponse {
+    pb::CapturePointsResponse {
+        saga: saga_name(reservation.key.saga),
+        amount: reservation.amount,
+        point_reservation: Some(point_reservation(reservation)),
+    }
+}
+
+pub(crate) fn point_account(account: &Account) -> pb::PointAccount {
+    pb::PointAccount {
+        name: format!("customers/{}/pointAccount", account.customer),
+        posted_balance: account.posted,
+        reserved_amount: account.reserved,
+        available_balance: account.available(),
+        update_time: Some(timestamp(account.update_time)),
+    }
+}
+
+pub(crate) fn point_reservation(reservation: &Reservation) -> pb::PointReservation {
+    use pb::point_reservation::State;
+    let state = match reservation.state {
+        ReservationState::Pending => State::Pending,
+        ReservationState::Captured => State::Captured,
+        ReservationState::Released => State::Released,
+    };
+    pb::PointReservation {
+        name: reservation.key.name(),
+        saga: saga_name(reservation.key.saga),
+        amount: reservation.amount,
+        state: state.into(),
+        create_time: Some(timestamp(reservation.create_time)),
+        resolve_time: reservation.resolve_time.map(timestamp),
+    }
+}
+
+pub(crate) fn point_transaction(transfer: &Transfer) -> pb::PointTransaction {
+    use pb::point_transaction::Kind as Wire;
+    let kind = match transfer.kind {
+        Kind::Use => Wire::Use,
+        Kind::Adjustment => Wire::Adjustment,
+    };
+    pb::PointTransaction {
+        name: format!("customers/{}/pointTransactions/{}", transfer.customer, transfer.id),
+        kind: kind.into(),
+        amount: transfer.signed_amount(),
+        debit_account: transfer.debit_account.clone(),
+        credit_account: transfer.credit_account.clone(),
+        balance_after: transfer.balance_after,
+        saga: transfer.saga.map(saga_name).unwrap_or_default(),
+        request_id: transfer.request_id.to_string(),
+        reason: transfer.reason.clone(),
+        create_time: Some(timestamp(transfer.create_time)),
+    }
+}
+
+pub(crate) fn transactions(rows: &[Transfer], limit: i64) -> pb::ListPointTransactionsResponse {
+    let token = |transfer: &Transfer| transfer.sequence.to_string();
+    let (point_transactions, next_page_token) = list::page(rows, limit, token, point_transaction);
+    pb::ListPointTransactionsResponse { point_transactions, next_page_token }
+}
+
+fn key(customer: &str, saga: &str) -> Result<Key, Fault> {
+    Ok(Key { customer: ids::name("customer", customer, "customers")?, saga: ids::name("saga", saga, "sagas")? })
+}
+
+/// Points are spent on concerts only.
+fn revenue_account(account: &str) -> Result<String, Fault> {
+    let concert = account
+        .strip_prefix("revenue/")
+        .ok_or_else(|| Fault::field("credit_account", "must look like revenue/concerts/{id}"))?;
+    ids::name("credit_account", concert, "concerts")?;
+    Ok(account.to_owned())
+}
+
+fn kind_number(kind: &str) -> Result<i64, Fault> {
+    use pb::point_transaction::Kind as Wire;
+    match Wire::from_str_name(kind) {
+        None | Some(Wire::Unspecified) => Err(Fault::field("filter", "names an unknown kind")),
+        Some(kind) => Ok(i64::from(i32::from(kind))),
+    }
+}
+
+fn out_of_range(problem: String) -> Fault {
+    Fault::Invalid { field: "amount".into(), problem, reason: "AMOUNT_OUT_OF_RANGE" }
+}
+
+fn saga_name(saga: Uuid) -> String {
+    format!("sagas/{saga}")
+}

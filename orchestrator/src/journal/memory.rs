@@ -1,0 +1,210 @@
+//! The journal as plain maps under one lock: what every move means, without a database. The reference for the journal
+//! over SQL, and enough for a simulation. It forgets everything with the process.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use service_kit::db;
+use service_kit::outbox::Event;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::hub::Hub;
+use super::{Accepted, Adopted, Append, Entry, Error, Journal, Orphans, Query, Record};
+
+/// A journal that lives as long as its process.
+#[derive(Debug, Default)]
+pub struct MemoryJournal {
+    memory: Mutex<Memory>,
+    hub: Hub,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    incarnation: Option<Uuid>,
+    records: BTreeMap<Uuid, Arc<Record>>,
+    history: BTreeMap<(Uuid, i64, i64), Entry>,
+    outbox: BTreeMap<(i64, Uuid), Event>,
+}
+
+impl MemoryJournal {
+    /// The events so far, by bucket and id.
+    pub fn events(&self) -> Vec<Event> {
+        self.memory().outbox.values().cloned().collect()
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Journal for MemoryJournal {
+    async fn register(&self, incarnation: Uuid) -> Result<(), Error> {
+        self.memory().incarnation = Some(incarnation);
+        Ok(())
+    }
+
+    async fn release(&self, incarnation: Uuid) -> Result<(), Error> {
+        self.memory()
+            .incarnation
+            .take_if(|current| *current == incarnation);
+        Ok(())
+    }
+
+    async fn accept(&self, first: Append) -> Result<Accepted, Error> {
+        let next = first.next.clone();
+        let mut memory = self.memory();
+        if let Some(existing) = memory.records.get(&next.id) {
+            return Ok(Accepted::Existing(Box::new(Record::clone(existing))));
+        }
+        memory.write(first)?;
+        drop(memory);
+        self.hub.feed(&next);
+        Ok(Accepted::New)
+    }
+
+    async fn append(&self, append: Append) -> Result<(), Error> {
+        let next = append.next.clone();
+        let mut memory = self.memory();
+        let stored = memory.records.get(&next.id).ok_or(Error::Fenced)?;
+        let continues = stored.version == next.version - 1 && stored.epoch == next.epoch;
+        if !continues || stored.saga.is_terminal() {
+            return Err(Error::Fenced);
+        }
+        memory.write(append)?;
+        drop(memory);
+        self.hub.feed(&next);
+        Ok(())
+    }
+
+    async fn adopt(&self, owner: Uuid, orphans: Orphans) -> Result<Vec<Adopted>, Error> {
+        let mut memory = self.memory();
+        let adopted: Vec<_> = memory
+            .orphans(owner, orphans)
+            .into_iter()
+            .map(|mut record| {
+                record.owner = owner;
+                record.epoch += 1;
+                Arc::new(record)
+            })
+            .collect();
+        for record in &adopted {
+            memory.records.insert(record.id, record.clone());
+        }
+        drop(memory);
+        adopted.iter().for_each(|record| self.hub.feed(record));
+        let saga = |record| Adopted::Saga(Box::new(Arc::unwrap_or_clone(record)));
+        Ok(adopted.into_iter().map(saga).collect())
+    }
+
+    async fn load(&self, id: Uuid) -> Result<Option<Record>, Error> {
+        Ok(self.memory().records.get(&id).map(|record| Record::clone(record)))
+    }
+
+    async fn list(&self, query: &Query) -> Result<Vec<Record>, Error> {
+        let memory = self.memory();
+        let mut found: Vec<_> = memory
+            .records
+            .values()
+            .filter(|record| fits(record, query))
+            .collect();
+        found.sort_unstable_by_key(|record| std::cmp::Reverse((record.create_time, record.id)));
+        let page = found.into_iter().take(query.limit);
+        Ok(page.map(|record| Record::clone(record)).collect())
+    }
+
+    async fn history(
+        &self,
+        id: Uuid,
+        after: (i64, i64),
+        limit: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        let memory = self.memory();
+        let from = Bound::Excluded((id, after.0, after.1));
+        let to = Bound::Included((id, i64::MAX, i64::MAX));
+        let entries = memory.history.range((from, to)).take(limit);
+        Ok(entries.map(|(_, entry)| entry.clone()).collect())
+    }
+
+    async fn owned(
+        &self,
+        owner: Uuid,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Uuid>, Error> {
+        let memory = self.memory();
+        let owned = memory.records.values().filter(|record| {
+            record.owner == owner
+                && record.saga.is_open()
+                && !record.saga.is_suspended()
+                && after.is_none_or(|after| record.id > after)
+        });
+        Ok(owned.take(limit).map(|record| record.id).collect())
+    }
+
+    fn watch(&self, id: Uuid) -> watch::Receiver<Option<Arc<Record>>> {
+        self.hub.watch(id)
+    }
+}
+
+impl Memory {
+    /// All of it or nothing.
+    fn write(&mut self, append: Append) -> Result<(), Error> {
+        let Append {
+            next,
+            facts,
+            events,
+        } = append;
+        let mut outbox = BTreeMap::new();
+        for event in events {
+            let key = (event.bucket, event.id);
+            if self.outbox.contains_key(&key) || outbox.insert(key, event).is_some() {
+                let problem = "an event of this id was announced before".to_owned();
+                return Err(Error::Store(db::Error::Constraint(problem)));
+            }
+        }
+        self.outbox.append(&mut outbox);
+        for (position, fact) in (1..).zip(facts) {
+            let entry = Entry {
+                version: next.version,
+                position,
+                epoch: next.epoch,
+                time: next.update_time,
+                fact,
+            };
+            self.history.insert((next.id, next.version, position), entry);
+        }
+        self.records.insert(next.id, next);
+        Ok(())
+    }
+
+    fn orphans(&self, owner: Uuid, orphans: Orphans) -> Vec<Record> {
+        let open = |record: &&Arc<Record>| record.saga.is_open();
+        let mut found: Vec<_> = match orphans {
+            Orphans::One(id) => self.records.get(&id).filter(open).into_iter().collect(),
+            Orphans::Any(_) => self.records.values().filter(open).collect(),
+        };
+        if let Orphans::Any(limit) = orphans {
+            found.retain(|record| record.owner != owner && self.incarnation != Some(record.owner));
+            found.sort_unstable_by_key(|record| (record.owner, record.id));
+            found.truncate(limit);
+        }
+        found.into_iter().map(|record| Record::clone(record)).collect()
+    }
+}
+
+fn fits(record: &Record, query: &Query) -> bool {
+    let is = |wanted: &Option<String>, actual: &String| {
+        wanted.as_ref().is_none_or(|wanted| wanted == actual)
+    };
+    is(&query.kind, &record.kind)
+        && is(&query.subject, &record.subject)
+        && is(&query.reference, &record.reference)
+        && (query.states.is_empty() || query.states.contains(&record.saga.state().name()))
+        && query
+            .before
+            .is_none_or(|before| (record.create_time, record.id) < before)
+}

@@ -1,0 +1,109 @@
+//! Pages of sagas, newest first. Each kind of list has a statement of its own that walks one index from the last page's
+//! end; what else is asked for is looked at on the way.
+
+use service_kit::args;
+use service_kit::db::{self, Arg, Db, FromRow, Row};
+use uuid::Uuid;
+
+use super::row::{self, select};
+use super::rows;
+use crate::journal::{Error, Query, Record};
+
+/// The states of sagas that have not ended, by name.
+const OPEN_STATES: [&str; 5] = [
+    "running",
+    "completing",
+    "arbitrating",
+    "compensating",
+    "suspended",
+];
+/// The states of those that have.
+const END_STATES: [&str; 2] = ["completed", "compensated"];
+
+macro_rules! page {
+    ($condition:literal) => {
+        select!(concat!(
+            "where ", $condition, "(create_time, id) < ($1, $2) and ($3 is null or kind = $3) \
+             and ($4 is null or reference = $4) and state in ($5, $6, $7, $8, $9, $10, $11) \
+             order by create_time desc, id desc limit $12"
+        ))
+    };
+}
+
+const NEWEST: &str = page!("");
+const OPEN: &str = page!("end_time is null and ");
+const OF_SUBJECT: &str = page!("subject = $13 and ");
+const OF_REFERENCE: &str = page!("reference = $13 and ");
+
+/// A row with its place in the list, whatever else it holds.
+struct Placed {
+    place: (i64, Uuid),
+    record: Result<Record, db::Error>,
+}
+
+impl FromRow for Placed {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Self {
+            place: (row.get(11)?, row.get(0)?),
+            record: row::decode(row),
+        })
+    }
+}
+
+/// The page that `query` asks for. A row that cannot be read makes place for the next one.
+pub(super) async fn list(db: &Db, query: &Query) -> Result<Vec<Record>, Error> {
+    let mut rest = query.clone();
+    let mut page = Vec::new();
+    loop {
+        let asked = rest.clone();
+        let placed: Vec<Placed> = db
+            .read(async move |tx| {
+                let (sql, args) = statement(&asked);
+                tx.fetch_all(sql, &args).await
+            })
+            .await?;
+        let is_last = placed.len() < rest.limit;
+        rest.before = placed.last().map(|placed| placed.place);
+        page.extend(placed.into_iter().filter_map(readable));
+        rest.limit = query.limit - page.len();
+        if is_last || rest.limit == 0 {
+            return Ok(page);
+        }
+    }
+}
+
+fn statement(query: &Query) -> (&'static str, Vec<Arg<'_>>) {
+    let states = || OPEN_STATES.into_iter().chain(END_STATES);
+    let wanted = |state: &&str| query.states.is_empty() || query.states.contains(state);
+    let (before_time, before_id) = query.before.unwrap_or((i64::MAX, Uuid::max()));
+    let mut args = args![
+        before_time,
+        before_id,
+        query.kind.as_ref(),
+        query.reference.as_ref()
+    ]
+    .to_vec();
+    args.extend(states().map(|state| Arg::from(Some(state).filter(wanted))));
+    args.push(rows(query.limit).into());
+    let sql = match (&query.subject, &query.reference) {
+        (Some(subject), _) => {
+            args.push(subject.into());
+            OF_SUBJECT
+        }
+        (None, Some(reference)) => {
+            args.push(reference.into());
+            OF_REFERENCE
+        }
+        (None, None) if END_STATES.iter().any(|state| wanted(&state)) => NEWEST,
+        (None, None) => OPEN,
+    };
+    (sql, args)
+}
+
+fn readable(placed: Placed) -> Option<Record> {
+    let (_, id) = placed.place;
+    placed
+        .record
+        .inspect_err(|error| tracing::warn!(saga.id = %id, %error, "a saga's row cannot be listed"))
+        .ok()
+}

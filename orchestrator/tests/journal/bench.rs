@@ -1,0 +1,175 @@
+//! A journal to test, with a way to look at its outbox, and sagas to put into it.
+
+use std::sync::Arc;
+
+use orchestrator::journal::{Append, Journal, MemoryJournal, Record, SqlJournal};
+use saga::{Act, Call, Direction, Event, Moment, Outcome, Plan, StepIndex, step};
+use service_kit::clock::ManualClock;
+use service_kit::db::Db;
+use service_kit::ids::bucket;
+use service_kit::outbox::{self, Outbox};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// The incarnation that accepts sagas here.
+pub(crate) const OWNER: Uuid = Uuid::from_u128(0xA);
+/// Another one.
+pub(crate) const OTHER: Uuid = Uuid::from_u128(0xB);
+
+static PLAN: Plan = Plan::new("purchase", 1, &[step("hold", "shop/Hold", "shop/Release")]);
+const OUTBOX: Outbox = service_kit::outbox!("orchestrator");
+
+pub(crate) struct Bench {
+    pub(crate) journal: Arc<dyn Journal>,
+    store: Store,
+    _directory: Option<TempDir>,
+}
+
+enum Store {
+    Memory(Arc<MemoryJournal>),
+    Sql(Db),
+}
+
+impl Bench {
+    pub(crate) async fn memory() -> Self {
+        let journal = Arc::new(MemoryJournal::default());
+        Self::with(journal.clone(), Store::Memory(journal), None).await
+    }
+
+    /// SQLite with its writer's thread and group commit.
+    pub(crate) async fn threaded() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let db = Db::open(directory.path(), Arc::new(ManualClock::at(0))).unwrap();
+        Self::sql(db, Some(directory)).await
+    }
+
+    /// SQLite on the test's own thread.
+    pub(crate) async fn inline() -> Self {
+        let db = Db::open_inline(None, Arc::new(ManualClock::at(0))).unwrap();
+        Self::sql(db, None).await
+    }
+
+    async fn sql(db: Db, directory: Option<TempDir>) -> Self {
+        db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS)
+            .await
+            .unwrap();
+        Self::with(Arc::new(SqlJournal::new(db.clone())), Store::Sql(db), directory).await
+    }
+
+    async fn with(journal: Arc<dyn Journal>, store: Store, directory: Option<TempDir>) -> Self {
+        journal.register(OWNER).await.unwrap();
+        Self { journal, store, _directory: directory }
+    }
+
+    /// The database, where there is one.
+    pub(crate) fn db(&self) -> &Db {
+        match &self.store {
+            Store::Sql(db) => db,
+            Store::Memory(_) => panic!("this journal has no database"),
+        }
+    }
+
+    /// What the journal has announced, by id.
+    pub(crate) async fn events(&self) -> Vec<outbox::Event> {
+        let mut events = match &self.store {
+            Store::Memory(journal) => journal.events(),
+            Store::Sql(db) => db.read(async move |tx| OUTBOX.take(tx, 1_000_000).await).await.unwrap(),
+        };
+        events.sort_by_key(|event| event.id);
+        events
+    }
+
+    /// Accepts a saga and returns it.
+    pub(crate) async fn accepted(&self, number: u128) -> Arc<Record> {
+        self.accept(new(number)).await
+    }
+
+    pub(crate) async fn accept(&self, first: Append) -> Arc<Record> {
+        let record = first.next.clone();
+        self.journal.accept(first).await.unwrap();
+        record
+    }
+
+    /// Appends and returns what stands then.
+    pub(crate) async fn append(&self, append: Append) -> Arc<Record> {
+        let record = append.next.clone();
+        self.journal.append(append).await.unwrap();
+        record
+    }
+
+    pub(crate) async fn load(&self, id: Uuid) -> Record {
+        self.journal.load(id).await.unwrap().unwrap()
+    }
+}
+
+/// An acceptance. Numbers are spread over buckets, customers and kinds of references, and make the ids sort.
+pub(crate) fn new(number: u128) -> Append {
+    let now_ms = 1_000 + i64::try_from(number / 3).unwrap();
+    let decision = saga::start(&PLAN, now_ms + 30_000, &[], moment(now_ms)).unwrap();
+    let mut saga = decision.saga;
+    saga.set_request(StepIndex(0), Direction::Forward, vec![0, 255, 7]);
+    let record = Record {
+        id: id(number),
+        kind: PLAN.kind.to_owned(),
+        plan_version: PLAN.version,
+        subject: format!("customers/{}", number % 2),
+        reference: format!("reservations/{}", number % 5),
+        request_hash: vec![1, 2, 3],
+        input: vec![0, 159, 146, 150],
+        saga,
+        version: 1,
+        epoch: 1,
+        owner: OWNER,
+        create_time: now_ms,
+        update_time: now_ms,
+    };
+    Append { next: Arc::new(record), facts: decision.facts, events: Vec::new() }
+}
+
+pub(crate) fn id(number: u128) -> Uuid {
+    Uuid::from_u128(number << 16 | number * 389 % 1024)
+}
+
+/// The saga's only step happened, which ends it.
+pub(crate) fn end(record: &Record) -> Append {
+    let call = Call { step: StepIndex(0), direction: Direction::Forward, attempt: 1 };
+    let outcome = Outcome::Done { output: vec![9], skip: Vec::new() };
+    then(record, &Event::Attempted { call, outcome, elapsed_ms: 5 })
+}
+
+/// Suspends a saga that goes on, resumes one that is suspended: a saga takes any number of these.
+pub(crate) fn toggle(record: &Record) -> Append {
+    let act = Act { by: "operators/kim".into(), reason: "a look".into() };
+    let event = if record.saga.is_suspended() { Event::Resume(act) } else { Event::Suspend(act) };
+    then(record, &event)
+}
+
+fn then(record: &Record, event: &Event) -> Append {
+    let now_ms = record.update_time + 10;
+    let decision = saga::decide(&PLAN, &record.saga, event, moment(now_ms)).unwrap();
+    let next = Record {
+        saga: decision.saga,
+        version: record.version + 1,
+        update_time: now_ms,
+        ..record.clone()
+    };
+    Append { next: Arc::new(next), facts: decision.facts, events: Vec::new() }
+}
+
+/// The same write, announcing an event of this id.
+pub(crate) fn announcing(mut append: Append, number: u128) -> Append {
+    append.events.push(outbox::Event {
+        bucket: bucket(append.next.id),
+        id: Uuid::from_u128(number),
+        aggregate: format!("sagas/{}", append.next.id),
+        kind: "ticketing.saga.suspended.v1".into(),
+        saga: Some(append.next.id),
+        data: vec![4, 5],
+        create_time: append.next.update_time,
+    });
+    append
+}
+
+fn moment(now_ms: i64) -> Moment {
+    Moment { now_ms, jitter: 0 }
+}

@@ -1,0 +1,116 @@
+//! Random moves, right and wrong ones, on the journal in memory and on the one over SQL: same answers, same contents.
+
+use std::sync::Arc;
+
+use orchestrator::journal::{Append, Error, Journal, Orphans, Query, Record};
+use service_kit::db;
+use uuid::Uuid;
+
+use crate::bench::{Bench, OWNER, announcing, end, id, new, toggle};
+
+const SEEDS: u64 = 40;
+const MOVES: usize = 300;
+const SAGAS: u128 = 12;
+
+#[tokio::test]
+async fn both_journals_answer_alike() {
+    for seed in 0..SEEDS {
+        let (memory, sql) = (Bench::memory().await, Bench::inline().await);
+        let mut dice = fastrand::Rng::with_seed(seed);
+        for step in 0..MOVES {
+            let next = throw(&mut dice, &memory).await;
+            let answers = (play(&*memory.journal, &next).await, play(&*sql.journal, &next).await);
+            assert_eq!(answers.0, answers.1, "seed {seed}, move {step}: {next:?}");
+        }
+        assert_eq!(memory.events().await, sql.events().await, "seed {seed}");
+    }
+}
+
+#[derive(Debug)]
+enum Move {
+    Register(Uuid),
+    Release(Uuid),
+    Accept(Append),
+    Append(Append),
+    Adopt(Uuid, Orphans),
+    Load(Uuid),
+    List(Query),
+    History(Uuid, (i64, i64), usize),
+    Owned(Uuid, Option<Uuid>, usize),
+}
+
+/// The next move; what stands now makes it often a sensible one.
+async fn throw(dice: &mut fastrand::Rng, bench: &Bench) -> Move {
+    let number = dice.u128(0..SAGAS);
+    let stands = bench.journal.load(id(number)).await.unwrap();
+    match (dice.u8(0..20), stands) {
+        (0, _) => Move::Register(owner(dice)),
+        (1, _) => Move::Release(owner(dice)),
+        (2, _) => Move::Adopt(owner(dice), Orphans::Any(dice.usize(0..5))),
+        (3, _) => Move::Adopt(owner(dice), Orphans::One(id(number))),
+        (4, _) => Move::Load(id(number)),
+        (5 | 6, _) => Move::List(query(dice)),
+        (7, _) => Move::History(id(number), (dice.i64(0..5), dice.i64(0..3)), dice.usize(0..9)),
+        (8, _) => Move::Owned(owner(dice), dice.bool().then_some(id(number)), dice.usize(0..9)),
+        (9 | 10, _) | (_, None) => Move::Accept(announced(dice, new(number))),
+        (_, Some(record)) if record.saga.is_open() => Move::Append(write(dice, &record)),
+        (_, Some(record)) => Move::Append(Append { next: Arc::new(record), facts: Vec::new(), events: Vec::new() }),
+    }
+}
+
+fn owner(dice: &mut fastrand::Rng) -> Uuid {
+    Uuid::from_u128(OWNER.as_u128() + dice.u128(0..3))
+}
+
+/// Mostly the right version and epoch, and mostly an event of its own.
+fn write(dice: &mut fastrand::Rng, record: &Record) -> Append {
+    let mut append = if dice.u8(0..6) == 0 { end(record) } else { toggle(record) };
+    let next = Arc::make_mut(&mut append.next);
+    match dice.u8(0..10) {
+        0 => next.version += dice.i64(-2..=2),
+        1 => next.epoch += dice.i64(-1..=1),
+        _ => {}
+    }
+    announced(dice, append)
+}
+
+fn announced(dice: &mut fastrand::Rng, append: Append) -> Append {
+    if dice.bool() { announcing(append, dice.u128(0..500)) } else { append }
+}
+
+fn query(dice: &mut fastrand::Rng) -> Query {
+    const STATES: [&str; 4] = ["running", "suspended", "completed", "compensating"];
+    let states = if dice.bool() { dice.choose_multiple(STATES, 2) } else { Vec::new() };
+    Query {
+        kind: dice.choice(["purchase", "refund"]).filter(|_| dice.bool()).map(str::to_owned),
+        subject: dice.bool().then(|| format!("customers/{}", dice.u8(0..2))),
+        reference: dice.bool().then(|| format!("reservations/{}", dice.u8(0..5))),
+        states,
+        before: dice.bool().then(|| (1_000 + dice.i64(0..5), id(dice.u128(0..SAGAS)))),
+        limit: dice.usize(0..8),
+    }
+}
+
+/// The answer as text; of an error only its kind.
+async fn play(journal: &dyn Journal, next: &Move) -> String {
+    match next {
+        Move::Register(incarnation) => answer(journal.register(*incarnation).await),
+        Move::Release(incarnation) => answer(journal.release(*incarnation).await),
+        Move::Accept(first) => answer(journal.accept(first.clone()).await),
+        Move::Append(append) => answer(journal.append(append.clone()).await),
+        Move::Adopt(owner, orphans) => answer(journal.adopt(*owner, *orphans).await),
+        Move::Load(id) => answer(journal.load(*id).await),
+        Move::List(query) => answer(journal.list(query).await),
+        Move::History(id, after, limit) => answer(journal.history(*id, *after, *limit).await),
+        Move::Owned(owner, after, limit) => answer(journal.owned(*owner, *after, *limit).await),
+    }
+}
+
+fn answer<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+    match result {
+        Ok(answer) => format!("{answer:?}"),
+        Err(Error::Fenced) => "fenced".to_owned(),
+        Err(Error::Store(db::Error::Constraint(_))) => "constraint".to_owned(),
+        Err(error) => panic!("{error:?}"),
+    }
+}

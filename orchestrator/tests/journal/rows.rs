@@ -1,0 +1,109 @@
+//! Rows that something else than the journal has written to.
+
+use orchestrator::journal::{Adopted, Error, Orphans, Query, Record};
+use service_kit::args;
+use service_kit::ids::bucket;
+use uuid::Uuid;
+
+use crate::bench::{Bench, OTHER, OWNER, id, toggle};
+
+/// Ways to spoil a row.
+const SPOIL: [&str; 6] = [
+    "update orchestrator_saga set machine = '{\"state\":' where bucket = $1 and id = $2",
+    "update orchestrator_saga set machine = '{\"state\":\"flying\",\"deadline_ms\":1,\"steps\":[]}' where bucket = $1 and id = $2",
+    "update orchestrator_saga set plan_version = -1 where bucket = $1 and id = $2",
+    "update orchestrator_saga set version = 'two' where bucket = $1 and id = $2",
+    "update orchestrator_saga set owner = 'nobody' where bucket = $1 and id = $2",
+    "update orchestrator_saga set request_hash = 'text' where bucket = $1 and id = $2",
+];
+
+async fn run(bench: &Bench, sql: &'static str, id: Uuid) {
+    let work = async move |tx: &mut service_kit::db::Tx<'_>| tx.execute(sql, args![bucket(id), id]).await;
+    assert_eq!(bench.db().write(work).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_parked_alone() {
+    let bench = Bench::inline().await;
+    for number in 0..20 {
+        bench.accepted(number).await;
+    }
+    for (number, sql) in (5..).zip(SPOIL) {
+        run(&bench, sql, id(number)).await;
+    }
+    bench.journal.register(OTHER).await.unwrap();
+    let mut broken = Vec::new();
+    let mut taken = 0;
+    loop {
+        let adopted = bench.journal.adopt(OTHER, Orphans::Any(3)).await.unwrap();
+        if adopted.is_empty() {
+            break;
+        }
+        for adopted in adopted {
+            match adopted {
+                Adopted::Saga(_) => taken += 1,
+                Adopted::Broken { id, problem } => {
+                    assert!(problem.contains(&id.to_string()), "{problem}");
+                    broken.push(id);
+                }
+            }
+        }
+    }
+    broken.sort();
+    assert_eq!(broken, (5..11).map(id).collect::<Vec<_>>());
+    assert_eq!(taken, 14);
+    assert_eq!(bench.journal.owned(OTHER, None, 100).await.unwrap().len(), 14);
+    assert_eq!(bench.journal.owned(OWNER, None, 100).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_broken_saga_is_reported_and_the_others_are_listed() {
+    let bench = Bench::threaded().await;
+    for number in 0..10 {
+        bench.accepted(number).await;
+    }
+    for number in [3, 5, 6, 7] {
+        run(&bench, SPOIL[0], id(number)).await;
+    }
+    let loaded = bench.journal.load(id(5)).await;
+    let Err(Error::Corrupt(problem)) = loaded else { panic!("{loaded:?}") };
+    assert!(problem.contains(&id(5).to_string()) && problem.contains("machine"), "{problem}");
+    let query = Query { limit: 5, ..Query::default() };
+    let listed = bench.journal.list(&query).await.unwrap();
+    let listed: Vec<_> = listed.iter().map(|record| record.id).collect();
+    assert_eq!(listed, [9, 8, 4, 2, 1].map(id));
+}
+
+#[tokio::test]
+async fn a_mended_saga_goes_on_where_it_was() {
+    let bench = Bench::inline().await;
+    let record = bench.accepted(1).await;
+    run(&bench, "update orchestrator_saga set kind = 7, machine = ' ' || machine || ']' where bucket = $1 and id = $2", id(1)).await;
+    let adopted = bench.journal.adopt(OTHER, Orphans::One(id(1))).await.unwrap();
+    assert!(matches!(adopted[..], [Adopted::Broken { .. }]), "{adopted:?}");
+    // Adopting it again tells the same, until somebody has mended it.
+    let again = bench.journal.adopt(OTHER, Orphans::One(id(1))).await.unwrap();
+    assert_eq!(again, adopted);
+    run(&bench, "update orchestrator_saga set kind = 'purchase', machine = trim(machine, ' ]') where bucket = $1 and id = $2", id(1)).await;
+    run(&bench, "update orchestrator_saga set machine = machine || ']}' where bucket = $1 and id = $2 and machine not like '%]}'", id(1)).await;
+    let mended = Record { owner: OTHER, epoch: 2, ..Record::clone(&record) };
+    let adopted = bench.journal.adopt(OTHER, Orphans::One(id(1))).await.unwrap();
+    assert_eq!(adopted, [Adopted::Saga(Box::new(mended.clone()))]);
+    assert_eq!(bench.journal.owned(OTHER, None, 100).await.unwrap(), [id(1)]);
+    bench.append(toggle(&mended)).await;
+}
+
+#[tokio::test]
+async fn its_owner_may_go_on_with_a_parked_saga() {
+    let bench = Bench::inline().await;
+    let record = bench.accepted(1).await;
+    run(&bench, SPOIL[0], id(1)).await;
+    bench.journal.adopt(OWNER, Orphans::One(id(1))).await.unwrap();
+    assert_eq!(bench.journal.owned(OWNER, None, 100).await.unwrap(), []);
+    // What the owner has in memory is whole.
+    let second = bench.append(toggle(&record)).await;
+    let third = bench.append(toggle(&second)).await;
+    assert_eq!(bench.load(id(1)).await, *third);
+    bench.journal.register(OTHER).await.unwrap();
+    assert_eq!(bench.journal.adopt(OTHER, Orphans::Any(100)).await.unwrap().len(), 1);
+}

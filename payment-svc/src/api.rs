@@ -1,0 +1,123 @@
+//! The service as gRPC sees it: decode, run once, encode. What is promised by the contract but comes later is refused in
+//! `api/later.rs`.
+
+use proto::payment::v1 as pb;
+use proto::payment::v1::payment_service_server::{PaymentService, PaymentServiceServer};
+use service_kit::barrier::{Barrier, Refusals};
+use service_kit::db::{Db, Tx};
+use service_kit::refusal::Fault;
+use service_kit::serve::MAX_MESSAGE_BYTES;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+use crate::config::Config;
+use crate::{store, wire};
+
+mod later;
+
+const BARRIER: Barrier = service_kit::barrier!("payment", "ticketing.payment.v1");
+
+#[derive(Debug)]
+struct Api {
+    db: Db,
+    config: Config,
+}
+
+/// The routes of the payment service.
+pub(crate) fn routes(db: Db, config: Config) -> Routes {
+    let payments = PaymentServiceServer::new(Api { db, config });
+    Routes::new(payments.max_decoding_message_size(MAX_MESSAGE_BYTES))
+}
+
+#[tonic::async_trait]
+impl PaymentService for Api {
+    async fn authorize_payment(
+        &self,
+        request: Request<pb::AuthorizePaymentRequest>,
+    ) -> Result<Response<pb::AuthorizePaymentResponse>, Status> {
+        let (op, order) = wire::authorize(&request, &self.config).map_err(status)?;
+        let authorize = async move |tx: &mut Tx<'_>| Ok(wire::authorized(&store::authorize(tx, &order).await?));
+        BARRIER.forward(&self.db, op, Refusals::Kept, authorize).await
+    }
+
+    async fn cancel_payment(
+        &self,
+        request: Request<pb::CancelPaymentRequest>,
+    ) -> Result<Response<pb::CancelPaymentResponse>, Status> {
+        let (op, saga, reason, nothing) = wire::cancel(&request, &self.config).map_err(status)?;
+        let cancel = async move |tx: &mut Tx<'_>| Ok(wire::cancelled(&store::cancel(tx, saga, &reason).await?));
+        BARRIER.compensate(&self.db, op, nothing, cancel).await
+    }
+
+    async fn capture_payment(
+        &self,
+        request: Request<pb::CapturePaymentRequest>,
+    ) -> Result<Response<pb::CapturePaymentResponse>, Status> {
+        let (op, saga) = wire::capture(&request).map_err(status)?;
+        let capture = async move |tx: &mut Tx<'_>| Ok(wire::captured(&store::capture(tx, saga).await?));
+        BARRIER.forward(&self.db, op, Refusals::Forgotten, capture).await
+    }
+
+    async fn get_payment(&self, request: Request<pb::GetPaymentRequest>) -> Result<Response<pb::Payment>, Status> {
+        let saga = wire::payment_of(request.get_ref()).map_err(status)?;
+        let payment = self.db.read(async move |tx| store::payment(tx, saga).await);
+        answer(payment.await.map(|payment| wire::encode(&payment)))
+    }
+
+    async fn list_payments(
+        &self,
+        request: Request<pb::ListPaymentsRequest>,
+    ) -> Result<Response<pb::ListPaymentsResponse>, Status> {
+        let wanted = wire::wanted(request.get_ref()).map_err(status)?;
+        let limit = wanted.limit;
+        let rows = self.db.read(async move |tx| Ok(store::payments(tx, &wanted).await?));
+        answer(rows.await.map(|rows| wire::payments(&rows, limit)))
+    }
+
+    async fn create_refund(
+        &self,
+        _request: Request<pb::CreateRefundRequest>,
+    ) -> Result<Response<pb::CreateRefundResponse>, Status> {
+        Err(later::with_cancellation("CreateRefund"))
+    }
+
+    async fn cancel_refund(
+        &self,
+        _request: Request<pb::CancelRefundRequest>,
+    ) -> Result<Response<pb::CancelRefundResponse>, Status> {
+        Err(later::with_cancellation("CancelRefund"))
+    }
+
+    async fn complete_refund(
+        &self,
+        _request: Request<pb::CompleteRefundRequest>,
+    ) -> Result<Response<pb::CompleteRefundResponse>, Status> {
+        Err(later::with_cancellation("CompleteRefund"))
+    }
+
+    async fn get_refund(&self, _request: Request<pb::GetRefundRequest>) -> Result<Response<pb::Refund>, Status> {
+        Err(later::with_cancellation("GetRefund"))
+    }
+
+    async fn list_refunds(
+        &self,
+        _request: Request<pb::ListRefundsRequest>,
+    ) -> Result<Response<pb::ListRefundsResponse>, Status> {
+        Err(later::with_cancellation("ListRefunds"))
+    }
+
+    async fn purge_saga_operations(
+        &self,
+        _request: Request<pb::PurgeSagaOperationsRequest>,
+    ) -> Result<Response<pb::PurgeSagaOperationsResponse>, Status> {
+        Err(later::with_archiving("PurgeSagaOperations"))
+    }
+}
+
+fn answer<T>(result: Result<T, Fault>) -> Result<Response<T>, Status> {
+    result.map(Response::new).map_err(status)
+}
+
+fn status(fault: Fault) -> Status {
+    fault.into_status(BARRIER.domain)
+}

@@ -1,0 +1,19 @@
+//! What may be set for the payment service.
+
+use serde::Deserialize;
+
+/// The limits of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// KRW of one payment at most: far above any order, and far below where sums overflow.
+    pub amount_limit: i64,
+    /// Characters of the reason for a cancellation at most.
+    pub reason_limit: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { amount_limit: 1_000_000_000, reason_limit: 500 }
+    }
+}

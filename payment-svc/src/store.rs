@@ -1,0 +1,133 @@
+//! The statements over payments: every state changes in one conditional update of the payment's row.
+
+use service_kit::args;
+use service_kit::db::{self, FromRow, Row, Tx};
+use service_kit::refusal::Fault;
+use uuid::Uuid;
+
+use crate::payment::{self, Order, Payment, State};
+
+/// The columns of a payment, in the order in which a row is read.
+macro_rules! columns {
+    () => {
+        "saga_id, customer_id, reference, state, authorized_amount, captured_amount, create_time, authorize_time, \
+         capture_time, cancel_time"
+    };
+}
+
+/// Creates the payment with points that the order asks for, authorised at once.
+pub(crate) async fn authorize(tx: &mut Tx<'_>, order: &Order) -> Result<Payment, Fault> {
+    const INSERT: &str = concat!(
+        "insert into payment_payments (saga_id, customer_id, purpose, reference, method, state, authorized_amount, ",
+        "captured_amount, create_time, authorize_time, cancel_reason) values ($1, $2, 1, $3, 1, 2, $4, 0, $5, $5, '') ",
+        "on conflict do nothing returning ",
+        columns!()
+    );
+    const RIVAL: &str = concat!(
+        "select ",
+        columns!(),
+        " from payment_payments where saga_id = $1 or (reference = $2 and state in (1, 2, 3)) limit 1"
+    );
+    let args = args![order.saga, order.customer, &order.reference, order.amount, tx.now_ms()];
+    if let Some(payment) = tx.fetch_optional(INSERT, args).await? {
+        return Ok(payment);
+    }
+    let rival = tx.fetch_one(RIVAL, args![order.saga, &order.reference]).await?;
+    Err(payment::cannot_authorize(order, &rival).into())
+}
+
+/// Gives the payment of a saga up, unless it was captured.
+pub(crate) async fn cancel(tx: &mut Tx<'_>, saga: Uuid, reason: &str) -> Result<Payment, Fault> {
+    const CANCEL: &str = concat!(
+        "update payment_payments set state = 4, cancel_time = $2, cancel_reason = $3 ",
+        "where saga_id = $1 and state in (1, 2) returning ",
+        columns!()
+    );
+    match tx.fetch_optional(CANCEL, args![saga, tx.now_ms(), reason]).await? {
+        Some(payment) => Ok(payment),
+        None => Err(payment::cannot_cancel(&payment(tx, saga).await?).into()),
+    }
+}
+
+/// Takes what the payment of a saga has authorised.
+pub(crate) async fn capture(tx: &mut Tx<'_>, saga: Uuid) -> Result<Payment, Fault> {
+    const CAPTURE: &str = concat!(
+        "update payment_payments set state = 3, captured_amount = authorized_amount, capture_time = $2 ",
+        "where saga_id = $1 and state = 2 returning ",
+        columns!()
+    );
+    match tx.fetch_optional(CAPTURE, args![saga, tx.now_ms()]).await? {
+        Some(payment) => Ok(payment),
+        None => Err(payment::not_authorized(&payment(tx, saga).await?).into()),
+    }
+}
+
+/// Reads the payment of a saga.
+pub(crate) async fn payment(tx: &mut Tx<'_>, saga: Uuid) -> Result<Payment, Fault> {
+    const SELECT: &str = concat!("select ", columns!(), " from payment_payments where saga_id = $1");
+    let found = tx.fetch_optional(SELECT, args![saga]).await?;
+    found.ok_or_else(|| payment::not_found(saga).into())
+}
+
+/// Which payments are asked for; every condition that is set must hold.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    /// The sagas between these two, both included.
+    pub(crate) sagas: (Uuid, Uuid),
+    pub(crate) customer: Option<Uuid>,
+    pub(crate) reference: Option<String>,
+    pub(crate) state: Option<i64>,
+    pub(crate) method: Option<i64>,
+    pub(crate) limit: i64,
+}
+
+/// Reads payments, newest first.
+pub(crate) async fn payments(tx: &mut Tx<'_>, wanted: &Wanted) -> Result<Vec<Payment>, db::Error> {
+    const SELECT: &str = concat!(
+        "select ",
+        columns!(),
+        " from payment_payments where saga_id >= $1 and saga_id <= $2 and ($3 is null or customer_id = $3) ",
+        "and ($4 is null or reference = $4) and ($5 is null or state = $5) and ($6 is null or method = $6) ",
+        "order by saga_id desc limit $7"
+    );
+    let args = args![
+        wanted.sagas.0,
+        wanted.sagas.1,
+        wanted.customer,
+        wanted.reference.as_deref(),
+        wanted.state,
+        wanted.method,
+        wanted.limit
+    ];
+    tx.fetch_all(SELECT, args).await
+}
+
+/// Reads the payments of all sagas after one, in their order.
+pub(crate) async fn payments_after(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<Payment>, db::Error> {
+    const SELECT: &str =
+        concat!("select ", columns!(), " from payment_payments where saga_id > $1 order by saga_id limit $2");
+    tx.fetch_all(SELECT, args![after, limit]).await
+}
+
+impl FromRow for Payment {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Self {
+            saga: row.get(0)?,
+            customer: row.get(1)?,
+            reference: row.get(2)?,
+            state: state(row, 3)?,
+            authorized_amount: row.get(4)?,
+            captured_amount: row.get(5)?,
+            create_time: row.get(6)?,
+            authorize_time: row.get(7)?,
+            capture_time: row.get(8)?,
+            cancel_time: row.get(9)?,
+        })
+    }
+}
+
+fn state(row: &Row<'_>, index: usize) -> Result<State, db::Error> {
+    let number: i64 = row.get(index)?;
+    let found = State::ALL.into_iter().find(|state| *state as i64 == number);
+    found.ok_or_else(|| row.corrupt(index, format!("no state has the number {number}")))
+}

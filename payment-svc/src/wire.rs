@@ -1,0 +1,192 @@
+//! Payments on the wire and within, both ways. What a client got wrong is named by its field. Pages and filters are
+//! translated in `wire/list.rs`.
+
+use proto::payment::v1 as pb;
+use proto::payment::v1::payment::{Method, Purpose, State as WireState};
+use service_kit::barrier::Operation;
+use service_kit::ids;
+use service_kit::refusal::Fault;
+use service_kit::wire::timestamp;
+use tonic::Request;
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::payment::{self, Order, Payment, State};
+use crate::store::Wanted;
+
+mod list;
+
+/// The one currency there is.
+const CURRENCY: &str = "KRW";
+
+/// The order to authorise a payment with points for a reservation.
+pub(crate) fn authorize(
+    request: &Request<pb::AuthorizePaymentRequest>,
+    config: &Config,
+) -> Result<(Operation, Order), Fault> {
+    let asked = request.get_ref();
+    let saga = ids::name("saga", &asked.saga, "sagas")?;
+    let customer = ids::name("customer", &asked.customer, "customers")?;
+    purpose(asked.purpose)?;
+    ids::name("reference", &asked.reference, "reservations")?;
+    method(asked.method)?;
+    let amount = amount(asked.amount, config.amount_limit)?;
+    if !["", CURRENCY].contains(&asked.currency_code.as_str()) {
+        return Err(Fault::field("currency_code", format!("must be {CURRENCY} or empty")));
+    }
+    for (field, text) in [("processor_token", &asked.processor_token), ("card_last_four", &asked.card_last_four)] {
+        if !text.is_empty() {
+            return Err(Fault::field(field, "must be empty for a payment with points"));
+        }
+    }
+    ids::uuid("request_id", &asked.request_id)?;
+    let reference = asked.reference.clone();
+    Ok((Operation::of(request, saga, saga)?, Order { saga, customer, reference, amount }))
+}
+
+/// The order to give a payment up: its saga and the reason; and the answer when there is nothing to give up.
+pub(crate) fn cancel(
+    request: &Request<pb::CancelPaymentRequest>,
+    config: &Config,
+) -> Result<(Operation, Uuid, String, pb::CancelPaymentResponse), Fault> {
+    let asked = request.get_ref();
+    let saga = ids::name("saga", &asked.saga, "sagas")?;
+    let reason = list::optional_text("reason", &asked.reason, config.reason_limit)?;
+    ids::uuid("request_id", &asked.request_id)?;
+    let nothing = pb::CancelPaymentResponse { saga: asked.saga.clone(), amount: 0, payment: None };
+    Ok((Operation::of(request, saga, saga)?, saga, reason, nothing))
+}
+
+/// The saga whose payment is to be captured.
+pub(crate) fn capture(request: &Request<pb::CapturePaymentRequest>) -> Result<(Operation, Uuid), Fault> {
+    let asked = request.get_ref();
+    let saga = ids::name("saga", &asked.saga, "sagas")?;
+    ids::uuid("request_id", &asked.request_id)?;
+    Ok((Operation::of(request, saga, saga)?, saga))
+}
+
+/// The saga of the payment that is asked for.
+pub(crate) fn payment_of(request: &pb::GetPaymentRequest) -> Result<Uuid, Fault> {
+    ids::name("name", &request.name, "payments")
+}
+
+/// The payments that are asked for, one more than fill the page.
+pub(crate) fn wanted(request: &pb::ListPaymentsRequest) -> Result<Wanted, Fault> {
+    let fields = ["customer", "reference", "saga", "state", "method"];
+    let [customer, reference, saga, state, method] = list::filter(&request.filter, fields)?;
+    let newest = match request.page_token.as_str() {
+        "" => Uuid::max(),
+        token => Uuid::try_parse(token).map_err(|_| list::foreign_token())?,
+    };
+    let saga = saga.map(|saga| ids::name("filter", saga, "sagas")).transpose()?;
+    Ok(Wanted {
+        sagas: saga.map_or((Uuid::nil(), newest), |saga| (saga, saga.min(newest))),
+        customer: customer.map(|name| ids::name("filter", name, "customers")).transpose()?,
+        reference: reference.map(str::to_owned),
+        state: state.map(|name| number(WireState::from_str_name(name))).transpose()?,
+        method: method.map(|name| number(Method::from_str_name(name))).transpose()?,
+        limit: list::page_size(request.page_size)? + 1,
+    })
+}
+
+pub(crate) fn authorized(payment: &Payment) -> pb::AuthorizePaymentResponse {
+    pb::AuthorizePaymentResponse {
+        saga: saga_name(payment.saga),
+        amount: payment.authorized_amount,
+        payment: Some(encode(payment)),
+    }
+}
+
+pub(crate) fn cancelled(payment: &Payment) -> pb::CancelPaymentResponse {
+    pb::CancelPaymentResponse {
+        saga: saga_name(payment.saga),
+        amount: payment.authorized_amount,
+        payment: Some(encode(payment)),
+    }
+}
+
+pub(crate) fn captured(payment: &Payment) -> pb::CapturePaymentResponse {
+    pb::CapturePaymentResponse {
+        saga: saga_name(payment.saga),
+        amount: payment.captured_amount,
+        payment: Some(encode(payment)),
+    }
+}
+
+pub(crate) fn payments(rows: &[Payment], limit: i64) -> pb::ListPaymentsResponse {
+    let token = |payment: &Payment| payment.saga.to_string();
+    let (payments, next_page_token) = list::page(rows, limit, token, encode);
+    pb::ListPaymentsResponse { payments, next_page_token }
+}
+
+/// Nothing is refunded yet, so all that was captured is refundable.
+pub(crate) fn encode(payment: &Payment) -> pb::Payment {
+    let state = match payment.state {
+        State::Pending => WireState::Pending,
+        State::Authorized => WireState::Authorized,
+        State::Captured => WireState::Captured,
+        State::Cancelled => WireState::Cancelled,
+        State::Failed => WireState::Failed,
+    };
+    pb::Payment {
+        name: payment::name(payment.saga),
+        customer: format!("customers/{}", payment.customer),
+        saga: saga_name(payment.saga),
+        purpose: Purpose::Reservation.into(),
+        reference: payment.reference.clone(),
+        method: Method::Point.into(),
+        currency_code: CURRENCY.to_owned(),
+        authorized_amount: payment.authorized_amount,
+        captured_amount: payment.captured_amount,
+        refundable_amount: payment.captured_amount,
+        state: state.into(),
+        create_time: Some(timestamp(payment.create_time)),
+        authorize_time: payment.authorize_time.map(timestamp),
+        capture_time: payment.capture_time.map(timestamp),
+        cancel_time: payment.cancel_time.map(timestamp),
+        ..pb::Payment::default()
+    }
+}
+
+/// Points pay for reservations; a charge of points is paid by card.
+fn purpose(number: i32) -> Result<(), Fault> {
+    let problem = match Purpose::try_from(number) {
+        Ok(Purpose::Reservation) => return Ok(()),
+        Ok(Purpose::PointCharge) => "must be RESERVATION; POINT_CHARGE is not offered yet",
+        Ok(Purpose::Unspecified) | Err(_) => "is required: RESERVATION",
+    };
+    Err(Fault::field("purpose", problem))
+}
+
+fn method(number: i32) -> Result<(), Fault> {
+    let problem = match Method::try_from(number) {
+        Ok(Method::Point) => return Ok(()),
+        Ok(Method::Card) => "must be POINT; CARD is not offered yet",
+        Ok(Method::BankTransfer) => "must be POINT; BANK_TRANSFER is not offered yet",
+        Ok(Method::Unspecified) | Err(_) => "is required: POINT",
+    };
+    Err(Fault::field("method", problem))
+}
+
+fn amount(amount: i64, limit: i64) -> Result<i64, Fault> {
+    if (1..=limit).contains(&amount) {
+        return Ok(amount);
+    }
+    Err(Fault::Invalid {
+        field: "amount".into(),
+        problem: format!("must be 1 to {limit} KRW, not {amount}"),
+        reason: "AMOUNT_OUT_OF_RANGE",
+    })
+}
+
+/// The number under which a filter's value is stored.
+fn number(value: Option<impl Into<i32>>) -> Result<i64, Fault> {
+    match value.map_or(0, Into::into) {
+        0 => Err(Fault::field("filter", "names a value that its field does not have")),
+        number => Ok(i64::from(number)),
+    }
+}
+
+fn saga_name(saga: Uuid) -> String {
+    format!("sagas/{saga}")
+}

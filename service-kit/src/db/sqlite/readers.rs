@@ -1,0 +1,81 @@
+//! Connections that read beside the writer, each a snapshot of what was committed before it began.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::{Error, Tx, open, perform, statement};
+
+/// Reads at a time; further ones wait. They are short, and more would only take the processors from the writer.
+const READERS: usize = 8;
+
+/// The reading connections of one database.
+#[derive(Debug)]
+pub(super) struct Readers {
+    file: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    places: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub(super) fn new(directory: &Path) -> Arc<Self> {
+        Arc::new(Self {
+            file: directory.join(open::FILE),
+            idle: Mutex::default(),
+            places: Arc::new(Semaphore::new(READERS)),
+        })
+    }
+
+    /// Makes sure that there is something to read.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.take().map(|connection| self.give(connection))
+    }
+
+    pub(super) async fn read<T, E, F>(self: &Arc<Self>, now_ms: i64, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let place = self.places.clone().acquire_owned().await;
+        let readers = self.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            let mut connection = readers.take()?;
+            let result = snapshot(&mut connection, now_ms, work);
+            readers.give(connection);
+            result
+        });
+        reading
+            .await
+            .unwrap_or_else(|_| Err(E::from(Error::Unavailable("the process is shutting down".into()))))
+    }
+
+    fn take(&self) -> Result<Connection, Error> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| open::reading(&self.file), Ok)
+    }
+
+    fn give(&self, connection: Connection) {
+        // One that could not leave its snapshot would show old things to the next.
+        if connection.is_autocommit() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+    }
+}
+
+/// Runs `work` on one snapshot and leaves nothing behind, whatever it does.
+pub(super) fn snapshot<T, E: From<Error>>(
+    connection: &mut Connection,
+    now_ms: i64,
+    work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    statement::script(connection, "begin")?;
+    let result = perform(&mut Tx { connection, now_ms }, work);
+    if !connection.is_autocommit() {
+        statement::script(connection, "rollback")?;
+    }
+    result
+}

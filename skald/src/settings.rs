@@ -1,0 +1,51 @@
+//! Everything that can be set, with its defaults. Where a value comes from is the kit's affair: defaults, then a file, then
+//! the environment, then flags.
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of `skald up`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where it listens and keeps its data.
+    pub server: Server,
+    /// The coordinator.
+    pub orchestrator: orchestrator::config::Config,
+    /// Customers and points.
+    pub customer: customer_svc::Config,
+    /// Concerts, seats and reservations.
+    pub concert: concert_svc::Config,
+    /// Payments.
+    pub payment: payment_svc::Config,
+    /// Waiting rooms and queue tokens.
+    pub token: token_svc::Config,
+}
+
+/// The process itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Address and port of gRPC and the status page; port 0 takes any free one.
+    pub listen: String,
+    /// Directory of the SQLite database; created when missing, used by one process at a time.
+    pub data_dir: String,
+    /// `text` or `json`.
+    pub log_format: service_kit::telemetry::Format,
+    /// Which log lines to write, such as `info` or `warn,orchestrator=debug`.
+    pub log: String,
+    /// Bounds of the server.
+    pub limits: service_kit::serve::Limits,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            // Nobody is authenticated yet, so nobody from elsewhere is let in.
+            listen: "127.0.0.1:7070".into(),
+            data_dir: "skald-data".into(),
+            log_format: service_kit::telemetry::Format::default(),
+            log: "warn,skald=info,orchestrator=info".into(),
+            limits: service_kit::serve::Limits::default(),
+        }
+    }
+}
