@@ -20,7 +20,7 @@ type Slot = Arc<tokio::sync::Mutex<Option<Arc<SeatMap>>>>;
 
 /// The maps of the performances that are looked at.
 #[derive(Debug, Default)]
-pub(crate) struct SeatMaps(Mutex<HashMap<Uuid, Slot>>);
+pub(crate) struct SeatMaps(Mutex<HashMap<(Uuid, Uuid), Slot>>);
 
 impl SeatMaps {
     /// A map of the concert's performance that is at most that old.
@@ -30,7 +30,7 @@ impl SeatMaps {
         (concert, performance): (Uuid, Uuid),
         staleness_ms: i64,
     ) -> Result<Arc<SeatMap>, Fault> {
-        let slot = self.slot(performance);
+        let slot = self.slot((concert, performance));
         let mut last = slot.lock().await;
         let now_ms = host.clock.now_ms();
         let fresh = |map: &&Arc<SeatMap>| (0..staleness_ms).contains(&(now_ms - map.as_of_time));
@@ -41,7 +41,7 @@ impl SeatMaps {
         Ok(last.insert(Arc::new(map)).clone())
     }
 
-    fn slot(&self, performance: Uuid) -> Slot {
+    fn slot(&self, performance: (Uuid, Uuid)) -> Slot {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.len() >= KEPT && !slots.contains_key(&performance) {
             slots.clear();

@@ -113,8 +113,7 @@ impl Concert {
 
     fn not_active(&self) -> Refusal {
         let (id, state) = (self.id, self.state.name());
-        Refusal::precondition("CONCERT_NOT_ACTIVE", format!("concerts/{id} is {state}"))
-            .with("state", state)
+        Refusal::precondition("CONCERT_NOT_ACTIVE", format!("concerts/{id} is {state}")).with("state", state)
     }
 }
 
@@ -145,9 +144,7 @@ impl Sale {
         }
         let [from, until] = [concert.booking_open_time, concert.booking_close_time].map(timestamp);
         let message = format!("seats can be held from {from} until {until}");
-        Err(Refusal::precondition("BOOKING_NOT_OPEN", message)
-            .with("open_time", from)
-            .with("close_time", until))
+        Err(Refusal::precondition("BOOKING_NOT_OPEN", message).with("open_time", from).with("close_time", until))
     }
 }
 
@@ -162,12 +159,7 @@ impl BookingPolicy {
                 has.live_reservations + 1,
                 self.max_live_reservations_per_customer,
             ),
-            (
-                "SEAT_LIMIT_EXCEEDED",
-                "seats of a customer in a concert",
-                has.seats + seats,
-                self.max_seats_per_customer,
-            ),
+            ("SEAT_LIMIT_EXCEEDED", "seats of a customer in a concert", has.seats + seats, self.max_seats_per_customer),
         ];
         let exceeded = caps.into_iter().find(|(_, _, wanted, limit)| wanted > limit);
         exceeded.map_or(Ok(()), |(reason, what, wanted, limit)| {

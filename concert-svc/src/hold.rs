@@ -47,11 +47,7 @@ pub(crate) async fn hold(tx: &mut Tx<'_>, order: &Order) -> Result<Reservation, 
 }
 
 /// Gives up a hold, for its customer.
-pub(crate) async fn release(
-    tx: &mut Tx<'_>,
-    id: Uuid,
-    customer: Uuid,
-) -> Result<Reservation, Fault> {
+pub(crate) async fn release(tx: &mut Tx<'_>, id: Uuid, customer: Uuid) -> Result<Reservation, Fault> {
     let found = store::reservation(tx, id).await?;
     let mut reservation = found.ok_or_else(|| not_found::reservation(id))?;
     if reservation.release(customer)? {
@@ -94,9 +90,7 @@ fn expect_admitted(concert: &Concert, order: &Order) -> Result<(), Refusal> {
     let room = format!("waitingRooms/{room}");
     let (reason, problem) = match &order.pass {
         None => ("ADMISSION_PASS_MISSING", "an admission pass is required".to_owned()),
-        Some(Err(Rejected::Expired)) => {
-            ("ADMISSION_PASS_EXPIRED", Rejected::Expired.to_string())
-        }
+        Some(Err(Rejected::Expired)) => ("ADMISSION_PASS_EXPIRED", Rejected::Expired.to_string()),
         Some(Err(rejected)) => ("ADMISSION_PASS_INVALID", rejected.to_string()),
         Some(Ok(claims)) if claims.room != room => {
             ("ADMISSION_PASS_INVALID", "the pass is for another waiting room".to_owned())
@@ -116,10 +110,7 @@ async fn take(tx: &mut Tx<'_>, order: &Order, expire_time: i64) -> Result<Vec<Se
     let holder = (order.id, expire_time);
     let mut taken = store::take_available(tx, order.performance, &wanted, holder).await?;
     if taken.len() < wanted.len() {
-        let rest: Vec<&str> = wanted
-            .into_iter()
-            .filter(|seat| taken.iter().all(|taken| taken.id != *seat))
-            .collect();
+        let rest: Vec<&str> = wanted.into_iter().filter(|seat| taken.iter().all(|taken| taken.id != *seat)).collect();
         for lapsed in lapsed_holders(tx, order, &rest).await? {
             lapse(tx, lapsed).await?;
         }
@@ -134,11 +125,7 @@ async fn take(tx: &mut Tx<'_>, order: &Order, expire_time: i64) -> Result<Vec<Se
 }
 
 /// The reservations that only seem to hold the seats. Refuses when a seat does not exist or is really somebody else's.
-async fn lapsed_holders(
-    tx: &mut Tx<'_>,
-    order: &Order,
-    seats: &[&str],
-) -> Result<Vec<Uuid>, Fault> {
+async fn lapsed_holders(tx: &mut Tx<'_>, order: &Order, seats: &[&str]) -> Result<Vec<Uuid>, Fault> {
     let now_ms = tx.now_ms();
     let occupancies = store::occupancies(tx, order.performance, seats).await?;
     let unknown = |seat: &&&str| occupancies.iter().all(|known| known.seat != **seat);
@@ -151,8 +138,7 @@ async fn lapsed_holders(
     if !taken.is_empty() {
         return Err(seat::taken(&taken).into());
     }
-    let mut holders: Vec<Uuid> =
-        occupancies.iter().filter_map(|known| known.lapsed(now_ms)).collect();
+    let mut holders: Vec<Uuid> = occupancies.iter().filter_map(|known| known.lapsed(now_ms)).collect();
     holders.sort();
     holders.dedup();
     Ok(holders)

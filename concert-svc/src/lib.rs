@@ -1,1 +1,23 @@
-//! concert-svc
+//! The concert service: the catalogue of concerts, performances and seats, and the reservations of those seats. It is
+//! given a [`Host`](service_kit::host::Host) and returns gRPC routes. A seat is held, locked and sold by conditional
+//! updates of its own row, so that no two customers ever have it; a checkout saga drives the rest.
+
+mod api;
+mod availability;
+mod checkout;
+mod concert;
+mod config;
+mod hold;
+pub mod jobs;
+mod not_found;
+mod reservation;
+mod seat;
+mod start;
+mod state;
+mod store;
+mod ticket;
+pub mod verify;
+mod wire;
+
+pub use config::Config;
+pub use start::{HoldPlaced, start};

@@ -12,10 +12,7 @@ pub(crate) fn concert(id: Uuid) -> Refusal {
 
 /// No such performance of that concert.
 pub(crate) fn performance(concert: Uuid, id: Uuid) -> Refusal {
-    Refusal::not_found(
-        "PERFORMANCE_NOT_FOUND",
-        format!("concerts/{concert}/performances/{id}"),
-    )
+    Refusal::not_found("PERFORMANCE_NOT_FOUND", format!("concerts/{concert}/performances/{id}"))
 }
 
 /// No such reservation.

@@ -66,12 +66,7 @@ impl Reservation {
     }
 
     /// The saga takes the semantic lock; the hold's clock stops.
-    pub(crate) fn lock(
-        &mut self,
-        lock: &Lock,
-        performance: &Performance,
-        now_ms: i64,
-    ) -> Result<(), Refusal> {
+    pub(crate) fn lock(&mut self, lock: &Lock, performance: &Performance, now_ms: i64) -> Result<(), Refusal> {
         self.expect_owner(lock.customer)?;
         self.expect_held()?;
         performance.expect_not_cancelled()?;
@@ -90,12 +85,7 @@ impl Reservation {
     }
 
     /// The saga gives its lock back: the customer gets time to try again, as far as the hold's lifetime goes.
-    pub(crate) fn unlock(
-        &mut self,
-        saga: Uuid,
-        policy: &BookingPolicy,
-        now_ms: i64,
-    ) -> Result<(), Refusal> {
+    pub(crate) fn unlock(&mut self, saga: Uuid, policy: &BookingPolicy, now_ms: i64) -> Result<(), Refusal> {
         if !self.locked_by(saga) {
             let message = format!("{} was confirmed by this saga", self.name());
             return Err(Refusal::precondition("RESERVATION_CONFIRMED", message)
@@ -114,12 +104,7 @@ impl Reservation {
     }
 
     /// The saga that holds the lock makes it final. Nobody else can: that fences off whoever comes late.
-    pub(crate) fn confirm(
-        &mut self,
-        saga: Uuid,
-        payment: Option<Uuid>,
-        now_ms: i64,
-    ) -> Result<(), Refusal> {
+    pub(crate) fn confirm(&mut self, saga: Uuid, payment: Option<Uuid>, now_ms: i64) -> Result<(), Refusal> {
         if !self.locked_by(saga) {
             let state = self.state.name();
             let message = format!("sagas/{saga} does not hold the lock of {}", self.name());
@@ -143,9 +128,9 @@ impl Reservation {
                 Ok(true)
             }
             ReservationState::Confirming | ReservationState::Cancelling => Err(self.locked()),
-            ReservationState::Confirmed
-            | ReservationState::Cancelled
-            | ReservationState::Expired => Err(self.not_held()),
+            ReservationState::Confirmed | ReservationState::Cancelled | ReservationState::Expired => {
+                Err(self.not_held())
+            }
         }
     }
 
@@ -184,9 +169,9 @@ impl Reservation {
             ReservationState::Held => Ok(()),
             ReservationState::Expired => Err(self.hold_expired()),
             ReservationState::Confirming | ReservationState::Cancelling => Err(self.locked()),
-            ReservationState::Confirmed
-            | ReservationState::Cancelled
-            | ReservationState::Released => Err(self.not_held()),
+            ReservationState::Confirmed | ReservationState::Cancelled | ReservationState::Released => {
+                Err(self.not_held())
+            }
         }
     }
 
@@ -206,4 +191,113 @@ impl Reservation {
 /// A reservation's full name.
 pub(crate) fn name(id: Uuid) -> String {
     format!("reservations/{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::PerformanceState;
+
+    const CUSTOMER: Uuid = Uuid::from_u128(1);
+    const SAGA: Uuid = Uuid::from_u128(2);
+    const NOW_MS: i64 = 1_000;
+
+    fn in_state(state: ReservationState) -> Reservation {
+        let locked = matches!(state, ReservationState::Confirming | ReservationState::Cancelling);
+        Reservation {
+            id: Uuid::nil(),
+            customer: CUSTOMER,
+            concert: Uuid::nil(),
+            performance: Uuid::nil(),
+            state,
+            items: Vec::new(),
+            total_amount: 0,
+            expire_time: NOW_MS + 1,
+            lock_saga: locked.then_some(SAGA),
+            lock_time: None,
+            confirm_saga: None,
+            confirm_time: None,
+            payment: None,
+            create_time: 0,
+            version: 1,
+        }
+    }
+
+    fn on_stage() -> Performance {
+        Performance {
+            id: Uuid::nil(),
+            concert: Uuid::nil(),
+            start_time: 0,
+            venue: String::new(),
+            state: PerformanceState::Scheduled,
+            seat_count: 1,
+            create_time: 0,
+            version: 1,
+        }
+    }
+
+    /// What each state becomes by a verb, or why not.
+    fn outcomes(verb: impl Fn(&mut Reservation) -> Result<(), Refusal>) -> Vec<String> {
+        let outcome = |state: &ReservationState| {
+            let mut reservation = in_state(*state);
+            match verb(&mut reservation) {
+                Ok(()) => reservation.state.name().to_owned(),
+                Err(refusal) => refusal.reason.to_owned(),
+            }
+        };
+        ReservationState::ALL.iter().map(outcome).collect()
+    }
+
+    #[test]
+    fn only_a_hold_can_be_locked() {
+        let lock = Lock { customer: CUSTOMER, saga: SAGA, expected_total_amount: Some(0) };
+        let outcomes = outcomes(|reservation| reservation.lock(&lock, &on_stage(), NOW_MS));
+        assert_eq!(
+            outcomes,
+            [
+                "CONFIRMING",
+                "RESERVATION_LOCKED",
+                "RESERVATION_NOT_HELD",
+                "RESERVATION_LOCKED",
+                "RESERVATION_NOT_HELD",
+                "HOLD_EXPIRED",
+                "RESERVATION_NOT_HELD",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_what_its_saga_has_locked_can_be_confirmed() {
+        let mut expected = ["LOCK_LOST"; 7];
+        let stranger = Uuid::from_u128(3);
+        assert_eq!(outcomes(|reservation| reservation.confirm(stranger, None, NOW_MS)), expected);
+        expected[1] = "CONFIRMED";
+        assert_eq!(outcomes(|reservation| reservation.confirm(SAGA, None, NOW_MS)), expected);
+    }
+
+    #[test]
+    fn only_a_hold_can_be_released() {
+        assert_eq!(
+            outcomes(|reservation| reservation.release(CUSTOMER).map(drop)),
+            [
+                "RELEASED",
+                "RESERVATION_LOCKED",
+                "RESERVATION_NOT_HELD",
+                "RESERVATION_LOCKED",
+                "RESERVATION_NOT_HELD",
+                "RESERVATION_NOT_HELD",
+                "RELEASED",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_a_hold_lapses_and_at_its_time() {
+        for state in ReservationState::ALL {
+            assert_eq!(in_state(*state).as_of(NOW_MS).state, *state);
+            let later = in_state(*state).as_of(NOW_MS + 1).state;
+            let lapses = *state == ReservationState::Held;
+            assert_eq!(later, if lapses { ReservationState::Expired } else { *state });
+        }
+    }
 }

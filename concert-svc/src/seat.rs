@@ -5,7 +5,7 @@ use service_kit::refusal::Refusal;
 use uuid::Uuid;
 
 use crate::reservation::Item;
-use crate::state::{SeatState, State as _};
+use crate::state::SeatState;
 
 /// One seat of one performance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +47,8 @@ pub(crate) struct Occupancy {
 impl Occupancy {
     /// The reservation whose hold on the seat has lapsed, if that is what stands in the way.
     pub(crate) fn lapsed(&self, now_ms: i64) -> Option<Uuid> {
-        let lapsed = self.state == SeatState::Held
-            && self.hold_expire_time.is_some_and(|expire_time| expire_time <= now_ms);
+        let lapsed =
+            self.state == SeatState::Held && self.hold_expire_time.is_some_and(|expire_time| expire_time <= now_ms);
         self.reservation.filter(|_| lapsed)
     }
 }

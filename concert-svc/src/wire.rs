@@ -33,10 +33,7 @@ pub(crate) fn reservation_name(field: &str, name: &str) -> Result<Uuid, Fault> {
 }
 
 /// A name that may be left out.
-fn optional<T>(
-    text: &str,
-    read: impl FnOnce(&str) -> Result<T, Fault>,
-) -> Result<Option<T>, Fault> {
+fn optional<T>(text: &str, read: impl FnOnce(&str) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
     if text.is_empty() { Ok(None) } else { read(text).map(Some) }
 }
 

@@ -9,6 +9,14 @@ use uuid::Uuid;
 pub use crate::points::ReservationState;
 use crate::store;
 
+/// What an entry changes on the customer's account.
+macro_rules! change {
+    () => {
+        "(case when credit_account like 'customers/%' then amount else 0 end \
+         - case when debit_account like 'customers/%' then amount else 0 end)"
+    };
+}
+
 /// The rules of points.
 pub const CHECKS: &[Check] = &[
     Check {
@@ -21,24 +29,28 @@ pub const CHECKS: &[Check] = &[
     Check {
         id: "P2",
         rule: "the sum over all accounts is 0",
-        sql: "select cast(null as uuid), 'customers hold ' || held || ', the other accounts ' || others from (select \
+        sql: concat!(
+            "select cast(null as uuid), 'customers hold ' || held || ', the other accounts ' || others from (select \
             (select cast(coalesce(sum(posted), 0) as bigint) from customer_customers) as held, \
-            (select cast(coalesce(sum(case when credit_account like 'customers/%' then 0 else amount end \
-            - case when debit_account like 'customers/%' then 0 else amount end), 0) as bigint) \
-            from customer_transfers) as others) as totals where held + others <> 0",
+            (select cast(coalesce(sum(-",
+            change!(),
+            "), 0) as bigint) from customer_transfers) as others) as totals where held + others <> 0"
+        ),
     },
     Check {
         id: "P3",
         rule: "a balance is the sum of its entries, and what is reserved is the sum of its pending reservations",
-        sql: "select customer_id, 'posted ' || posted || ', entries ' || entered || '; reserved ' || reserved \
+        sql: concat!(
+            "select customer_id, 'posted ' || posted || ', entries ' || entered || '; reserved ' || reserved \
             || ', pending ' || pending from (select c.customer_id, c.posted, c.reserved, \
             coalesce(t.total, 0) as entered, coalesce(r.total, 0) as pending from customer_customers c \
-            left join (select customer_id, cast(sum(case when credit_account like 'customers/%' then amount \
-            when debit_account like 'customers/%' then -amount else 0 end) as bigint) as total \
-            from customer_transfers group by customer_id) t on t.customer_id = c.customer_id \
+            left join (select customer_id, cast(sum(",
+            change!(),
+            ") as bigint) as total from customer_transfers group by customer_id) t on t.customer_id = c.customer_id \
             left join (select customer_id, cast(sum(amount) as bigint) as total \
             from customer_point_reservations where state = 1 group by customer_id) r on r.customer_id = c.customer_id \
-            ) as books where posted <> entered or reserved <> pending limit 20",
+            ) as books where posted <> entered or reserved <> pending limit 20"
+        ),
     },
     Check {
         id: "P4",
@@ -70,12 +82,14 @@ pub const CHECKS: &[Check] = &[
     Check {
         id: "P7",
         rule: "each entry's balance follows from the entry before",
-        sql: "select customer_id, 'entry ' || sequence || ' changes ' || balance_earlier || ' by ' || change \
-            || ' to ' || balance_after from (select customer_id, sequence, balance_after, \
-            case when credit_account like 'customers/%' then amount \
-            when debit_account like 'customers/%' then -amount else 0 end as change, \
-            coalesce(lag(balance_after) over (partition by customer_id order by sequence), 0) as balance_earlier \
-            from customer_transfers) as chain where balance_after <> balance_earlier + change limit 20",
+        sql: concat!(
+            "select customer_id, 'entry ' || sequence || ' changes ' || balance_earlier || ' by ' || change \
+            || ' to ' || balance_after from (select customer_id, sequence, balance_after, ",
+            change!(),
+            " as change, coalesce(lag(balance_after) over (partition by customer_id order by sequence), 0) \
+            as balance_earlier from customer_transfers) as chain \
+            where balance_after <> balance_earlier + change limit 20"
+        ),
     },
 ];
 

@@ -170,16 +170,10 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     async fn list(&self, query: &Query) -> Result<Vec<Record>, Error>;
 
     /// The history of a saga, oldest first, from beyond the entry `after` = (version, position within the version).
-    async fn history(&self, id: Uuid, after: (i64, i64), limit: usize)
-    -> Result<Vec<Entry>, Error>;
+    async fn history(&self, id: Uuid, after: (i64, i64), limit: usize) -> Result<Vec<Entry>, Error>;
 
     /// The ids of open sagas of `owner` that are not suspended, ascending from beyond `after`.
-    async fn owned(
-        &self,
-        owner: Uuid,
-        after: Option<Uuid>,
-        limit: usize,
-    ) -> Result<Vec<Uuid>, Error>;
+    async fn owned(&self, owner: Uuid, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>, Error>;
 
     /// Follows a saga: the receiver sees records as they are written through this journal, never an older one after a
     /// newer one. A hint: it may skip some, and it knows nothing of other processes.

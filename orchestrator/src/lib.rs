@@ -13,3 +13,4 @@ pub mod participants;
 pub mod plans;
 pub mod runner;
 pub mod status;
+pub mod verify;

@@ -30,16 +30,11 @@ impl Paths {
             .expect("the compiled contracts are a descriptor set");
         let mut paths = BTreeMap::new();
         for file in &contracts.file {
-            let participant = file
-                .package()
-                .trim_start_matches("ticketing.")
-                .trim_end_matches(".v1");
+            let participant = file.package().trim_start_matches("ticketing.").trim_end_matches(".v1");
             for service in &file.service {
                 for method in &service.method {
                     let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
-                    let path = path
-                        .parse()
-                        .expect("names of services and methods make a path");
+                    let path = path.parse().expect("names of services and methods make a path");
                     paths.insert(format!("{participant}/{}", method.name()), path);
                 }
             }
@@ -73,10 +68,7 @@ pub struct Participants {
 impl Participants {
     /// The given participants under the names that plans use.
     pub fn new(by_name: impl IntoIterator<Item = (&'static str, Participant)>) -> Self {
-        Self {
-            paths: Paths::of_contracts(),
-            by_name: by_name.into_iter().collect(),
-        }
+        Self { paths: Paths::of_contracts(), by_name: by_name.into_iter().collect() }
     }
 
     /// Their names.
@@ -86,10 +78,7 @@ impl Participants {
 
     /// The full gRPC name of a method as plans spell it.
     pub fn full_name<'a>(&'a self, method: &'a str) -> &'a str {
-        self.paths
-            .0
-            .get(method)
-            .map_or(method, |path| path.path().trim_start_matches('/'))
+        self.paths.0.get(method).map_or(method, |path| path.path().trim_start_matches('/'))
     }
 
     /// A client of one participant, for calls that are no step of a saga.
@@ -105,18 +94,11 @@ impl Participants {
         let (participant, path) = self.route(call.method)?;
         let mut request = Request::new(call.request);
         request.set_timeout(call.timeout);
-        request
-            .metadata_mut()
-            .insert(SAGA_STEP, MetadataValue::from_static(call.step));
-        request
-            .metadata_mut()
-            .insert(SAGA_EPOCH, MetadataValue::<Ascii>::from(call.epoch));
+        request.metadata_mut().insert(SAGA_STEP, MetadataValue::from_static(call.step));
+        request.metadata_mut().insert(SAGA_EPOCH, MetadataValue::<Ascii>::from(call.epoch));
         match tokio::time::timeout(call.timeout, participant.unary(path, request)).await {
             Ok(answer) => answer,
-            Err(_) => Err(Status::deadline_exceeded(format!(
-                "no answer within {} ms",
-                call.timeout.as_millis()
-            ))),
+            Err(_) => Err(Status::deadline_exceeded(format!("no answer within {} ms", call.timeout.as_millis()))),
         }
     }
 

@@ -36,24 +36,13 @@ pub trait Definition: std::fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// When the record lacks what the request needs, which parks the saga.
-    fn request(
-        &self,
-        record: &Record,
-        step: StepIndex,
-        direction: Direction,
-    ) -> Result<Vec<u8>, String>;
+    fn request(&self, record: &Record, step: StepIndex, direction: Direction) -> Result<Vec<u8>, String>;
 
     /// Reads an OK reply.
     ///
     /// # Errors
     /// When it cannot be a reply to that request: undecodable, or about another saga or amount.
-    fn reply(
-        &self,
-        record: &Record,
-        step: StepIndex,
-        direction: Direction,
-        bytes: &[u8],
-    ) -> Result<Reply, String>;
+    fn reply(&self, record: &Record, step: StepIndex, direction: Direction, bytes: &[u8]) -> Result<Reply, String>;
 
     /// What the world hears, if anything.
     fn event(&self, record: &Record, announcement: Announcement) -> Option<Announced>;
@@ -64,17 +53,12 @@ static ALL: &[&dyn Definition] = &[&checkout::Checkout];
 
 /// The definition that a saga started with.
 pub fn find(kind: &str, version: u32) -> Option<&'static dyn Definition> {
-    ALL.iter()
-        .copied()
-        .find(|definition| definition.plan().kind == kind && definition.plan().version == version)
+    ALL.iter().copied().find(|definition| definition.plan().kind == kind && definition.plan().version == version)
 }
 
 /// A line of the definition's table.
 pub fn step(definition: &dyn Definition, index: StepIndex) -> &'static Step {
-    definition
-        .plan()
-        .step(index)
-        .expect("a decision only names steps of its own plan")
+    definition.plan().step(index).expect("a decision only names steps of its own plan")
 }
 
 #[cfg(test)]
@@ -84,12 +68,7 @@ mod tests {
     #[test]
     fn every_plan_holds_together() {
         for definition in ALL {
-            assert_eq!(
-                definition.plan().check(),
-                Ok(()),
-                "{}",
-                definition.plan().kind
-            );
+            assert_eq!(definition.plan().check(), Ok(()), "{}", definition.plan().kind);
         }
     }
 }

@@ -143,10 +143,7 @@ impl Inner {
     }
 
     fn moment(&self) -> Moment {
-        Moment {
-            now_ms: self.parts.host.clock.now_ms(),
-            jitter: self.ids().random(),
-        }
+        Moment { now_ms: self.parts.host.clock.now_ms(), jitter: self.ids().random() }
     }
 
     fn ids(&self) -> &Ids {
@@ -168,6 +165,8 @@ impl Runner {
             incarnation,
             gates,
             driven: Mutex::default(),
+            suspects: Mutex::default(),
+            draining: AtomicBool::new(false),
         }));
         runner.adopt_orphans().await?;
         let adopting = runner.clone();
@@ -197,12 +196,7 @@ impl Runner {
             return Err(Error::Overloaded);
         }
         let runner = self.clone();
-        let accepting = self
-            .0
-            .parts
-            .host
-            .tasks
-            .spawn(async move { runner.accept_now(new).await });
+        let accepting = self.0.parts.host.tasks.spawn(async move { runner.accept_now(new).await });
         accepting.await.unwrap_or(Err(Error::Stopping))
     }
 
@@ -248,9 +242,7 @@ impl Runner {
 
     async fn accept_now(self, new: NewSaga) -> Result<Accepted, Error> {
         let at = self.0.moment();
-        let deadline_ms = at
-            .now_ms
-            .saturating_add(i64::try_from(new.undecided_for.as_millis()).unwrap_or(i64::MAX));
+        let deadline_ms = at.now_ms.saturating_add(i64::try_from(new.undecided_for.as_millis()).unwrap_or(i64::MAX));
         let plan = new.definition.plan();
         let decision = saga::start(plan, deadline_ms, &new.skip, at).map_err(Error::Illegal)?;
         let record = Record {
@@ -271,11 +263,7 @@ impl Runner {
         let writing = Writing::new(&record, new.definition, decision, at, self.0.ids());
         let accepted = self.0.parts.journal.accept(writing.append.clone()).await?;
         if accepted == Accepted::New {
-            self.drive(
-                new.definition,
-                writing.append.next,
-                Start::Sending(writing.calls),
-            );
+            self.drive(new.definition, writing.append.next, Start::Sending(writing.calls));
         }
         Ok(accepted)
     }
@@ -290,14 +278,8 @@ impl Runner {
         self.0.driven().insert(id, sender.clone());
         let runner = self.clone();
         self.0.parts.host.tasks.spawn(async move {
-            let _driven = Driven {
-                runner: &runner,
-                id,
-                sender,
-            };
-            Drive::new(&runner.0, definition, record, signals)
-                .run(start)
-                .await;
+            let _driven = Driven { runner: &runner, id, sender };
+            Drive::new(&runner.0, definition, record, signals).run(start).await;
         });
     }
 }
@@ -313,10 +295,7 @@ impl Drop for Driven<'_> {
     fn drop(&mut self) {
         let mut driven = self.runner.0.driven();
         // A later task of the same saga keeps its place.
-        if driven
-            .get(&self.id)
-            .is_some_and(|listed| listed.same_channel(&self.sender))
-        {
+        if driven.get(&self.id).is_some_and(|listed| listed.same_channel(&self.sender)) {
             driven.remove(&self.id);
         }
     }

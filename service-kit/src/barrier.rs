@@ -71,13 +71,7 @@ enum State {
 }
 
 impl State {
-    const ALL: [Self; 5] = [
-        Self::Applied,
-        Self::Refused,
-        Self::Compensated,
-        Self::Tombstone,
-        Self::InProgress,
-    ];
+    const ALL: [Self; 5] = [Self::Applied, Self::Refused, Self::Compensated, Self::Tombstone, Self::InProgress];
 }
 
 /// Whether a refusal of a step is kept.
@@ -113,9 +107,7 @@ impl Barrier {
         R: Message + Default + 'static,
         W: AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault> + Send + 'static,
     {
-        let settled = db
-            .write(async move |tx| self.forward_in(tx, &op, refusals, work).await)
-            .await;
+        let settled = db.write(async move |tx| self.forward_in(tx, &op, refusals, work).await).await;
         self.answer(settled)
     }
 
@@ -137,9 +129,7 @@ impl Barrier {
         R: Message + 'static,
         W: AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault> + Send + 'static,
     {
-        let settled = db
-            .write(async move |tx| self.compensate_in(tx, &op, echo, work).await)
-            .await;
+        let settled = db.write(async move |tx| self.compensate_in(tx, &op, echo, work).await).await;
         self.answer(settled)
     }
 
@@ -164,13 +154,9 @@ impl Barrier {
     ) -> Result<bool, db::Error> {
         let (state, reply) = match answer {
             Ok(reply) => (State::Applied, reply.encode_to_vec()),
-            Err(refusal) => (
-                State::Refused,
-                refusal::to_bytes(&refusal.into_status(self.domain)),
-            ),
+            Err(refusal) => (State::Refused, refusal::to_bytes(&refusal.into_status(self.domain))),
         };
-        self.advance(tx, op, (State::InProgress, state), Some(&reply))
-            .await
+        self.advance(tx, op, (State::InProgress, state), Some(&reply)).await
     }
 
     async fn forward_in<R: Message + Default>(
@@ -195,17 +181,12 @@ impl Barrier {
             }
             Err(fault) => return Err(fault),
         };
-        self.advance(tx, op, (State::Applied, state), Some(&bytes))
-            .await?;
+        self.advance(tx, op, (State::Applied, state), Some(&bytes)).await?;
         Ok(settled)
     }
 
     /// The answer to a step whose row is there already.
-    async fn repeated<R: Message + Default>(
-        &self,
-        tx: &mut Tx<'_>,
-        op: &Operation,
-    ) -> Result<Settled<R>, Fault> {
+    async fn repeated<R: Message + Default>(&self, tx: &mut Tx<'_>, op: &Operation) -> Result<Settled<R>, Fault> {
         let row = self.select(tx, op).await?;
         let compensated = matches!(row.state, State::Compensated | State::Tombstone);
         if !compensated && row.request_hash != op.request_hash {
@@ -218,9 +199,9 @@ impl Barrier {
             });
         }
         match row.state {
-            State::Applied => Ok(Settled::Reply(
-                R::decode(row.reply.as_slice()).map_err(|error| corrupt(error.to_string()))?,
-            )),
+            State::Applied => {
+                Ok(Settled::Reply(R::decode(row.reply.as_slice()).map_err(|error| corrupt(error.to_string()))?))
+            }
             State::Refused => Ok(Settled::Refused(refusal::from_bytes(&row.reply)?)),
             State::Compensated | State::Tombstone => Err(compensated_refusal(op).into()),
             State::InProgress => Ok(Settled::Pending),
@@ -239,16 +220,11 @@ impl Barrier {
         }
         match self.select(tx, op).await?.state {
             // Two owners may ask at once: only the one whose update counts a row takes the effect back.
-            State::Applied
-                if self
-                    .advance(tx, op, (State::Applied, State::Compensated), None)
-                    .await? =>
-            {
+            State::Applied if self.advance(tx, op, (State::Applied, State::Compensated), None).await? => {
                 return work(tx).await.map(Settled::Reply);
             }
             State::Refused => {
-                self.advance(tx, op, (State::Refused, State::Tombstone), None)
-                    .await?;
+                self.advance(tx, op, (State::Refused, State::Tombstone), None).await?;
             }
             State::InProgress => {
                 // The order to void must last, so this is no error, which would take it back.
@@ -260,22 +236,9 @@ impl Barrier {
         Ok(Settled::Reply(echo))
     }
 
-    async fn insert(
-        &self,
-        tx: &mut Tx<'_>,
-        op: &Operation,
-        state: State,
-    ) -> Result<bool, db::Error> {
+    async fn insert(&self, tx: &mut Tx<'_>, op: &Operation, state: State) -> Result<bool, db::Error> {
         let now_ms = tx.now_ms();
-        let args = args![
-            op.aggregate,
-            op.saga,
-            &op.step,
-            state as i64,
-            &op.request_hash,
-            op.epoch,
-            now_ms
-        ];
+        let args = args![op.aggregate, op.saga, &op.step, state as i64, &op.request_hash, op.epoch, now_ms];
         Ok(tx.execute(self.insert, args).await? == 1)
     }
 
@@ -286,20 +249,12 @@ impl Barrier {
         (from, to): (State, State),
         reply: Option<&Vec<u8>>,
     ) -> Result<bool, db::Error> {
-        let args = args![
-            op.aggregate,
-            op.saga,
-            &op.step,
-            from as i64,
-            to as i64,
-            reply
-        ];
+        let args = args![op.aggregate, op.saga, &op.step, from as i64, to as i64, reply];
         Ok(tx.execute(self.advance, args).await? == 1)
     }
 
     async fn select(&self, tx: &mut Tx<'_>, op: &Operation) -> Result<Kept, db::Error> {
-        tx.fetch_one(self.select, args![op.aggregate, op.saga, &op.step])
-            .await
+        tx.fetch_one(self.select, args![op.aggregate, op.saga, &op.step]).await
     }
 
     fn answer<R>(&self, settled: Result<Settled<R>, Fault>) -> Result<Response<R>, Status> {
@@ -323,28 +278,17 @@ impl db::FromRow for Kept {
     fn from_row(row: &db::Row<'_>) -> Result<Self, db::Error> {
         let number: i64 = row.get(0)?;
         let state = State::ALL.into_iter().find(|state| *state as i64 == number);
-        let state =
-            state.ok_or_else(|| row.corrupt(0, format!("no state has the number {number}")))?;
-        Ok(Self {
-            state,
-            request_hash: row.get(1)?,
-            reply: row.get::<Option<Vec<u8>>>(2)?.unwrap_or_default(),
-        })
+        let state = state.ok_or_else(|| row.corrupt(0, format!("no state has the number {number}")))?;
+        Ok(Self { state, request_hash: row.get(1)?, reply: row.get::<Option<Vec<u8>>>(2)?.unwrap_or_default() })
     }
 }
 
 fn compensated_refusal(op: &Operation) -> Refusal {
     let saga = format!("sagas/{}", op.saga);
-    let message = format!(
-        "step {} of {saga} was compensated; it cannot happen any more",
-        op.step
-    );
+    let message = format!("step {} of {saga} was compensated; it cannot happen any more", op.step);
     Refusal::new(Code::FailedPrecondition, "SAGA_COMPENSATED", message).with("saga", saga)
 }
 
 fn corrupt(problem: String) -> db::Error {
-    db::Error::Corrupt {
-        column: "reply".into(),
-        problem,
-    }
+    db::Error::Corrupt { column: "reply".into(), problem }
 }

@@ -37,8 +37,8 @@ pub fn load<T: DeserializeOwned + Serialize + Default>(
     env: impl Iterator<Item = (String, String)>,
     overrides: &[String],
 ) -> Result<T, Error> {
-    let defaults = Table::try_from(T::default())
-        .map_err(|error| Error(format!("the defaults are no TOML: {error}")))?;
+    let defaults =
+        Table::try_from(T::default()).map_err(|error| Error(format!("the defaults are no TOML: {error}")))?;
     let mut settings = Vec::new();
     if let Some(file) = file {
         settings.extend(from_file(file)?);
@@ -55,8 +55,7 @@ pub fn load<T: DeserializeOwned + Serialize + Default>(
 /// # Errors
 /// When a value has no form in TOML.
 pub fn print<T: Serialize>(settings: &T) -> Result<String, Error> {
-    toml::to_string_pretty(settings)
-        .map_err(|error| Error(format!("the settings cannot be shown as TOML: {error}")))
+    toml::to_string_pretty(settings).map_err(|error| Error(format!("the settings cannot be shown as TOML: {error}")))
 }
 
 /// The variables of this process whose names and values are text.
@@ -69,13 +68,10 @@ pub fn environment() -> impl Iterator<Item = (String, String)> {
 
 fn from_file(file: &Path) -> Result<Vec<Setting>, Error> {
     let shown = file.display();
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Error(format!(
-            "the configuration file {shown} cannot be read: {error}"
-        ))
-    })?;
-    let table: Table = toml::from_str(&text)
-        .map_err(|error| Error(format!("the configuration file {shown} is no TOML: {error}")))?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Error(format!("the configuration file {shown} cannot be read: {error}")))?;
+    let table: Table =
+        toml::from_str(&text).map_err(|error| Error(format!("the configuration file {shown} is no TOML: {error}")))?;
     let mut settings = Vec::new();
     flatten(table, &[], &format!("in {shown}"), &mut settings);
     Ok(settings)
@@ -84,21 +80,15 @@ fn from_file(file: &Path) -> Result<Vec<Setting>, Error> {
 fn flatten(table: Table, above: &[String], source: &str, settings: &mut Vec<Setting>) {
     for (key, value) in table {
         let path = [above, &[key]].concat();
-        match value {
-            Value::Table(table) => flatten(table, &path, source, settings),
-            value => settings.push(Setting {
-                path,
-                value,
-                source: source.to_owned(),
-            }),
+        if let Value::Table(table) = value {
+            flatten(table, &path, source, settings);
+        } else {
+            settings.push(Setting { path, value, source: source.to_owned() });
         }
     }
 }
 
-fn from_environment(
-    defaults: &Table,
-    env: impl Iterator<Item = (String, String)>,
-) -> impl Iterator<Item = Setting> {
+fn from_environment(defaults: &Table, env: impl Iterator<Item = (String, String)>) -> impl Iterator<Item = Setting> {
     env.filter_map(|(name, text)| {
         let key = name.strip_prefix(PREFIX)?.to_lowercase();
         // One without a section may be anybody's: Kubernetes sets SKALD_PORT for a service of that name.
@@ -106,26 +96,16 @@ fn from_environment(
             return None;
         }
         let path: Vec<String> = key.split(SECTION).map(str::to_owned).collect();
-        Some(Setting {
-            value: value(defaults, &path, &text),
-            path,
-            source: format!("environment variable {name}"),
-        })
+        Some(Setting { value: value(defaults, &path, &text), path, source: format!("environment variable {name}") })
     })
 }
 
 fn from_flag(defaults: &Table, text: &str) -> Result<Setting, Error> {
-    let (key, given) = text.split_once('=').ok_or_else(|| {
-        Error(format!(
-            "the setting {text:?} has no value; write it as section.key=value"
-        ))
-    })?;
+    let (key, given) = text
+        .split_once('=')
+        .ok_or_else(|| Error(format!("the setting {text:?} has no value; write it as section.key=value")))?;
     let path: Vec<String> = key.trim().split('.').map(str::to_owned).collect();
-    Ok(Setting {
-        value: value(defaults, &path, given.trim()),
-        path,
-        source: "on the command line".to_owned(),
-    })
+    Ok(Setting { value: value(defaults, &path, given.trim()), path, source: "on the command line".to_owned() })
 }
 
 fn value(defaults: &Table, path: &[String], text: &str) -> Value {
@@ -149,9 +129,7 @@ fn put(table: &mut Table, path: &[String], value: &Value) {
         [] => {}
         [key] => drop(table.insert(key.clone(), value.clone())),
         [section, below @ ..] => {
-            let section = table
-                .entry(section.clone())
-                .or_insert_with(|| Value::Table(Table::new()));
+            let section = table.entry(section.clone()).or_insert_with(|| Value::Table(Table::new()));
             if !section.is_table() {
                 *section = Value::Table(Table::new());
             }
@@ -182,26 +160,16 @@ fn accept<T: DeserializeOwned>(defaults: &Table, settings: &[Setting]) -> Result
             Err(earlier) => problem = earlier,
         }
     }
-    Err(Error(format!(
-        "the defaults cannot be read back: {}",
-        problem.message()
-    )))
+    Err(Error(format!("the defaults cannot be read back: {}", problem.message())))
 }
 
 fn rejected(setting: &Setting, defaults: &Table, problem: &str) -> Error {
-    let Setting {
-        path,
-        value,
-        source,
-    } = setting;
+    let Setting { path, value, source } = setting;
     let default = match find(defaults, path) {
         Some(default) => format!("; the default is {default}"),
         None => String::new(),
     };
-    Error(format!(
-        "{} = {value} ({source}): {problem}{default}",
-        path.join(".")
-    ))
+    Error(format!("{} = {value} ({source}): {problem}{default}", path.join(".")))
 }
 
 #[cfg(test)]

@@ -79,13 +79,8 @@ impl Db {
     ///
     /// # Errors
     /// When a statement fails, and then none of them is applied; or when the tables are newer than this program.
-    pub async fn migrate(
-        &self,
-        service: &'static str,
-        migrations: &'static [Migration],
-    ) -> Result<(), Error> {
-        self.write(async move |tx| migrate::migrate(tx, service, migrations).await)
-            .await
+    pub async fn migrate(&self, service: &'static str, migrations: &'static [Migration]) -> Result<(), Error> {
+        self.write(async move |tx| migrate::migrate(tx, service, migrations).await).await
     }
 
     /// Runs `work` and returns once what it wrote is durable. An error from `work` leaves nothing behind.
@@ -158,11 +153,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// As [`Tx::fetch_optional`].
-    pub async fn fetch_all<T: FromRow>(
-        &mut self,
-        sql: &'static str,
-        args: &[Arg<'_>],
-    ) -> Result<Vec<T>, Error> {
+    pub async fn fetch_all<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<T>, Error> {
         statement::fetch_all(self.connection, sql, args)
     }
 
@@ -170,11 +161,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// As [`Tx::fetch_optional`], and when there is no row.
-    pub async fn fetch_one<T: FromRow>(
-        &mut self,
-        sql: &'static str,
-        args: &[Arg<'_>],
-    ) -> Result<T, Error> {
+    pub async fn fetch_one<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<T, Error> {
         let row = self.fetch_optional(sql, args).await?;
         row.ok_or_else(|| Error::Bug("a statement that always gives a row gave none".into()))
     }

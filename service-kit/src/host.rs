@@ -30,13 +30,7 @@ pub struct Host {
 impl Host {
     /// Surroundings that nothing runs in yet.
     pub fn new(db: Db, clock: Arc<dyn Clock>, ids: Ids) -> Self {
-        Self {
-            db,
-            clock,
-            ids,
-            tasks: TaskTracker::new(),
-            stop: CancellationToken::new(),
-        }
+        Self { db, clock, ids, tasks: TaskTracker::new(), stop: CancellationToken::new() }
     }
 
     /// Runs `round` every `period` until the stop. A round that fails or panics is logged; the next one tries again.

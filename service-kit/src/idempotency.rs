@@ -49,11 +49,7 @@ pub struct Call {
 impl Call {
     /// The call of `method` with `request`. Without a `request_id` every call is a new one.
     pub fn new(method: &'static str, request_id: Option<Uuid>, request: &impl Message) -> Self {
-        Self {
-            request_id,
-            method,
-            request_hash: Sha256::digest(request.encode_to_vec()).to_vec(),
-        }
+        Self { request_id, method, request_hash: Sha256::digest(request.encode_to_vec()).to_vec() }
     }
 }
 
@@ -71,8 +67,7 @@ impl Idempotency {
         let Some(request_id) = call.request_id else {
             return work(tx).await;
         };
-        let kept: Option<(String, Vec<u8>, Vec<u8>)> =
-            tx.fetch_optional(self.select, args![request_id]).await?;
+        let kept: Option<(String, Vec<u8>, Vec<u8>)> = tx.fetch_optional(self.select, args![request_id]).await?;
         if let Some((method, request_hash, response)) = kept {
             if method != call.method || request_hash != call.request_hash {
                 let problem = "was used for another request; take a new one";

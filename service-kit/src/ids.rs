@@ -70,10 +70,7 @@ impl Ids {
 }
 
 /// 32 bytes from the operating system that nobody can guess, for a key.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that asks for randomness"
-)]
+#[expect(clippy::disallowed_methods, reason = "the one place that asks for randomness")]
 pub fn secret() -> [u8; 32] {
     // The six bits of a uuid that are not random do no harm: two of them leave 244.
     let mut hash = Sha256::new();
@@ -121,16 +118,8 @@ pub fn uuid(field: &str, text: &str) -> Result<Uuid, Fault> {
     }
     match Uuid::try_parse(text) {
         // One spelling, so that equal ids are equal texts.
-        Ok(uuid) if text.len() == 36 && !text.bytes().any(|byte| byte.is_ascii_uppercase()) => {
-            Ok(uuid)
-        }
-        _ => Err(Fault::field(
-            field,
-            format!(
-                "must be a UUID in lower case with hyphens, not {}",
-                shown(text)
-            ),
-        )),
+        Ok(uuid) if text.len() == 36 && !text.bytes().any(|byte| byte.is_ascii_uppercase()) => Ok(uuid),
+        _ => Err(Fault::field(field, format!("must be a UUID in lower case with hyphens, not {}", shown(text)))),
     }
 }
 
@@ -138,11 +127,7 @@ pub fn uuid(field: &str, text: &str) -> Result<Uuid, Fault> {
 ///
 /// # Errors
 /// A violation of `field` that shows the pattern.
-pub fn segments<'a, const N: usize>(
-    field: &str,
-    name: &'a str,
-    collections: [&str; N],
-) -> Result<[&'a str; N], Fault> {
+pub fn segments<'a, const N: usize>(field: &str, name: &'a str, collections: [&str; N]) -> Result<[&'a str; N], Fault> {
     let mut parts = name.split('/');
     let mut ids = [""; N];
     let mut fits = true;
@@ -154,18 +139,9 @@ pub fn segments<'a, const N: usize>(
     if fits && parts.next().is_none() {
         return Ok(ids);
     }
-    let pattern = collections
-        .map(|collection| format!("{collection}/{{id}}"))
-        .join("/");
-    let problem = if name.is_empty() {
-        "is required".to_owned()
-    } else {
-        format!("is {}", shown(name))
-    };
-    Err(Fault::field(
-        field,
-        format!("must look like {pattern}; it {problem}"),
-    ))
+    let pattern = collections.map(|collection| format!("{collection}/{{id}}")).join("/");
+    let problem = if name.is_empty() { "is required".to_owned() } else { format!("is {}", shown(name)) };
+    Err(Fault::field(field, format!("must look like {pattern}; it {problem}")))
 }
 
 /// Reads a resource name of one collection whose ids are uuids, such as `customers/{uuid}`.
@@ -180,11 +156,7 @@ pub fn name(field: &str, name: &str, collection: &str) -> Result<Uuid, Fault> {
 /// What a client sent, short enough for a message and without control characters.
 fn shown(text: &str) -> String {
     const SHOWN: usize = 60;
-    let mut shown: String = text
-        .chars()
-        .take(SHOWN)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
     if text.chars().nth(SHOWN).is_some() {
         shown.push('…');
     }

@@ -1,7 +1,7 @@
 //! Events, written in the transaction of what they tell of and published afterwards, at least once and in order per
 //! aggregate. Which sink they go to is the relay's affair.
 
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use crate::args;
 use crate::db::{self, Tx};
@@ -17,7 +17,7 @@ pub struct Outbox {
     pub take: &'static str,
     /// Marks one as published.
     pub done: &'static str,
-    /// Forgets the published ones before a time.
+    /// Forgets published ones of a bucket with ids from before a time.
     pub purge: &'static str,
 }
 
@@ -39,12 +39,14 @@ macro_rules! outbox {
                 "_outbox ",
                 "where publish_time is null order by create_time, id limit $1"
             ),
-            done: concat!(
-                "update ",
+            done: concat!("update ", $prefix, "_outbox set publish_time = $3 where bucket = $1 and id = $2"),
+            purge: concat!(
+                "delete from ",
                 $prefix,
-                "_outbox set publish_time = $3 where bucket = $1 and id = $2"
+                "_outbox where bucket = $1 and id in (select id from ",
+                $prefix,
+                "_outbox where bucket = $1 and id < $2 and publish_time is not null order by id limit $3)"
             ),
-            purge: concat!("delete from ", $prefix, "_outbox where publish_time < $1"),
         }
     };
 }
@@ -88,15 +90,8 @@ impl Outbox {
     /// # Errors
     /// Of the store.
     pub async fn put(&self, tx: &mut Tx<'_>, event: &Event) -> Result<(), db::Error> {
-        let row = args![
-            event.bucket,
-            event.id,
-            &event.aggregate,
-            &event.kind,
-            event.saga,
-            &event.data,
-            event.create_time
-        ];
+        let row =
+            args![event.bucket, event.id, &event.aggregate, &event.kind, event.saga, &event.data, event.create_time];
         tx.execute(self.insert, row).await.map(drop)
     }
 
@@ -114,16 +109,16 @@ impl Outbox {
     /// Of the store.
     pub async fn done(&self, tx: &mut Tx<'_>, event: &Event) -> Result<(), db::Error> {
         let now_ms = tx.now_ms();
-        tx.execute(self.done, args![event.bucket, event.id, now_ms])
-            .await
-            .map(drop)
+        tx.execute(self.done, args![event.bucket, event.id, now_ms]).await.map(drop)
     }
 
-    /// Forgets events that were published before `before_ms`; tells how many.
+    /// Forgets published events of a bucket that came about before `before_ms`, so many at most; tells how many. Their ids
+    /// are ordered by time, so this reads what it deletes and no more.
     ///
     /// # Errors
     /// Of the store.
-    pub async fn purge(&self, tx: &mut Tx<'_>, before_ms: i64) -> Result<u64, db::Error> {
-        tx.execute(self.purge, args![before_ms]).await
+    pub async fn purge(&self, tx: &mut Tx<'_>, bucket: i64, before_ms: i64, limit: i64) -> Result<u64, db::Error> {
+        let first_kept = Builder::from_unix_timestamp_millis(u64::try_from(before_ms).unwrap_or_default(), &[0; 10]);
+        tx.execute(self.purge, args![bucket, first_kept.into_uuid(), limit]).await
     }
 }

@@ -14,9 +14,8 @@ use serde::{Deserialize, Serialize};
 const MAX_LENGTH: usize = 1024;
 
 /// What stands before the 32 secret bytes of an Ed25519 key in PKCS #8.
-const PKCS8_HEADER: [u8; 16] = [
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-];
+const PKCS8_HEADER: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// What a pass says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,16 +68,12 @@ impl SigningKey {
     /// The key of that name with that secret; [`ids::secret`](crate::ids::secret) makes a new secret.
     pub fn seeded(kid: &str, secret: &[u8; 32]) -> Self {
         let secret = EncodingKey::from_ed_der(&[&PKCS8_HEADER[..], secret].concat());
-        let mut public = Jwk::from_encoding_key(&secret, Algorithm::EdDSA)
-            .expect("any 32 bytes are the secret of an Ed25519 key");
+        let mut public =
+            Jwk::from_encoding_key(&secret, Algorithm::EdDSA).expect("any 32 bytes are the secret of an Ed25519 key");
         public.common.key_id = Some(kid.to_owned());
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(kid.to_owned());
-        Self {
-            header,
-            secret,
-            public,
-        }
+        Self { header, secret, public }
     }
 
     /// The pass that says so.
@@ -119,9 +114,8 @@ impl VerifyingKeys {
         // Times are judged below, by the caller's clock.
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.validate_exp = false;
-        let claims = jsonwebtoken::decode::<Claims>(pass, &key, &validation)
-            .map_err(|_| Rejected::BadSignature)?
-            .claims;
+        let claims =
+            jsonwebtoken::decode::<Claims>(pass, &key, &validation).map_err(|_| Rejected::BadSignature)?.claims;
         if claims.expire_time_s.saturating_mul(1000) <= now_ms {
             return Err(Rejected::Expired);
         }
@@ -130,12 +124,8 @@ impl VerifyingKeys {
 
     fn key(&self, kid: Option<&str>) -> Result<DecodingKey, Rejected> {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let key = kid.and_then(|kid| {
-            keys.iter()
-                .find(|key| key.common.key_id.as_deref() == Some(kid))
-        });
-        key.and_then(|key| DecodingKey::from_jwk(key).ok())
-            .ok_or(Rejected::UnknownKey)
+        let key = kid.and_then(|kid| keys.iter().find(|key| key.common.key_id.as_deref() == Some(kid)));
+        key.and_then(|key| DecodingKey::from_jwk(key).ok()).ok_or(Rejected::UnknownKey)
     }
 }
 
@@ -197,10 +187,7 @@ mod tests {
         let mut header = Header::new(Algorithm::HS256);
         header.kid = Some("a".into());
         let weak = jsonwebtoken::encode(&header, &claims(), &EncodingKey::from_secret(b"x"));
-        assert_eq!(
-            keys.verify(&weak.unwrap(), NOW_MS),
-            Err(Rejected::BadSignature)
-        );
+        assert_eq!(keys.verify(&weak.unwrap(), NOW_MS), Err(Rejected::BadSignature));
         for text in ["", "a.b.c", "..", &"a".repeat(5000)] {
             assert_eq!(keys.verify(text, NOW_MS), Err(Rejected::Malformed));
         }
@@ -208,10 +195,7 @@ mod tests {
 
     #[test]
     fn a_key_that_is_renewed_under_its_name_replaces_the_old_one() {
-        let (old, new) = (
-            SigningKey::seeded("a", &[1; 32]),
-            SigningKey::seeded("a", &[2; 32]),
-        );
+        let (old, new) = (SigningKey::seeded("a", &[1; 32]), SigningKey::seeded("a", &[2; 32]));
         let keys = trusted(&old);
         keys.trust(&new);
         assert!(keys.verify(&new.sign(&claims()), NOW_MS).is_ok());

@@ -38,16 +38,12 @@ impl SagaOutcome {
     /// Reads the trailer of an answer.
     pub fn of(status: &Status) -> Option<Self> {
         let value = status.metadata().get(SAGA_OUTCOME)?.to_str().ok()?;
-        [Self::Refused, Self::NotApplied, Self::Pending]
-            .into_iter()
-            .find(|outcome| outcome.as_str() == value)
+        [Self::Refused, Self::NotApplied, Self::Pending].into_iter().find(|outcome| outcome.as_str() == value)
     }
 
     /// Adds the trailer to an answer.
     pub fn mark(self, mut status: Status) -> Status {
-        status
-            .metadata_mut()
-            .insert(SAGA_OUTCOME, MetadataValue::from_static(self.as_str()));
+        status.metadata_mut().insert(SAGA_OUTCOME, MetadataValue::from_static(self.as_str()));
         status
     }
 }
@@ -70,13 +66,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with any code.
     pub fn new(code: Code, reason: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            reason,
-            message: message.into(),
-            metadata: Vec::new(),
-            retry_after: None,
-        }
+        Self { code, reason, message: message.into(), metadata: Vec::new(), retry_after: None }
     }
 
     /// The state of things does not allow it.
@@ -106,15 +96,9 @@ impl Refusal {
 
     /// The answer on the wire; `domain` is the package of the service that refuses.
     pub fn into_status(self, domain: &str) -> Status {
-        let metadata = self
-            .metadata
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value));
-        let mut details = ErrorDetails::with_error_info(
-            self.reason,
-            domain,
-            metadata.collect::<std::collections::HashMap<_, _>>(),
-        );
+        let metadata = self.metadata.into_iter().map(|(key, value)| (key.to_owned(), value));
+        let mut details =
+            ErrorDetails::with_error_info(self.reason, domain, metadata.collect::<std::collections::HashMap<_, _>>());
         if let Some(delay) = self.retry_after {
             details.set_retry_info(Some(delay));
         }
@@ -157,38 +141,22 @@ impl From<Refusal> for Fault {
 impl Fault {
     /// A violation of one field.
     pub fn field(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Invalid {
-            field: field.into(),
-            problem: problem.into(),
-            reason: "FIELD_INVALID",
-        }
+        Self::Invalid { field: field.into(), problem: problem.into(), reason: "FIELD_INVALID" }
     }
 
     /// The answer on the wire to a call that is not a saga's step.
     pub fn into_status(self, domain: &str) -> Status {
         match self {
-            Self::Invalid {
-                field,
-                problem,
-                reason,
-            } => {
+            Self::Invalid { field, problem, reason } => {
                 let message = format!("{field} {problem}");
                 let mut details = ErrorDetails::with_bad_request_violation(&field, problem);
-                details.set_error_info(
-                    reason,
-                    domain,
-                    std::collections::HashMap::from([("field".to_owned(), field)]),
-                );
+                details.set_error_info(reason, domain, std::collections::HashMap::from([("field".to_owned(), field)]));
                 Status::with_error_details(Code::InvalidArgument, message, details)
             }
             Self::Refused(refusal) => refusal.into_status(domain),
             Self::Pending(delay) => {
                 let details = ErrorDetails::with_retry_info(Some(delay));
-                Status::with_error_details(
-                    Code::Unavailable,
-                    "an outside party is still deciding",
-                    details,
-                )
+                Status::with_error_details(Code::Unavailable, "an outside party is still deciding", details)
             }
             Self::Store(error) => store_status(&error),
         }
@@ -216,9 +184,9 @@ fn store_status(error: &db::Error) -> Status {
     tracing::warn!(%error, "the store failed");
     match error {
         db::Error::Unavailable(_) => Status::unavailable("the store is unavailable; try again"),
-        db::Error::InDoubt(_) => Status::unknown(
-            "the store did not confirm the write; repeat the call with the same request_id",
-        ),
+        db::Error::InDoubt(_) => {
+            Status::unknown("the store did not confirm the write; repeat the call with the same request_id")
+        }
         db::Error::Constraint(_) | db::Error::Corrupt { .. } | db::Error::Bug(_) => {
             Status::internal("the service failed; its log tells more")
         }
@@ -232,19 +200,15 @@ pub(crate) fn to_bytes(status: &Status) -> Vec<u8> {
 
 /// The refusal again, to the letter.
 pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Status, db::Error> {
-    let corrupt = |error: prost::DecodeError| db::Error::Corrupt {
-        column: "reply".into(),
-        problem: error.to_string(),
-    };
+    let corrupt = |error: prost::DecodeError| db::Error::Corrupt { column: "reply".into(), problem: error.to_string() };
     let kept = tonic_types::Status::decode(bytes).map_err(corrupt)?;
-    Ok(Status::with_details(
-        Code::from_i32(kept.code),
-        kept.message,
-        bytes.to_vec().into(),
-    ))
+    Ok(Status::with_details(Code::from_i32(kept.code), kept.message, bytes.to_vec().into()))
 }
 
 /// `ErrorInfo.reason` of an answer, or nothing.
 pub fn reason(status: &Status) -> Option<String> {
     status.get_details_error_info().map(|info| info.reason)
 }
+
+#[cfg(test)]
+mod tests;

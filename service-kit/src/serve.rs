@@ -57,21 +57,14 @@ pub struct Health {
 
 impl Health {
     async fn new(services: Vec<&'static str>) -> Self {
-        let health = Self {
-            reporter: HealthReporter::new(),
-            services,
-        };
+        let health = Self { reporter: HealthReporter::new(), services };
         health.set(true).await;
         health
     }
 
     /// Sets the state of the process and of each of its services, and tells those who watch it.
     pub async fn set(&self, serving: bool) {
-        let status = if serving {
-            ServingStatus::Serving
-        } else {
-            ServingStatus::NotServing
-        };
+        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
         for service in self.services.iter().copied().chain([""]) {
             self.reporter.set_service_status(service, status).await;
         }
@@ -109,12 +102,7 @@ impl Server {
             .layer(tonic_web::GrpcWebLayer::new());
         let pages = served.http.unwrap_or_default().layer(shed).layer(guard);
         let app = grpc.merge(pages).fallback(nothing_there);
-        Ok(Self {
-            app,
-            limits,
-            health,
-            draining,
-        })
+        Ok(Self { app, limits, health, draining })
     }
 
     /// The handle that says whether this server wants calls.
@@ -127,12 +115,7 @@ impl Server {
     /// # Errors
     /// When connections cannot be served.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Result<(), Error> {
-        let Self {
-            app,
-            limits,
-            health,
-            draining,
-        } = self;
+        let Self { app, limits, health, draining } = self;
         let stopped = stop.clone();
         let drain = async move {
             stopped.cancelled().await;
@@ -140,10 +123,8 @@ impl Server {
             draining.cancel();
         };
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let serving = limits
-            .transport()
-            .add_routes(Routes::from(app).prepare())
-            .serve_with_incoming_shutdown(incoming, drain);
+        let serving =
+            limits.transport().add_routes(Routes::from(app).prepare()).serve_with_incoming_shutdown(incoming, drain);
         let too_long = async {
             stop.cancelled().await;
             tokio::time::sleep(Duration::from_millis(limits.drain_ms)).await;
@@ -165,17 +146,12 @@ fn own_routes(health: &Health, descriptors: Option<&'static [u8]>) -> Result<Rou
     let Some(descriptors) = descriptors else {
         return Ok(routes);
     };
-    let own = [
-        "grpc.health.v1.Health",
-        "grpc.reflection.v1.ServerReflection",
-    ];
+    let own = ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"];
     let reflection = || {
         let builder = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(descriptors)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-        own.iter()
-            .chain(&health.services)
-            .fold(builder, |builder, name| builder.with_service_name(*name))
+        own.iter().chain(&health.services).fold(builder, |builder, name| builder.with_service_name(*name))
     };
     // Old clients still ask the alpha version.
     let v1 = reflection().build_v1()?;

@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// What is logged unless somebody asks for more: our own steps, and the warnings of everybody else.
@@ -34,9 +33,7 @@ impl FromStr for Format {
         match text {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
-            _ => Err(Error(format!(
-                "the log format {text:?} is unknown; it is text or json"
-            ))),
+            _ => Err(Error(format!("the log format {text:?} is unknown; it is text or json"))),
         }
     }
 }
@@ -61,22 +58,20 @@ pub struct Error(String);
 /// # Errors
 /// When the filter cannot be read, or logging has been started before.
 pub fn init(format: Format, filter: Option<&str>) -> Result<(), Error> {
-    let set = FILTERS
-        .into_iter()
-        .find_map(|name| Some((name, std::env::var(name).ok().filter(|text| !text.is_empty())?)));
-    let (source, directives) = match &set {
-        Some((name, text)) => (*name, text.as_str()),
-        None => ("the setting", filter.unwrap_or(DEFAULT_FILTER)),
-    };
-    let filter = EnvFilter::try_new(directives).map_err(|error| {
-        Error(format!(
-            "the log filter {directives:?} of {source} cannot be read: {error}; an example is warn,skald=debug"
-        ))
-    })?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_span_events(FmtSpan::NONE)
-        .with_writer(std::io::stderr);
+    let set = FILTERS.into_iter().filter_map(|name| Some((name, std::env::var(name).ok()?)));
+    let filter = set.chain(filter.map(|text| ("the setting", text.to_owned()))).find(|(_, text)| !text.is_empty());
+    let (source, text) = filter.unwrap_or_else(|| ("the default", DEFAULT_FILTER.to_owned()));
+    start(format, read(source, &text)?)
+}
+
+fn read(source: &str, text: &str) -> Result<EnvFilter, Error> {
+    EnvFilter::try_new(text).map_err(|error| {
+        Error(format!("the log filter {text:?} ({source}) cannot be read: {error}; an example is warn,skald=debug"))
+    })
+}
+
+fn start(format: Format, filter: EnvFilter) -> Result<(), Error> {
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
         Format::Text => lines.finish().try_init(),
         Format::Json => lines.json().flatten_event(true).finish().try_init(),
@@ -95,14 +90,15 @@ mod tests {
 
     #[test]
     fn logging_starts_once_and_the_default_filter_can_be_read() {
-        assert_eq!(init(Format::Json, None), Ok(()));
-        assert!(init(Format::Text, None).is_err());
+        let filter = || read("the default", DEFAULT_FILTER).unwrap();
+        assert_eq!(start(Format::Json, filter()), Ok(()));
+        assert!(start(Format::Text, filter()).is_err());
     }
 
     #[test]
     fn a_filter_that_cannot_be_read_is_shown() {
-        let error = init(Format::Text, Some("skald=loud")).unwrap_err();
-        assert!(error.to_string().contains("skald=loud"), "{error}");
+        let error = read("SKALD_LOG", "skald=loud").unwrap_err();
+        assert!(error.to_string().contains("\"skald=loud\" (SKALD_LOG)"), "{error}");
     }
 
     #[test]

@@ -28,10 +28,7 @@ pub struct Finding {
 
 impl FromRow for Finding {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
-        Ok(Self {
-            row: row.get(0)?,
-            problem: row.get(1)?,
-        })
+        Ok(Self { row: row.get(0)?, problem: row.get(1)? })
     }
 }
 

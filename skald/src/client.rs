@@ -15,7 +15,9 @@ pub async fn connect(address: &str) -> anyhow::Result<Channel> {
     let endpoint = Endpoint::from_shared(address.to_owned()).with_context(|| format!("{address} is no address"))?;
     let endpoint = endpoint.connect_timeout(Duration::from_secs(3)).tcp_nodelay(true);
     let connected = endpoint.connect().await;
-    connected.with_context(|| format!("nobody answers at {address}; is `skald up` running there? Choose another one with --address"))
+    connected.with_context(|| {
+        format!("nobody answers at {address}; is `skald up` running there? Choose another one with --address")
+    })
 }
 
 /// A refusal in words: reason, message, facts, and the fields that were wrong.

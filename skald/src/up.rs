@@ -7,15 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use concert_svc::HoldPlaced;
 use orchestrator::participants::{Participant, Participants};
 use orchestrator::runner::Runner;
+use proto::token::v1::ExtendQueueTokenRequest;
+use proto::token::v1::queue_token_service_client::QueueTokenServiceClient;
 use proto::{concert, customer, orchestrator as coordinator, payment, token};
 use service_kit::clock::SystemClock;
 use service_kit::db::Db;
 use service_kit::host::Host;
 use service_kit::ids::Ids;
 use service_kit::serve::{self, Served};
+use service_kit::wire;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -24,6 +29,9 @@ use crate::settings::Settings;
 
 /// Holds that may wait until the waiting room hears of them; more are not told, which only shortens a token's life.
 const HOLDS: usize = 1024;
+
+/// How much longer than its hold a place in the waiting room lasts, in milliseconds: time to pay.
+const TOKEN_MARGIN_MS: i64 = 60_000;
 
 /// Puts something between the orchestrator and a participant, by its name: faults in a demo, nothing otherwise.
 pub type Wrap = Box<dyn Fn(&'static str, Participant) -> Participant + Send>;
@@ -78,8 +86,19 @@ pub async fn start(settings: Settings, wrap: Wrap) -> anyhow::Result<Running> {
     };
     let server = serve::Server::new(served, limits).await?;
     let stop = CancellationToken::new();
-    let server = tokio::task::spawn(server.serve(listener, stop.clone()));
+    let server = host.tasks.spawn(server.serve(listener, stop.clone()));
     Ok(Running { address, db, runner: services.runner, drain, stop, server })
+}
+
+/// Passes placed holds on to the waiting room, so that a place in it outlives the hold.
+async fn tell_waiting_room(host: Host, mut holds: mpsc::Receiver<HoldPlaced>, token: Participant) {
+    while let Some(Some(hold)) = host.stop.run_until_cancelled(holds.recv()).await {
+        let min_expire_time = Some(wire::timestamp(hold.hold_expire_ms.saturating_add(TOKEN_MARGIN_MS)));
+        let request = ExtendQueueTokenRequest { name: hold.queue_token, min_expire_time };
+        if let Err(status) = QueueTokenServiceClient::new(token.clone()).extend_queue_token(request).await {
+            tracing::debug!(%status, "a queue token was not extended; it may lapse before its hold");
+        }
+    }
 }
 
 /// What answers on the port, and who drives the sagas.
@@ -90,7 +109,7 @@ struct Services {
 }
 
 async fn start_services(host: &Host, settings: Settings, wrap: Wrap) -> anyhow::Result<Services> {
-    let (held, holds) = tokio::sync::mpsc::channel(HOLDS);
+    let (held, holds) = mpsc::channel(HOLDS);
     let token = token_svc::start(host, settings.token).await?;
     let concert = concert_svc::start(host, settings.concert, token.keys, Some(held)).await?;
     let customer = customer_svc::start(host, settings.customer).await?;

@@ -48,7 +48,10 @@ pub fn saga_tree(saga: &pb::Saga) -> String {
     }
     for step in &saga.steps {
         let kind = step.kind().as_str_name().to_lowercase();
-        line(2, format!("{} {:<20} {:<13} {kind}", mark(step.state()), step.id, step.state().as_str_name().to_lowercase()));
+        line(
+            2,
+            format!("{} {:<20} {:<13} {kind}", mark(step.state()), step.id, step.state().as_str_name().to_lowercase()),
+        );
         for attempt in &step.attempts {
             line(6, attempt_line(attempt, step));
         }
@@ -62,7 +65,8 @@ pub fn saga_tree(saga: &pb::Saga) -> String {
 /// One checkout in a few lines.
 pub fn checkout_text(checkout: &pb::Checkout) -> String {
     let mut text = format!("{}  {}\n", checkout.name, checkout.state().as_str_name());
-    let fields = [("reservation", &checkout.reservation), ("customer", &checkout.customer), ("payment", &checkout.payment)];
+    let fields =
+        [("reservation", &checkout.reservation), ("customer", &checkout.customer), ("payment", &checkout.payment)];
     for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_empty()) {
         text += &format!("  {name:<12} {value}\n");
     }

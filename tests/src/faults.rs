@@ -36,6 +36,8 @@ pub enum Fault {
     LoseReply,
     /// It arrives this much later, when the caller has given up long ago.
     Late(Duration),
+    /// It takes this long on its way, answered or not.
+    Slow(Duration),
     /// It arrives twice; the second answer counts.
     Twice,
     /// It arrives, and once more this much later.
@@ -163,6 +165,10 @@ async fn suffer(fault: Fault, message: Message, inner: Participant) -> Result<ht
         Fault::Late(delay) => {
             message.send_later(inner, delay);
             lost()
+        }
+        Fault::Slow(delay) => {
+            tokio::time::sleep(delay).await;
+            message.send(inner).await
         }
         Fault::Twice => {
             message.send(inner.clone()).await?;

@@ -1,1 +1,11 @@
-//! tests
+//! The whole system in one test: real services and a real orchestrator over one database in memory, with scripted faults
+//! between them and time that jumps to whatever happens next. Crashes are crashes of the orchestrator: its tasks stop where
+//! they stand, and a new one starts over the same tables.
+
+pub mod crash;
+pub mod faults;
+pub mod world;
+
+pub use crash::{CrashPoint, Crashing};
+pub use faults::{Fault, Faults};
+pub use world::{Held, World};

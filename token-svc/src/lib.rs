@@ -1,1 +1,45 @@
-//! token-svc
+//! Waiting rooms in front of sales: who comes first takes a place in line, the head moves no faster than the sale can
+//! serve, and whoever's turn has come gets a signed pass that the sale checks by itself.
+//!
+//! Calls come over gRPC from customers, operators and the orchestrator's sagas. The service calls nobody.
+
+use service_kit::db;
+use service_kit::host::Host;
+use service_kit::pass::VerifyingKeys;
+use tonic::service::Routes;
+
+mod admission;
+mod api;
+mod config;
+mod jobs;
+mod keys;
+mod queue;
+mod room;
+mod store;
+mod tokens;
+pub mod verify;
+mod wire;
+
+pub use config::Config;
+pub use jobs::{admit, sweep};
+
+/// What a started service offers.
+#[derive(Debug)]
+pub struct Started {
+    /// Its gRPC routes.
+    pub routes: Routes,
+    /// The keys that its passes are checked with, for a sale in the same process.
+    pub keys: VerifyingKeys,
+}
+
+/// Brings the tables up to date, starts the jobs, and returns the service's routes and keys.
+///
+/// # Errors
+/// When the tables cannot be brought up to date, or the key cannot be read.
+pub async fn start(host: &Host, config: Config) -> Result<Started, db::Error> {
+    host.db.migrate("token", migrations::token::MIGRATIONS).await?;
+    let (signing, keys) = keys::load(host).await?;
+    jobs::spawn(host, config);
+    let routes = api::routes(host, config, signing, keys.clone());
+    Ok(Started { routes, keys })
+}

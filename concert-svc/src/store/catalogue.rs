@@ -79,10 +79,7 @@ impl FromRow for Performance {
 
 impl FromRow for Sale {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
-        Ok(Self {
-            concert: Concert::from_row(row)?,
-            performance: performance_at(row, CONCERT_COLUMNS)?,
-        })
+        Ok(Self { concert: Concert::from_row(row)?, performance: performance_at(row, CONCERT_COLUMNS)? })
     }
 }
 
@@ -123,11 +120,7 @@ pub(crate) async fn save_concert(tx: &mut Tx<'_>, concert: &Concert) -> Result<(
 
 /// One concert.
 pub(crate) async fn concert(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Concert>, db::Error> {
-    let sql = concat!(
-        "select ",
-        concert_columns!(),
-        " from concert_concerts k where k.concert_id = $1"
-    );
+    let sql = concat!("select ", concert_columns!(), " from concert_concerts k where k.concert_id = $1");
     tx.fetch_optional(sql, args![id]).await
 }
 
@@ -136,6 +129,16 @@ pub(crate) async fn concert(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Concert>
 pub(crate) enum ConcertOrder {
     CreateTime,
     BookingOpenTime,
+}
+
+impl ConcertOrder {
+    /// What the concert has its place by.
+    pub(crate) fn time(self, concert: &Concert) -> i64 {
+        match self {
+            Self::CreateTime => concert.create_time,
+            Self::BookingOpenTime => concert.booking_open_time,
+        }
+    }
 }
 
 /// Which concerts come on a page.
@@ -149,10 +152,7 @@ pub(crate) struct ConcertsAfter {
 }
 
 /// A page of concerts.
-pub(crate) async fn concerts(
-    tx: &mut Tx<'_>,
-    page: &ConcertsAfter,
-) -> Result<Vec<Concert>, db::Error> {
+pub(crate) async fn concerts(tx: &mut Tx<'_>, page: &ConcertsAfter) -> Result<Vec<Concert>, db::Error> {
     macro_rules! ordered_by {
         ($time:literal) => {
             concat!(
@@ -176,10 +176,7 @@ pub(crate) async fn concerts(
 }
 
 /// Adds a performance; tells whether its id was free.
-pub(crate) async fn insert_performance(
-    tx: &mut Tx<'_>,
-    performance: &Performance,
-) -> Result<bool, db::Error> {
+pub(crate) async fn insert_performance(tx: &mut Tx<'_>, performance: &Performance) -> Result<bool, db::Error> {
     let sql = "insert into concert_performances (performance_id, concert_id, start_time, venue, state, seat_count, \
                create_time, version) values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing";
     let row = args![
@@ -196,11 +193,7 @@ pub(crate) async fn insert_performance(
 }
 
 /// Counts new seats of a performance.
-pub(crate) async fn seats_added(
-    tx: &mut Tx<'_>,
-    performance: Uuid,
-    count: i64,
-) -> Result<(), db::Error> {
+pub(crate) async fn seats_added(tx: &mut Tx<'_>, performance: Uuid, count: i64) -> Result<(), db::Error> {
     let sql = "update concert_performances set seat_count = seat_count + $2, version = version + 1 \
                where performance_id = $1";
     tx.execute(sql, args![performance, count]).await.map(drop)
@@ -221,11 +214,7 @@ pub(crate) async fn performance(
 }
 
 /// One performance with its concert.
-pub(crate) async fn sale(
-    tx: &mut Tx<'_>,
-    concert: Uuid,
-    performance: Uuid,
-) -> Result<Option<Sale>, db::Error> {
+pub(crate) async fn sale(tx: &mut Tx<'_>, concert: Uuid, performance: Uuid) -> Result<Option<Sale>, db::Error> {
     let sql = concat!(
         "select ",
         sale_columns!(),
@@ -245,10 +234,7 @@ pub(crate) struct PerformancesAfter {
 }
 
 /// A page of a concert's performances by start time.
-pub(crate) async fn performances(
-    tx: &mut Tx<'_>,
-    page: &PerformancesAfter,
-) -> Result<Vec<Performance>, db::Error> {
+pub(crate) async fn performances(tx: &mut Tx<'_>, page: &PerformancesAfter) -> Result<Vec<Performance>, db::Error> {
     let sql = concat!(
         "select ",
         performance_columns!(),

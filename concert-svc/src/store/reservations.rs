@@ -25,8 +25,7 @@ fn reservation_at(row: &Row<'_>, at: usize) -> Result<Reservation, db::Error> {
         concert: row.get(at + 2)?,
         performance: row.get(at + 3)?,
         state: ReservationState::read(row, at + 4)?,
-        items: serde_json::from_str(&items)
-            .map_err(|error| row.corrupt(at + 5, error.to_string()))?,
+        items: serde_json::from_str(&items).map_err(|error| row.corrupt(at + 5, error.to_string()))?,
         total_amount: row.get(at + 6)?,
         expire_time: row.get(at + 7)?,
         lock_saga: row.get(at + 8)?,
@@ -54,18 +53,12 @@ pub(crate) struct Checkout {
 
 impl FromRow for Checkout {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
-        Ok(Self {
-            sale: Sale::from_row(row)?,
-            reservation: reservation_at(row, SALE_COLUMNS)?,
-        })
+        Ok(Self { sale: Sale::from_row(row)?, reservation: reservation_at(row, SALE_COLUMNS)? })
     }
 }
 
 /// Adds a reservation.
-pub(crate) async fn insert_reservation(
-    tx: &mut Tx<'_>,
-    reservation: &Reservation,
-) -> Result<(), db::Error> {
+pub(crate) async fn insert_reservation(tx: &mut Tx<'_>, reservation: &Reservation) -> Result<(), db::Error> {
     let sql = "insert into concert_reservations (reservation_id, customer_id, concert_id, performance_id, state, items, \
                seat_count, total_amount, expire_time, create_time, version) \
                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
@@ -91,10 +84,7 @@ fn to_json(items: &[Item]) -> Result<String, db::Error> {
 }
 
 /// Writes back what changes in a reservation's life, unless somebody else has changed it since it was read.
-pub(crate) async fn save(
-    tx: &mut Tx<'_>,
-    reservation: &mut Reservation,
-) -> Result<(), db::Error> {
+pub(crate) async fn save(tx: &mut Tx<'_>, reservation: &mut Reservation) -> Result<(), db::Error> {
     let sql = "update concert_reservations set state = $3, expire_time = $4, lock_saga_id = $5, lock_time = $6, \
                confirm_saga_id = $7, confirm_time = $8, payment_id = $9, version = version + 1 \
                where reservation_id = $1 and version = $2";
@@ -130,32 +120,19 @@ pub(crate) async fn checkout(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Checkou
     );
     let found: Option<Checkout> = tx.fetch_optional(sql, args![id]).await?;
     let now_ms = tx.now_ms();
-    Ok(found.map(|Checkout { sale, reservation }| Checkout {
-        sale,
-        reservation: reservation.as_of(now_ms),
-    }))
+    Ok(found.map(|Checkout { sale, reservation }| Checkout { sale, reservation: reservation.as_of(now_ms) }))
 }
 
 /// One reservation, as of now.
-pub(crate) async fn reservation(
-    tx: &mut Tx<'_>,
-    id: Uuid,
-) -> Result<Option<Reservation>, db::Error> {
-    let sql = concat!(
-        "select ",
-        reservation_columns!(),
-        " from concert_reservations where reservation_id = $1"
-    );
+pub(crate) async fn reservation(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Reservation>, db::Error> {
+    let sql = concat!("select ", reservation_columns!(), " from concert_reservations where reservation_id = $1");
     let found: Option<Reservation> = tx.fetch_optional(sql, args![id]).await?;
     let now_ms = tx.now_ms();
     Ok(found.map(|reservation| reservation.as_of(now_ms)))
 }
 
 /// Notes that a hold has lapsed, and returns it; nothing when it has not, or no longer.
-pub(crate) async fn expire_if_lapsed(
-    tx: &mut Tx<'_>,
-    id: Uuid,
-) -> Result<Option<Reservation>, db::Error> {
+pub(crate) async fn expire_if_lapsed(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Reservation>, db::Error> {
     let sql = concat!(
         "update concert_reservations set state = 6, version = version + 1 \
          where reservation_id = $1 and state = 1 and expire_time <= $2 returning ",
@@ -186,10 +163,7 @@ pub(crate) async fn holdings(
     let now_ms = tx.now_ms();
     let args = args![customer, concert, performance, now_ms];
     let (live_reservations, seats) = tx.fetch_one(sql, args).await?;
-    Ok(Holdings {
-        live_reservations,
-        seats,
-    })
+    Ok(Holdings { live_reservations, seats })
 }
 
 /// Which reservations come on a page.
@@ -203,10 +177,7 @@ pub(crate) struct ReservationsBefore {
 }
 
 /// A page of reservations, newest first, as of now.
-pub(crate) async fn reservations(
-    tx: &mut Tx<'_>,
-    page: &ReservationsBefore,
-) -> Result<Vec<Reservation>, db::Error> {
+pub(crate) async fn reservations(tx: &mut Tx<'_>, page: &ReservationsBefore) -> Result<Vec<Reservation>, db::Error> {
     macro_rules! of {
         ($whose:literal) => {
             concat!(
@@ -249,11 +220,7 @@ impl FromRow for Ticket {
 }
 
 /// Adds a ticket.
-pub(crate) async fn insert_ticket(
-    tx: &mut Tx<'_>,
-    reservation: Uuid,
-    ticket: &Ticket,
-) -> Result<(), db::Error> {
+pub(crate) async fn insert_ticket(tx: &mut Tx<'_>, reservation: Uuid, ticket: &Ticket) -> Result<(), db::Error> {
     let sql = "insert into concert_tickets (reservation_id, ticket_id, seat_id, seat_label, concert_title, artist, \
                performance_start_time, price, state, issue_time) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let row = args![

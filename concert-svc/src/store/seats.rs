@@ -72,11 +72,7 @@ fn among<'a>(performance: Uuid, seats: &[&'a str], further: &[Arg<'a>]) -> Vec<A
 }
 
 /// Adds a seat; tells whether its id was free.
-pub(crate) async fn insert_seat(
-    tx: &mut Tx<'_>,
-    performance: Uuid,
-    seat: &Seat,
-) -> Result<bool, db::Error> {
+pub(crate) async fn insert_seat(tx: &mut Tx<'_>, performance: Uuid, seat: &Seat) -> Result<bool, db::Error> {
     let sql = "insert into concert_performance_seats (performance_id, seat_id, ordinal, section, row_name, number, \
                grade, price, state, reservation_id, hold_expire_time, version) \
                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, null, null, 1) on conflict do nothing";
@@ -184,14 +180,7 @@ pub(crate) async fn seats(tx: &mut Tx<'_>, page: &SeatsAfter) -> Result<Vec<Seat
          and ($4 is null or grade = $4) and ($5 is null or section = $5) order by ordinal limit $6"
     );
     let state = page.state.map(SeatState::column);
-    let args = args![
-        page.performance,
-        page.ordinal,
-        state,
-        page.grade.as_ref(),
-        page.section.as_ref(),
-        page.limit,
-    ];
+    let args = args![page.performance, page.ordinal, state, page.grade.as_ref(), page.section.as_ref(), page.limit,];
     tx.fetch_all(sql, args).await
 }
 

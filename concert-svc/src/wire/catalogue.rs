@@ -1,7 +1,9 @@
 //! Concerts, performances and seats on the wire.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
+use prost_types::Duration;
 use proto::concert::v1 as pb;
 use service_kit::ids;
 use service_kit::refusal::Fault;
@@ -20,11 +22,7 @@ use crate::store::{ConcertOrder, ConcertsAfter, PerformancesAfter, SeatsAfter};
 const MAX_BATCH: usize = 1_000;
 
 /// The concert to create, as it is at that time.
-pub(crate) fn new_concert(
-    request: &pb::CreateConcertRequest,
-    new_id: Uuid,
-    now_ms: i64,
-) -> Result<Concert, Fault> {
+pub(crate) fn new_concert(request: &pb::CreateConcertRequest, new_id: Uuid, now_ms: i64) -> Result<Concert, Fault> {
     let concert = request.concert.as_ref().ok_or_else(|| Fault::field("concert", "is required"))?;
     let booking_open_time = time("concert.booking_open_time", concert.booking_open_time)?;
     let booking_close_time = time("concert.booking_close_time", concert.booking_close_time)?;
@@ -40,9 +38,7 @@ pub(crate) fn new_concert(
         booking_open_time,
         booking_close_time,
         state: ConcertState::Draft,
-        waiting_room: optional(&concert.waiting_room, |room| {
-            ids::name("concert.waiting_room", room, "waitingRooms")
-        })?,
+        waiting_room: optional(&concert.waiting_room, |room| ids::name("concert.waiting_room", room, "waitingRooms"))?,
         policy: policy(concert.booking_policy.as_ref())?,
         create_time: now_ms,
         update_time: now_ms,
@@ -54,48 +50,52 @@ fn policy(policy: Option<&pb::BookingPolicy>) -> Result<BookingPolicy, Fault> {
     let (Some(policy), default) = (policy, BookingPolicy::default()) else {
         return Ok(BookingPolicy::default());
     };
-    let set = |field: &str, value: i64, range, default| match value {
-        0 => Ok(default),
-        value => within(&format!("concert.booking_policy.{field}"), value, range),
-    };
-    let length = |field, value: Option<prost_types::Duration>, seconds: [i64; 2], default| {
-        let [least, most] = seconds.map(|seconds| seconds * 1_000);
-        // The fields are seconds; the message is about milliseconds.
-        set(field, value.map_or(0, duration_ms), least..=most, default)
-    };
-    let hold_ttl_ms = length("hold_ttl", policy.hold_ttl, [60, 1_800], default.hold_ttl_ms)?;
+    let hold_ttl_ms = length("hold_ttl", policy.hold_ttl, 60..=1_800, default.hold_ttl_ms)?;
+    let longest = hold_ttl_ms / 1_000..=3_600;
     let lifetime = default.max_hold_lifetime_ms.max(hold_ttl_ms);
-    let longest = [hold_ttl_ms / 1_000, 3_600];
-    let count = |field, value: i32, most, default| set(field, value.into(), 1..=most, default);
+    let reservation = policy.max_seats_per_reservation;
+    let live = policy.max_live_reservations_per_customer;
+    let customer = policy.max_seats_per_customer;
     Ok(BookingPolicy {
         hold_ttl_ms,
         max_hold_lifetime_ms: length("max_hold_lifetime", policy.max_hold_lifetime, longest, lifetime)?,
-        retry_grace_ms: length("retry_grace", policy.retry_grace, [1, 600], default.retry_grace_ms)?,
-        max_seats_per_reservation: count(
-            "max_seats_per_reservation",
-            policy.max_seats_per_reservation,
-            MAX_SEATS as i64,
-            default.max_seats_per_reservation,
-        )?,
-        max_live_reservations_per_customer: count(
-            "max_live_reservations_per_customer",
-            policy.max_live_reservations_per_customer,
-            1_000,
-            default.max_live_reservations_per_customer,
-        )?,
-        max_seats_per_customer: count(
-            "max_seats_per_customer",
-            policy.max_seats_per_customer,
-            10_000,
-            default.max_seats_per_customer,
-        )?,
+        retry_grace_ms: length("retry_grace", policy.retry_grace, 1..=600, default.retry_grace_ms)?,
+        max_seats_per_reservation: match reservation {
+            0 => default.max_seats_per_reservation,
+            seats => count("max_seats_per_reservation", seats, MAX_SEATS as i64)?,
+        },
+        max_live_reservations_per_customer: match live {
+            0 => default.max_live_reservations_per_customer,
+            live => count("max_live_reservations_per_customer", live, 1_000)?,
+        },
+        max_seats_per_customer: match customer {
+            0 => default.max_seats_per_customer,
+            seats => count("max_seats_per_customer", seats, 10_000)?,
+        },
     })
+}
+
+fn count(field: &str, value: i32, most: i64) -> Result<i64, Fault> {
+    within(&format!("concert.booking_policy.{field}"), value.into(), 1..=most)
+}
+
+/// A length in milliseconds that may be so many seconds.
+fn length(field: &str, value: Option<Duration>, seconds: RangeInclusive<i64>, default: i64) -> Result<i64, Fault> {
+    let (least, most) = seconds.into_inner();
+    match value.map_or(0, duration_ms) {
+        0 => Ok(default),
+        ms if (least * 1_000..=most * 1_000).contains(&ms) => Ok(ms),
+        ms => {
+            let field = format!("concert.booking_policy.{field}");
+            let problem = format!("must be {least} s to {most} s, not {ms} ms");
+            Err(Fault::field(field, problem))
+        }
+    }
 }
 
 /// A concert for the caller.
 pub(crate) fn concert(concert: &Concert) -> pb::Concert {
     let policy = &concert.policy;
-    let count = |value: i64| i32::try_from(value).unwrap_or(i32::MAX);
     pb::Concert {
         name: format!("concerts/{}", concert.id),
         title: concert.title.clone(),
@@ -108,9 +108,9 @@ pub(crate) fn concert(concert: &Concert) -> pb::Concert {
             hold_ttl: Some(duration(policy.hold_ttl_ms)),
             max_hold_lifetime: Some(duration(policy.max_hold_lifetime_ms)),
             retry_grace: Some(duration(policy.retry_grace_ms)),
-            max_seats_per_reservation: count(policy.max_seats_per_reservation),
-            max_live_reservations_per_customer: count(policy.max_live_reservations_per_customer),
-            max_seats_per_customer: count(policy.max_seats_per_customer),
+            max_seats_per_reservation: int32(policy.max_seats_per_reservation),
+            max_live_reservations_per_customer: int32(policy.max_live_reservations_per_customer),
+            max_seats_per_customer: int32(policy.max_seats_per_customer),
         }),
         create_time: Some(timestamp(concert.create_time)),
         update_time: Some(timestamp(concert.update_time)),
@@ -119,9 +119,7 @@ pub(crate) fn concert(concert: &Concert) -> pb::Concert {
 }
 
 /// A page of concerts: its size, and what to look for.
-pub(crate) fn concerts_after(
-    request: &pb::ListConcertsRequest,
-) -> Result<(usize, ConcertsAfter), Fault> {
+pub(crate) fn concerts_after(request: &pb::ListConcertsRequest) -> Result<(usize, ConcertsAfter), Fault> {
     let size = page::size(request.page_size)?;
     let filter = Filter::parse(&request.filter, &["state", "artist"])?;
     let order = match request.order_by.as_str() {
@@ -129,13 +127,16 @@ pub(crate) fn concerts_after(
         "booking_open_time" => ConcertOrder::BookingOpenTime,
         _ => return Err(Fault::field("order_by", "must be create_time or booking_open_time")),
     };
-    Ok((size, ConcertsAfter {
-        order,
-        after: page::after_time(&request.page_token)?,
-        state: filter.state()?,
-        artist: filter.value("artist").map(str::to_owned),
-        limit: page::limit(size),
-    }))
+    Ok((
+        size,
+        ConcertsAfter {
+            order,
+            after: page::after_time(&request.page_token)?,
+            state: filter.state()?,
+            artist: filter.value("artist").map(str::to_owned),
+            limit: page::limit(size),
+        },
+    ))
 }
 
 /// The performance to create, as it is at that time.
@@ -166,31 +167,29 @@ pub(crate) fn performance(performance: &Performance) -> pb::Performance {
         start_time: Some(timestamp(performance.start_time)),
         venue: performance.venue.clone(),
         state: performance.state.number(),
-        seat_count: i32::try_from(performance.seat_count).unwrap_or(i32::MAX),
+        seat_count: int32(performance.seat_count),
         create_time: Some(timestamp(performance.create_time)),
         etag: performance.version.to_string(),
     }
 }
 
 /// A page of performances: its size, and what to look for.
-pub(crate) fn performances_after(
-    request: &pb::ListPerformancesRequest,
-) -> Result<(usize, PerformancesAfter), Fault> {
+pub(crate) fn performances_after(request: &pb::ListPerformancesRequest) -> Result<(usize, PerformancesAfter), Fault> {
     let size = page::size(request.page_size)?;
     let filter = Filter::parse(&request.filter, &["state"])?;
-    Ok((size, PerformancesAfter {
-        concert: concert_name("parent", &request.parent)?,
-        after: page::after_time(&request.page_token)?,
-        state: filter.state()?,
-        limit: page::limit(size),
-    }))
+    Ok((
+        size,
+        PerformancesAfter {
+            concert: concert_name("parent", &request.parent)?,
+            after: page::after_time(&request.page_token)?,
+            state: filter.state()?,
+            limit: page::limit(size),
+        },
+    ))
 }
 
 /// The seats to create, in their order; ordinals are still to be given.
-pub(crate) fn new_seats(
-    request: &pb::BatchCreateSeatsRequest,
-    config: &Config,
-) -> Result<Vec<Seat>, Fault> {
+pub(crate) fn new_seats(request: &pb::BatchCreateSeatsRequest, config: &Config) -> Result<Vec<Seat>, Fault> {
     let count = request.seats.len();
     if !(1..=MAX_BATCH).contains(&count) {
         let problem = format!("must be 1 to {MAX_BATCH} seats, not {count}");
@@ -240,7 +239,7 @@ pub(crate) fn seat((concert, performance): (Uuid, Uuid), seat: &Seat) -> pb::Sea
         grade: seat.grade.clone(),
         price: seat.price,
         state: seat.state.number(),
-        ordinal: i32::try_from(seat.ordinal).unwrap_or(i32::MAX),
+        ordinal: int32(seat.ordinal),
     }
 }
 
@@ -248,14 +247,25 @@ pub(crate) fn seat((concert, performance): (Uuid, Uuid), seat: &Seat) -> pb::Sea
 pub(crate) fn seats_after(request: &pb::ListSeatsRequest) -> Result<(usize, SeatsAfter), Fault> {
     let size = page::size(request.page_size)?;
     let filter = Filter::parse(&request.filter, &["state", "grade", "section"])?;
-    Ok((size, SeatsAfter {
-        performance: performance_name("parent", &request.parent)?.1,
-        ordinal: page::after(&request.page_token, -1)?,
-        state: filter.state()?,
-        grade: filter.value("grade").map(str::to_owned),
-        section: filter.value("section").map(str::to_owned),
-        limit: page::limit(size),
-    }))
+    Ok((
+        size,
+        SeatsAfter {
+            performance: performance_name("parent", &request.parent)?.1,
+            ordinal: page::after(&request.page_token, -1)?,
+            state: filter.state()?,
+            grade: filter.value("grade").map(str::to_owned),
+            section: filter.value("section").map(str::to_owned),
+            limit: page::limit(size),
+        },
+    ))
+}
+
+/// How old a map may be, at most `longest`, which is also the default.
+pub(crate) fn staleness(asked: Option<Duration>, longest: i64) -> Result<i64, Fault> {
+    match asked.map_or(longest, duration_ms) {
+        ms if ms < 0 => Err(Fault::field("max_staleness", "must not be negative")),
+        ms => Ok(ms.min(longest)),
+    }
 }
 
 /// The map for a caller who has the one of version `known`.
@@ -264,8 +274,13 @@ pub(crate) fn seat_map(map: &SeatMap, known: i64) -> pb::SeatAvailability {
     pb::SeatAvailability {
         version: map.version,
         states: if unchanged { Vec::new() } else { map.states.clone() },
-        available_count: i32::try_from(map.available).unwrap_or(i32::MAX),
+        available_count: int32(map.available),
         as_of_time: Some(timestamp(map.as_of_time)),
         unchanged,
     }
+}
+
+/// Counts that the limits keep small.
+fn int32(count: impl TryInto<i32>) -> i32 {
+    count.try_into().unwrap_or(i32::MAX)
 }

@@ -26,11 +26,7 @@ pub(crate) fn limit(size: usize) -> i64 {
 }
 
 /// Cuts the rows to a page; the token of the next one is that of its last row.
-pub(crate) fn cut<T>(
-    mut rows: Vec<T>,
-    size: usize,
-    token: impl Fn(&T) -> String,
-) -> (Vec<T>, String) {
+pub(crate) fn cut<T>(mut rows: Vec<T>, size: usize, token: impl Fn(&T) -> String) -> (Vec<T>, String) {
     let more = rows.len() > size;
     rows.truncate(size);
     let next = rows.last().filter(|_| more).map(token).unwrap_or_default();

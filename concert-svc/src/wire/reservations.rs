@@ -30,9 +30,7 @@ pub(crate) fn seats(performance: &str, names: &[String]) -> Result<Vec<String>, 
     for (index, name) in names.iter().enumerate() {
         let field = format!("seats[{index}]");
         let id = name.strip_prefix(performance).and_then(|rest| rest.strip_prefix("/seats/"));
-        let id = id.ok_or_else(|| {
-            Fault::field(&field, format!("must look like {performance}/seats/{{id}}"))
-        })?;
+        let id = id.ok_or_else(|| Fault::field(&field, format!("must look like {performance}/seats/{{id}}")))?;
         let id = seat_id(&field, id)?;
         if seats.contains(&id) {
             return Err(Fault::field(field, "names a seat for the second time"));
@@ -74,20 +72,21 @@ pub(crate) fn reservation(reservation: &Reservation) -> pb::Reservation {
 }
 
 /// A page of reservations: its size, and what to look for.
-pub(crate) fn reservations_before(
-    request: &pb::ListReservationsRequest,
-) -> Result<(usize, ReservationsBefore), Fault> {
+pub(crate) fn reservations_before(request: &pb::ListReservationsRequest) -> Result<(usize, ReservationsBefore), Fault> {
     let size = page::size(request.page_size)?;
     let filter = Filter::parse(&request.filter, &["customer", "performance", "state"])?;
     let customer = filter.value("customer").map(|name| customer_name("filter", name));
     let performance = filter.value("performance").map(|name| performance_name("filter", name));
-    Ok((size, ReservationsBefore {
-        before: page::after(&request.page_token, Uuid::max())?,
-        customer: customer.transpose()?,
-        performance: performance.transpose()?.map(|(_, performance)| performance),
-        state: filter.state()?,
-        limit: page::limit(size),
-    }))
+    Ok((
+        size,
+        ReservationsBefore {
+            before: page::after(&request.page_token, Uuid::max())?,
+            customer: customer.transpose()?,
+            performance: performance.transpose()?.map(|(_, performance)| performance),
+            state: filter.state()?,
+            limit: page::limit(size),
+        },
+    ))
 }
 
 /// What all saga steps name: the reservation and the saga.
@@ -133,10 +132,7 @@ pub(crate) fn locked(saga: Uuid, checkout: &Checkout) -> pb::LockReservationResp
 }
 
 /// Answer to an unlock; without a reservation when there was nothing to unlock.
-pub(crate) fn unlocked(
-    saga: Uuid,
-    unlocked: Option<&Reservation>,
-) -> pb::UnlockReservationResponse {
+pub(crate) fn unlocked(saga: Uuid, unlocked: Option<&Reservation>) -> pb::UnlockReservationResponse {
     pb::UnlockReservationResponse {
         saga: saga_name(saga),
         amount: unlocked.map_or(0, |reservation| reservation.total_amount),
@@ -145,11 +141,7 @@ pub(crate) fn unlocked(
 }
 
 /// Answer to a confirmation.
-pub(crate) fn confirmed(
-    saga: Uuid,
-    sold: &Reservation,
-    tickets: &[Ticket],
-) -> pb::ConfirmReservationResponse {
+pub(crate) fn confirmed(saga: Uuid, sold: &Reservation, tickets: &[Ticket]) -> pb::ConfirmReservationResponse {
     pb::ConfirmReservationResponse {
         saga: saga_name(saga),
         amount: sold.total_amount,

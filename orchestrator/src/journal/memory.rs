@@ -48,9 +48,7 @@ impl Journal for MemoryJournal {
     }
 
     async fn release(&self, incarnation: Uuid) -> Result<(), Error> {
-        self.memory()
-            .incarnation
-            .take_if(|current| *current == incarnation);
+        self.memory().incarnation.take_if(|current| *current == incarnation);
         Ok(())
     }
 
@@ -106,22 +104,13 @@ impl Journal for MemoryJournal {
 
     async fn list(&self, query: &Query) -> Result<Vec<Record>, Error> {
         let memory = self.memory();
-        let mut found: Vec<_> = memory
-            .records
-            .values()
-            .filter(|record| fits(record, query))
-            .collect();
+        let mut found: Vec<_> = memory.records.values().filter(|record| fits(record, query)).collect();
         found.sort_unstable_by_key(|record| std::cmp::Reverse((record.create_time, record.id)));
         let page = found.into_iter().take(query.limit);
         Ok(page.map(|record| Record::clone(record)).collect())
     }
 
-    async fn history(
-        &self,
-        id: Uuid,
-        after: (i64, i64),
-        limit: usize,
-    ) -> Result<Vec<Entry>, Error> {
+    async fn history(&self, id: Uuid, after: (i64, i64), limit: usize) -> Result<Vec<Entry>, Error> {
         let memory = self.memory();
         let from = Bound::Excluded((id, after.0, after.1));
         let to = Bound::Included((id, i64::MAX, i64::MAX));
@@ -129,12 +118,7 @@ impl Journal for MemoryJournal {
         Ok(entries.map(|(_, entry)| entry.clone()).collect())
     }
 
-    async fn owned(
-        &self,
-        owner: Uuid,
-        after: Option<Uuid>,
-        limit: usize,
-    ) -> Result<Vec<Uuid>, Error> {
+    async fn owned(&self, owner: Uuid, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>, Error> {
         let memory = self.memory();
         let owned = memory.records.values().filter(|record| {
             record.owner == owner
@@ -153,11 +137,7 @@ impl Journal for MemoryJournal {
 impl Memory {
     /// All of it or nothing.
     fn write(&mut self, append: Append) -> Result<(), Error> {
-        let Append {
-            next,
-            facts,
-            events,
-        } = append;
+        let Append { next, facts, events } = append;
         let mut outbox = BTreeMap::new();
         for event in events {
             let key = (event.bucket, event.id);
@@ -168,13 +148,7 @@ impl Memory {
         }
         self.outbox.append(&mut outbox);
         for (position, fact) in (1..).zip(facts) {
-            let entry = Entry {
-                version: next.version,
-                position,
-                epoch: next.epoch,
-                time: next.update_time,
-                fact,
-            };
+            let entry = Entry { version: next.version, position, epoch: next.epoch, time: next.update_time, fact };
             self.history.insert((next.id, next.version, position), entry);
         }
         self.records.insert(next.id, next);
@@ -197,14 +171,10 @@ impl Memory {
 }
 
 fn fits(record: &Record, query: &Query) -> bool {
-    let is = |wanted: &Option<String>, actual: &String| {
-        wanted.as_ref().is_none_or(|wanted| wanted == actual)
-    };
+    let is = |wanted: &Option<String>, actual: &String| wanted.as_ref().is_none_or(|wanted| wanted == actual);
     is(&query.kind, &record.kind)
         && is(&query.subject, &record.subject)
         && is(&query.reference, &record.reference)
         && (query.states.is_empty() || query.states.contains(&record.saga.state().name()))
-        && query
-            .before
-            .is_none_or(|before| (record.create_time, record.id) < before)
+        && query.before.is_none_or(|before| (record.create_time, record.id) < before)
 }

@@ -44,10 +44,7 @@ pub struct SqlJournal {
 impl SqlJournal {
     /// A journal in `db`.
     pub fn new(db: Db) -> Self {
-        Self {
-            db,
-            hub: Hub::default(),
-        }
+        Self { db, hub: Hub::default() }
     }
 
     async fn ids<F>(&self, work: F) -> Result<Vec<Uuid>, Error>
@@ -117,9 +114,7 @@ impl Journal for SqlJournal {
         let ids = match orphans {
             Orphans::One(id) => vec![id],
             Orphans::Any(limit) => {
-                let orphans = async move |tx: &mut Tx<'_>| {
-                    tx.fetch_all(ORPHANS, args![owner, rows(limit)]).await
-                };
+                let orphans = async move |tx: &mut Tx<'_>| tx.fetch_all(ORPHANS, args![owner, rows(limit)]).await;
                 self.ids(orphans).await?
             }
         };
@@ -143,36 +138,20 @@ impl Journal for SqlJournal {
     }
 
     async fn load(&self, id: Uuid) -> Result<Option<Record>, Error> {
-        self.db
-            .read(async move |tx| row::load(tx, id).await)
-            .await
+        self.db.read(async move |tx| row::load(tx, id).await).await
     }
 
     async fn list(&self, query: &Query) -> Result<Vec<Record>, Error> {
         page::list(&self.db, query).await
     }
 
-    async fn history(
-        &self,
-        id: Uuid,
-        after: (i64, i64),
-        limit: usize,
-    ) -> Result<Vec<Entry>, Error> {
-        self.db
-            .read(async move |tx| history::page(tx, id, after, limit).await)
-            .await
+    async fn history(&self, id: Uuid, after: (i64, i64), limit: usize) -> Result<Vec<Entry>, Error> {
+        self.db.read(async move |tx| history::page(tx, id, after, limit).await).await
     }
 
-    async fn owned(
-        &self,
-        owner: Uuid,
-        after: Option<Uuid>,
-        limit: usize,
-    ) -> Result<Vec<Uuid>, Error> {
+    async fn owned(&self, owner: Uuid, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>, Error> {
         let after = after.unwrap_or_default();
-        let owned = async move |tx: &mut Tx<'_>| {
-            tx.fetch_all(OWNED, args![owner, after, rows(limit)]).await
-        };
+        let owned = async move |tx: &mut Tx<'_>| tx.fetch_all(OWNED, args![owner, after, rows(limit)]).await;
         self.ids(owned).await
     }
 

@@ -49,11 +49,7 @@ pub fn classify(status: &Status) -> Outcome {
 
 /// What the journal keeps of a status, in bounded size.
 fn failure(status: &Status) -> Failure {
-    let details = if status.details().len() <= DETAILS {
-        status.details().to_vec()
-    } else {
-        Vec::new()
-    };
+    let details = if status.details().len() <= DETAILS { status.details().to_vec() } else { Vec::new() };
     Failure {
         code: status.code() as i32,
         reason: reason(status).unwrap_or_default(),
@@ -63,9 +59,7 @@ fn failure(status: &Status) -> Failure {
 }
 
 fn retry_after_ms(status: &Status) -> i64 {
-    let delay = status
-        .get_details_retry_info()
-        .and_then(|info| info.retry_delay);
+    let delay = status.get_details_retry_info().and_then(|info| info.retry_delay);
     i64::try_from(delay.unwrap_or(Duration::ZERO).as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -91,10 +85,7 @@ mod tests {
     fn only_the_trailer_makes_a_refusal_of_a_status() {
         let refused = SagaOutcome::Refused.mark(Status::failed_precondition("no"));
         assert_eq!(classify(&refused).class(), Class::Refused);
-        assert_eq!(
-            classify(&Status::failed_precondition("no")).class(),
-            Class::Contract
-        );
+        assert_eq!(classify(&Status::failed_precondition("no")).class(), Class::Contract);
     }
 
     #[test]

@@ -26,11 +26,7 @@ impl Participant {
     /// behind a layer that delays, drops or repeats calls.
     pub fn new<S, E>(service: S) -> Self
     where
-        S: Service<http::Request<Body>, Response = http::Response<Body>, Error = E>
-            + Clone
-            + Send
-            + Sync
-            + 'static,
+        S: Service<http::Request<Body>, Response = http::Response<Body>, Error = E> + Clone + Send + Sync + 'static,
         S::Future: Send,
         E: Into<BoxError> + 'static,
     {
@@ -38,17 +34,10 @@ impl Participant {
     }
 
     /// One call, bytes in and bytes out.
-    pub(super) async fn unary(
-        self,
-        path: PathAndQuery,
-        request: Request<Bytes>,
-    ) -> Result<Bytes, Status> {
+    pub(super) async fn unary(self, path: PathAndQuery, request: Request<Bytes>) -> Result<Bytes, Status> {
         let mut client = tonic::client::Grpc::new(self);
         client.ready().await.map_err(Status::from_error)?;
-        client
-            .unary(request, path, BytesCodec)
-            .await
-            .map(tonic::Response::into_inner)
+        client.unary(request, path, BytesCodec).await.map(tonic::Response::into_inner)
     }
 }
 

@@ -9,7 +9,7 @@ use proto::concert::v1 as concert;
 use proto::customer::v1 as customer;
 use proto::payment::v1 as payment;
 use proto::token::v1 as token;
-use saga::{Announcement, Direction, Plan, StepIndex, pivot, retriable, step, together};
+use saga::{Announcement, Direction, Plan, Saga, StepIndex, pivot, retriable, step, together};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -30,23 +30,10 @@ pub const PLAN: Plan = Plan::new(
     KIND,
     1,
     &[
-        step(
-            "lock-reservation",
-            "concert/LockReservation",
-            "concert/UnlockReservation",
-        ),
-        step(
-            "reserve-points",
-            "customer/ReservePoints",
-            "customer/ReleasePoints",
-        ),
-        step(
-            "authorize-payment",
-            "payment/AuthorizePayment",
-            "payment/CancelPayment",
-        ),
-        pivot("confirm-reservation", "concert/ConfirmReservation")
-            .arbiter("lock-reservation", "RESERVATION_CONFIRMED"),
+        step("lock-reservation", "concert/LockReservation", "concert/UnlockReservation"),
+        step("reserve-points", "customer/ReservePoints", "customer/ReleasePoints"),
+        step("authorize-payment", "payment/AuthorizePayment", "payment/CancelPayment"),
+        pivot("confirm-reservation", "concert/ConfirmReservation").arbiter("lock-reservation", "RESERVATION_CONFIRMED"),
         together(&[
             retriable("capture-points", "customer/CapturePoints"),
             retriable("capture-payment", "payment/CapturePayment"),
@@ -58,6 +45,9 @@ pub const PLAN: Plan = Plan::new(
 const LOCK: StepIndex = StepIndex(0);
 const POINTS: StepIndex = StepIndex(1);
 const PAYMENT: StepIndex = StepIndex(2);
+/// The step that decides.
+pub const PIVOT: StepIndex = CONFIRM;
+
 const CONFIRM: StepIndex = StepIndex(3);
 const CAPTURE_POINTS: StepIndex = StepIndex(4);
 const CAPTURE_PAYMENT: StepIndex = StepIndex(5);
@@ -106,11 +96,7 @@ pub struct Confirmed {
 
 /// Steps that this input never needs.
 pub fn skipped(input: &Input) -> Vec<StepIndex> {
-    if input.queue_token.is_empty() {
-        vec![TOKEN]
-    } else {
-        Vec::new()
-    }
+    if input.queue_token.is_empty() { vec![TOKEN] } else { Vec::new() }
 }
 
 /// The input of a checkout's record.
@@ -118,33 +104,31 @@ pub fn skipped(input: &Input) -> Vec<StepIndex> {
 /// # Errors
 /// When it cannot be read.
 pub fn input(record: &Record) -> Result<Input, String> {
-    serde_json::from_slice(&record.input)
-        .map_err(|error| format!("the input cannot be read: {error}"))
+    serde_json::from_slice(&record.input).map_err(|error| format!("the input cannot be read: {error}"))
 }
 
 /// What the lock answered, once it has.
 pub fn locked(record: &Record) -> Option<Locked> {
-    output(record, LOCK)
+    output(&record.saga, LOCK)
 }
 
 /// What the confirmation answered, once it has.
 pub fn confirmed(record: &Record) -> Option<Confirmed> {
-    output(record, CONFIRM)
+    output(&record.saga, CONFIRM)
 }
 
 /// The payment's name, once there is one.
 pub fn payment(record: &Record) -> Option<String> {
-    record
-        .saga
-        .output(PAYMENT)
-        .map(|_| format!("payments/{}", record.id))
+    record.saga.output(PAYMENT).map(|_| format!("payments/{}", record.id))
 }
 
-fn output<T: DeserializeOwned>(record: &Record, step: StepIndex) -> Option<T> {
-    record
-        .saga
-        .output(step)
-        .and_then(|bytes| serde_json::from_slice(bytes).ok())
+/// What is to be paid, once the lock has told.
+pub fn amount(saga: &Saga) -> Option<i64> {
+    output::<Locked>(saga, LOCK).map(|locked| locked.amount)
+}
+
+fn output<T: DeserializeOwned>(saga: &Saga, step: StepIndex) -> Option<T> {
+    saga.output(step).and_then(|bytes| serde_json::from_slice(bytes).ok())
 }
 
 /// What the journal keeps of a reply.
@@ -161,41 +145,21 @@ impl Definition for Checkout {
         &PLAN
     }
 
-    fn request(
-        &self,
-        record: &Record,
-        step: StepIndex,
-        direction: Direction,
-    ) -> Result<Vec<u8>, String> {
+    fn request(&self, record: &Record, step: StepIndex, direction: Direction) -> Result<Vec<u8>, String> {
         let input = input(record)?;
-        let ask = Ask {
-            record,
-            input,
-            step,
-            direction,
-        };
+        let ask = Ask { record, input, step, direction };
         match direction {
             Direction::Forward => ask.forward(),
             Direction::Compensation => ask.compensation(),
         }
     }
 
-    fn reply(
-        &self,
-        record: &Record,
-        step: StepIndex,
-        direction: Direction,
-        bytes: &[u8],
-    ) -> Result<Reply, String> {
+    fn reply(&self, record: &Record, step: StepIndex, direction: Direction, bytes: &[u8]) -> Result<Reply, String> {
         let read = Read { record, bytes };
         match (direction, step) {
             (Direction::Forward, LOCK) => read.locked(),
-            (Direction::Forward, POINTS) => {
-                read.moved::<customer::ReservePointsResponse>(|r| (&r.saga, r.amount))
-            }
-            (Direction::Forward, PAYMENT) => {
-                read.moved::<payment::AuthorizePaymentResponse>(|r| (&r.saga, r.amount))
-            }
+            (Direction::Forward, POINTS) => read.moved::<customer::ReservePointsResponse>(|r| (&r.saga, r.amount)),
+            (Direction::Forward, PAYMENT) => read.moved::<payment::AuthorizePaymentResponse>(|r| (&r.saga, r.amount)),
             (Direction::Forward, CONFIRM) => read.confirmed(),
             (Direction::Forward, CAPTURE_POINTS) => {
                 read.moved::<customer::CapturePointsResponse>(|r| (&r.saga, r.amount))
@@ -203,18 +167,10 @@ impl Definition for Checkout {
             (Direction::Forward, CAPTURE_PAYMENT) => {
                 read.moved::<payment::CapturePaymentResponse>(|r| (&r.saga, r.amount))
             }
-            (Direction::Forward, TOKEN) => {
-                read.echoed::<token::CompleteQueueTokenResponse>(|r| &r.saga)
-            }
-            (Direction::Compensation, LOCK) => {
-                read.echoed::<concert::UnlockReservationResponse>(|r| &r.saga)
-            }
-            (Direction::Compensation, POINTS) => {
-                read.echoed::<customer::ReleasePointsResponse>(|r| &r.saga)
-            }
-            (Direction::Compensation, PAYMENT) => {
-                read.echoed::<payment::CancelPaymentResponse>(|r| &r.saga)
-            }
+            (Direction::Forward, TOKEN) => read.echoed::<token::CompleteQueueTokenResponse>(|r| &r.saga),
+            (Direction::Compensation, LOCK) => read.echoed::<concert::UnlockReservationResponse>(|r| &r.saga),
+            (Direction::Compensation, POINTS) => read.echoed::<customer::ReleasePointsResponse>(|r| &r.saga),
+            (Direction::Compensation, PAYMENT) => read.echoed::<payment::CancelPaymentResponse>(|r| &r.saga),
             _ => Err(format!("step {} has no {direction:?} reply", step.0)),
         }
     }

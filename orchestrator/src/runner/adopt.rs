@@ -53,12 +53,7 @@ impl Runner {
 
     pub(super) async fn adopt_orphans(&self) -> Result<(), journal::Error> {
         loop {
-            let adopted = self
-                .0
-                .parts
-                .journal
-                .adopt(self.0.incarnation, Orphans::Any(ADOPTION_BATCH))
-                .await?;
+            let adopted = self.0.parts.journal.adopt(self.0.incarnation, Orphans::Any(ADOPTION_BATCH)).await?;
             let count = adopted.len();
             if count > 0 {
                 tracing::info!(count, "took over open sagas");

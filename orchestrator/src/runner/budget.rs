@@ -96,15 +96,8 @@ impl Gates {
 
 impl Gate {
     fn new(limits: Limits) -> Self {
-        let state = State {
-            retries: limits.retry_burst.saturating_mul(100),
-            failures: 0,
-            opened: None,
-        };
-        let ordinary = limits
-            .calls
-            .saturating_sub(limits.compensation_calls)
-            .max(1);
+        let state = State { retries: limits.retry_burst.saturating_mul(100), failures: 0, opened: None };
+        let ordinary = limits.calls.saturating_sub(limits.compensation_calls).max(1);
         Self {
             limits,
             all: Semaphore::new(limits.calls.max(1)),
@@ -113,11 +106,7 @@ impl Gate {
         }
     }
 
-    async fn pass(
-        &self,
-        call: Call,
-        sending: impl Future<Output = Result<Bytes, Status>>,
-    ) -> Result<Bytes, Status> {
+    async fn pass(&self, call: Call, sending: impl Future<Output = Result<Bytes, Status>>) -> Result<Bytes, Status> {
         let closed = |_| not_sent("the orchestrator is shutting down");
         let _ordinary = match call.direction {
             Direction::Forward => Some(self.ordinary.acquire().await.map_err(closed)?),
@@ -133,8 +122,7 @@ impl Gate {
     fn admit(&self, call: Call) -> Result<(), Status> {
         let mut state = self.state();
         if let Some(opened) = state.opened {
-            if opened.elapsed_ms() < i64::try_from(self.limits.breaker_pause_ms).unwrap_or(i64::MAX)
-            {
+            if opened.elapsed_ms() < i64::try_from(self.limits.breaker_pause_ms).unwrap_or(i64::MAX) {
                 return Err(not_sent("the participant is failing; its breaker is open"));
             }
             // This call is the probe; the next one has to wait for its answer, or for another pause.
@@ -143,22 +131,16 @@ impl Gate {
         // Retries of compensations are bounded by their back-off and may never be starved.
         if call.attempt > 1 && call.direction == Direction::Forward {
             let left = state.retries.checked_sub(100);
-            state.retries =
-                left.ok_or_else(|| not_sent("the participant's retry budget is spent"))?;
+            state.retries = left.ok_or_else(|| not_sent("the participant's retry budget is spent"))?;
         } else {
             let full = self.limits.retry_burst.saturating_mul(100);
-            state.retries = state
-                .retries
-                .saturating_add(self.limits.retry_percent)
-                .min(full);
+            state.retries = state.retries.saturating_add(self.limits.retry_percent).min(full);
         }
         Ok(())
     }
 
     fn note(&self, result: &Result<Bytes, Status>) {
-        let failed = result
-            .as_ref()
-            .is_err_and(|status| participants::classify(status).class().spends_budget());
+        let failed = result.as_ref().is_err_and(|status| participants::classify(status).class().spends_budget());
         let mut state = self.state();
         if !failed {
             state.failures = 0;

@@ -56,13 +56,7 @@ impl<'a> Drive<'a> {
         record: Arc<Record>,
         signals: mpsc::Receiver<Signal>,
     ) -> Self {
-        Self {
-            inner,
-            definition,
-            record,
-            signals,
-            calls: FuturesUnordered::new(),
-        }
+        Self { inner, definition, record, signals, calls: FuturesUnordered::new() }
     }
 
     /// Drives the saga until it has ended, waits for a person only, was lost, or the process stops.
@@ -116,18 +110,10 @@ impl<'a> Drive<'a> {
     }
 
     async fn obey(&mut self, signal: Signal) -> Result<(), Lost> {
-        let Signal {
-            intervention,
-            answer,
-        } = signal;
-        let moved = intervention
-            .expected_version
-            .is_some_and(|version| version != self.record.version);
-        let result = if moved {
-            Ok(Err(Error::Moved(self.record.version)))
-        } else {
-            self.decide(&intervention.event).await
-        };
+        let Signal { intervention, answer } = signal;
+        let moved = intervention.expected_version.is_some_and(|version| version != self.record.version);
+        let result =
+            if moved { Ok(Err(Error::Moved(self.record.version))) } else { self.decide(&intervention.event).await };
         // Whoever asked may have gone; the saga goes on either way.
         match result {
             Ok(Ok(())) => {
@@ -161,13 +147,7 @@ impl<'a> Drive<'a> {
             Ok(decision) => decision,
             Err(illegal) => return Ok(Err(Error::Illegal(illegal))),
         };
-        let writing = Writing::new(
-            &self.record,
-            self.definition,
-            decision,
-            at,
-            self.inner.ids(),
-        );
+        let writing = Writing::new(&self.record, self.definition, decision, at, self.inner.ids());
         self.write(&writing.append).await?;
         self.record = writing.append.next;
         self.send(writing.calls);
@@ -230,10 +210,7 @@ impl<'a> Drive<'a> {
     /// Suspends the saga as it stands in the journal, whoever wrote it.
     async fn park(&mut self) {
         let (journal, id) = (&self.inner.parts.journal, self.record.id);
-        let Ok(adopted) = journal
-            .adopt(self.inner.incarnation, Orphans::One(id))
-            .await
-        else {
+        let Ok(adopted) = journal.adopt(self.inner.incarnation, Orphans::One(id)).await else {
             return;
         };
         for adopted in adopted {
@@ -241,16 +218,8 @@ impl<'a> Drive<'a> {
                 continue;
             };
             let at = self.inner.moment();
-            let act = Act {
-                by: "orchestrator".into(),
-                reason: "the journal held an impossible version".into(),
-            };
-            let decision = saga::decide(
-                self.definition.plan(),
-                &record.saga,
-                &Event::Suspend(act),
-                at,
-            );
+            let act = Act { by: "orchestrator".into(), reason: "the journal held an impossible version".into() };
+            let decision = saga::decide(self.definition.plan(), &record.saga, &Event::Suspend(act), at);
             let Ok(decision) = decision else { continue };
             let writing = Writing::new(&record, self.definition, decision, at, self.inner.ids());
             if let Err(error) = journal.append(writing.append).await {
@@ -260,13 +229,7 @@ impl<'a> Drive<'a> {
     }
 
     async fn pause(&mut self, pause: &mut Duration) -> Result<(), Lost> {
-        let slept = self
-            .inner
-            .parts
-            .host
-            .stop
-            .run_until_cancelled(tokio::time::sleep(*pause))
-            .await;
+        let slept = self.inner.parts.host.stop.run_until_cancelled(tokio::time::sleep(*pause)).await;
         *pause = (*pause * 2).min(JOURNAL_PAUSE.1);
         slept.ok_or(Lost)
     }
@@ -275,11 +238,7 @@ impl<'a> Drive<'a> {
     fn send(&mut self, calls: Vec<Call>) {
         for call in calls {
             let step = plans::step(self.definition, call.step);
-            let request = self
-                .record
-                .saga
-                .request(call.step, call.direction)
-                .map(Bytes::copy_from_slice);
+            let request = self.record.saga.request(call.step, call.direction).map(Bytes::copy_from_slice);
             let (Some(method), Some(request)) = (step.method(call.direction), request) else {
                 tracing::error!(saga.id = %self.record.id, step = step.id, "a call without a request; leaving it to its next attempt");
                 continue;
@@ -296,46 +255,22 @@ impl<'a> Drive<'a> {
                 let watch = Stopwatch::start();
                 let sending = inner.parts.participants.call(outgoing);
                 let result = inner.gates.pass(step.participant(), call, sending).await;
-                Answer {
-                    call,
-                    result,
-                    elapsed_ms: watch.elapsed_ms(),
-                }
+                Answer { call, result, elapsed_ms: watch.elapsed_ms() }
             }));
         }
     }
 
     /// What an answer means to the saga.
     fn read(&self, answer: Answer) -> Event {
-        let Answer {
-            call,
-            result,
-            elapsed_ms,
-        } = answer;
+        let Answer { call, result, elapsed_ms } = answer;
         let outcome = match result {
             Err(status) => participants::classify(&status),
-            Ok(bytes) => {
-                match self
-                    .definition
-                    .reply(&self.record, call.step, call.direction, &bytes)
-                {
-                    Ok(reply) => Outcome::Done {
-                        output: reply.output,
-                        skip: reply.skip,
-                    },
-                    Err(lie) => Outcome::Lie(saga::Failure::new(
-                        tonic::Code::Internal as i32,
-                        "REPLY_IMPOSSIBLE",
-                        lie,
-                    )),
-                }
-            }
+            Ok(bytes) => match self.definition.reply(&self.record, call.step, call.direction, &bytes) {
+                Ok(reply) => Outcome::Done { output: reply.output, skip: reply.skip },
+                Err(lie) => Outcome::Lie(saga::Failure::new(tonic::Code::Internal as i32, "REPLY_IMPOSSIBLE", lie)),
+            },
         };
-        Event::Attempted {
-            call,
-            outcome,
-            elapsed_ms: u32::try_from(elapsed_ms).unwrap_or(u32::MAX),
-        }
+        Event::Attempted { call, outcome, elapsed_ms: u32::try_from(elapsed_ms).unwrap_or(u32::MAX) }
     }
 }
 

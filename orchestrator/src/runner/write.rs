@@ -21,18 +21,8 @@ pub(super) struct Writing {
 
 impl Writing {
     /// Prepares the write that takes `record` to what was decided.
-    pub(super) fn new(
-        record: &Record,
-        definition: &dyn Definition,
-        decision: Decision,
-        at: Moment,
-        ids: &Ids,
-    ) -> Self {
-        let Decision {
-            saga,
-            commands,
-            facts,
-        } = decision;
+    pub(super) fn new(record: &Record, definition: &dyn Definition, decision: Decision, at: Moment, ids: &Ids) -> Self {
+        let Decision { saga, commands, facts } = decision;
         let mut next = record.clone();
         next.saga = saga;
         next.version += 1;
@@ -40,11 +30,7 @@ impl Writing {
         let (commands, facts) = match set_requests(&mut next, definition, &commands) {
             Ok(()) => (commands, facts),
             Err(reason) => {
-                let decision = Decision {
-                    saga: next.saga.clone(),
-                    commands,
-                    facts,
-                };
+                let decision = Decision { saga: next.saga.clone(), commands, facts };
                 let parked = park(decision, definition, at, reason);
                 next.saga = parked.saga;
                 (parked.commands, parked.facts)
@@ -54,27 +40,14 @@ impl Writing {
             Command::Announce(announcement) => announce(&next, definition, *announcement),
             Command::Send(_) => None,
         });
-        let events = announced
-            .map(|announced| event(&next, announced, ids.next(at.now_ms)))
-            .collect();
+        let events = announced.map(|announced| event(&next, announced, ids.next(at.now_ms))).collect();
         let calls = super::calls(&commands).collect();
-        Self {
-            append: Append {
-                next: Arc::new(next),
-                facts,
-                events,
-            },
-            calls,
-        }
+        Self { append: Append { next: Arc::new(next), facts, events }, calls }
     }
 }
 
 /// Makes the requests of calls that go out for the first time.
-fn set_requests(
-    next: &mut Record,
-    definition: &dyn Definition,
-    commands: &[Command],
-) -> Result<(), String> {
+fn set_requests(next: &mut Record, definition: &dyn Definition, commands: &[Command]) -> Result<(), String> {
     for call in super::calls(commands) {
         if next.saga.request(call.step, call.direction).is_none() {
             let bytes = definition.request(next, call.step, call.direction)?;
@@ -86,26 +59,15 @@ fn set_requests(
 
 /// A saga whose request cannot be made waits for a person.
 fn park(decision: Decision, definition: &dyn Definition, at: Moment, reason: String) -> Decision {
-    let act = Act {
-        by: "orchestrator".into(),
-        reason: format!("the request cannot be made: {reason}"),
-    };
+    let act = Act { by: "orchestrator".into(), reason: format!("the request cannot be made: {reason}") };
     let parked = decision.then(definition.plan(), &Event::Suspend(act), at);
     parked.expect("a saga that is about to send is open and not suspended, so it can be suspended")
 }
 
-fn announce(
-    record: &Record,
-    definition: &dyn Definition,
-    announcement: Announcement,
-) -> Option<Announced> {
+fn announce(record: &Record, definition: &dyn Definition, announcement: Announcement) -> Option<Announced> {
     match announcement {
-        Announcement::Completed | Announcement::Compensated => {
-            definition.event(record, announcement)
-        }
-        Announcement::Suspended => {
-            Some(suspended(record, step_in_trouble(definition, &record.saga)))
-        }
+        Announcement::Completed | Announcement::Compensated => definition.event(record, announcement),
+        Announcement::Suspended => Some(suspended(record, step_in_trouble(definition, &record.saga))),
         Announcement::Alarm(call) => {
             let step = plans::step(definition, call.step).id;
             tracing::error!(saga.id = %record.id, step, attempt = call.attempt, "a call that may not fail goes on failing");
@@ -122,20 +84,14 @@ fn suspended(record: &Record, step: &str) -> Announced {
         failure: wire::cause(&record.saga),
     };
     tracing::error!(saga.id = %record.id, step, "the saga is suspended and needs a person");
-    Announced {
-        kind: "ticketing.saga.suspended.v1",
-        aggregate: data.saga.clone(),
-        data: data.encode_to_vec(),
-    }
+    Announced { kind: "ticketing.saga.suspended.v1", aggregate: data.saga.clone(), data: data.encode_to_vec() }
 }
 
 /// The first step that cannot go on by itself.
 fn step_in_trouble(definition: &dyn Definition, saga: &Saga) -> &'static str {
     let mut steps = saga.steps().iter().zip(definition.plan().steps());
     let stuck = steps.find(|(state, _)| {
-        state.status.is_in_doubt()
-            || state.forward.stuck.is_some()
-            || state.compensation.stuck.is_some()
+        state.status.is_in_doubt() || state.forward.stuck.is_some() || state.compensation.stuck.is_some()
     });
     stuck.map_or("", |(_, step)| step.id)
 }

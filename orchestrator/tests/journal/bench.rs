@@ -50,9 +50,7 @@ impl Bench {
     }
 
     async fn sql(db: Db, directory: Option<TempDir>) -> Self {
-        db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS)
-            .await
-            .unwrap();
+        db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await.unwrap();
         Self::with(Arc::new(SqlJournal::new(db.clone())), Store::Sql(db), directory).await
     }
 
@@ -69,13 +67,13 @@ impl Bench {
         }
     }
 
-    /// What the journal has announced, by id.
+    /// What the journal has announced, by bucket and id.
     pub(crate) async fn events(&self) -> Vec<outbox::Event> {
         let mut events = match &self.store {
             Store::Memory(journal) => journal.events(),
             Store::Sql(db) => db.read(async move |tx| OUTBOX.take(tx, 1_000_000).await).await.unwrap(),
         };
-        events.sort_by_key(|event| event.id);
+        events.sort_by_key(|event| (event.bucket, event.id));
         events
     }
 
@@ -95,6 +93,11 @@ impl Bench {
         let record = append.next.clone();
         self.journal.append(append).await.unwrap();
         record
+    }
+
+    /// The first of an owner's open sagas.
+    pub(crate) async fn owned(&self, owner: Uuid) -> Vec<Uuid> {
+        self.journal.owned(owner, None, 100).await.unwrap()
     }
 
     pub(crate) async fn load(&self, id: Uuid) -> Record {
@@ -127,7 +130,7 @@ pub(crate) fn new(number: u128) -> Append {
 }
 
 pub(crate) fn id(number: u128) -> Uuid {
-    Uuid::from_u128(number << 16 | number * 389 % 1024)
+    Uuid::from_u128(((number + 1) << 16) | (number * 389 % 1024))
 }
 
 /// The saga's only step happened, which ends it.
@@ -147,12 +150,7 @@ pub(crate) fn toggle(record: &Record) -> Append {
 fn then(record: &Record, event: &Event) -> Append {
     let now_ms = record.update_time + 10;
     let decision = saga::decide(&PLAN, &record.saga, event, moment(now_ms)).unwrap();
-    let next = Record {
-        saga: decision.saga,
-        version: record.version + 1,
-        update_time: now_ms,
-        ..record.clone()
-    };
+    let next = Record { saga: decision.saga, version: record.version + 1, update_time: now_ms, ..record.clone() };
     Append { next: Arc::new(next), facts: decision.facts, events: Vec::new() }
 }
 

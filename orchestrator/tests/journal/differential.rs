@@ -64,7 +64,8 @@ fn owner(dice: &mut fastrand::Rng) -> Uuid {
 
 /// Mostly the right version and epoch, and mostly an event of its own.
 fn write(dice: &mut fastrand::Rng, record: &Record) -> Append {
-    let mut append = if dice.u8(0..6) == 0 { end(record) } else { toggle(record) };
+    let answered = dice.u8(0..6) == 0 && record.saga.in_flight().next().is_some();
+    let mut append = if answered { end(record) } else { toggle(record) };
     let next = Arc::make_mut(&mut append.next);
     match dice.u8(0..10) {
         0 => next.version += dice.i64(-2..=2),

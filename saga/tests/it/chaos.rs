@@ -207,10 +207,10 @@ impl Chaos {
         let before = self.saga.clone();
         let was_arbitrating = before.phase() == Some(Phase::Arbitrating);
         if was_arbitrating && call.direction == Direction::Compensation && is_awaited {
-            match outcome {
-                Outcome::Done { .. } => self.seen.push("arbiter won"),
-                Outcome::Refused(_) => self.seen.push("arbiter lost"),
-                _ => {}
+            if matches!(outcome, Outcome::Done { .. }) {
+                self.seen.push("arbiter won");
+            } else if matches!(outcome, Outcome::Refused(_)) {
+                self.seen.push("arbiter lost");
             }
         }
         self.apply(&Event::Attempted { call, outcome, elapsed_ms: 1 });

@@ -97,12 +97,3 @@ fn a_row_remembers_the_last_five_attempts() {
     let numbers: Vec<u32> = script.saga.steps()[2].forward.recent.iter().map(|attempt| attempt.number).collect();
     assert_eq!(numbers, [6, 7, 8, 9, 10]);
 }
-
-#[test]
-fn print_golden() {
-    let answers = "do authorize-payment: refused; do confirm-reservation: in doubt, overloaded, contract, adopt; compensate lock-reservation: suspend";
-    let mut script = Script::start("checkout", "do confirm-reservation: in doubt x2, overloaded, in doubt, in doubt; compensate lock-reservation: in doubt, suspend, in doubt").until("do confirm-reservation");
-    script.saga.set_request(StepIndex(3), Direction::Forward, b"confirm".to_vec());
-    let script = script.run();
-    println!("{answers}{}", serde_json::to_string_pretty(&script.saga).unwrap());
-}

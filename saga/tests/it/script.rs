@@ -25,8 +25,11 @@ pub(crate) fn check(kind: &str, answers: &str, expected: &str) {
 /// Decides with every invariant checked, on the saga and between saga, commands and facts.
 pub(crate) fn decide_checked(plan: &Plan, saga: &Saga, event: &Event, at: Moment) -> Result<Decision, Illegal> {
     let decision = decide(plan, saga, event, at)?;
-    assert_eq!(invariants::check(plan, &decision.saga), Ok(()), "{event:?}");
-    assert_eq!(invariants::check_step(plan, saga, event, &decision.saga), Ok(()), "{event:?}");
+    // Debug builds have looked already.
+    if !cfg!(debug_assertions) {
+        assert_eq!(invariants::check(plan, &decision.saga), Ok(()), "{event:?}");
+        assert_eq!(invariants::check_step(plan, saga, event, &decision.saga), Ok(()), "{event:?}");
+    }
     check_commands(saga, &decision);
     Ok(decision)
 }
@@ -38,14 +41,8 @@ fn check_commands(before: &Saga, decision: &Decision) {
     let mut intended: Vec<Call> = decision.saga.in_flight().filter(is_new).collect();
     intended.sort_by_key(|call| sent.iter().position(|sent| sent == call));
     assert_eq!(sent, intended);
-    let facts: Vec<Call> = decision
-        .facts
-        .iter()
-        .filter_map(|fact| match fact {
-            Fact::Intended(call) => Some(*call),
-            _ => None,
-        })
-        .collect();
+    let facts: Vec<Call> =
+        decision.facts.iter().filter(|fact| matches!(fact, Fact::Intended(_))).filter_map(Fact::call).collect();
     assert_eq!(sent, facts);
     let ends =
         |command: &&Command| matches!(command, Command::Announce(Announcement::Completed | Announcement::Compensated));
@@ -183,10 +180,11 @@ impl Script {
             "adopt" => Event::Adopted,
             _ => return self.reply(call, outcome(&answer)),
         };
-        match happens {
-            // Whoever waited for replies is gone.
-            Event::Adopted => self.queue.clear(),
-            _ => self.queue.push_front(call),
+        // Once the saga is adopted, whoever waited for replies is gone.
+        if happens == Event::Adopted {
+            self.queue.clear();
+        } else {
+            self.queue.push_front(call);
         }
         self.apply(&happens).expect("it is allowed here");
     }

@@ -18,17 +18,28 @@ const ANSWERS: [&str; 8] = ["done", "refused", "not executed", "in doubt", "over
 const JITTER: u64 = 0x2121_2121_2121_2121;
 
 #[test]
-fn no_event_breaks_an_invariant_in_any_state_and_every_state_can_end() {
-    for plan in plans::ALL {
-        let walk = Walk::over(plan);
-        println!("{} {:?}", plan.kind, walk.states);
-        for end in ["completed", "compensated", "suspended"] {
-            assert!(walk.states.contains_key(end), "{} never gets {end}: {:?}", plan.kind, walk.states);
-        }
-        if plan.pivot().is_some() {
-            assert!(walk.states.contains_key("arbitrating"), "{}", plan.kind);
-        }
+fn every_event_in_every_state_of_a_checkout_keeps_the_invariants() {
+    walk(&plans::CHECKOUT);
+}
+
+#[test]
+fn every_event_in_every_state_of_a_plan_with_a_group_keeps_the_invariants() {
+    walk(&plans::GROUP);
+}
+
+#[test]
+fn every_event_in_every_state_of_the_other_plans_keeps_the_invariants() {
+    for plan in [&plans::CANCELLATION, &plans::CHARGE, &plans::TRIP, &plans::PAIR, &plans::FORGETFUL] {
+        walk(plan);
     }
+}
+
+fn walk(plan: &Plan) {
+    let walk = Walk::over(plan);
+    for end in ["completed", "compensated", "suspended"] {
+        assert!(walk.states.contains_key(end), "{} never gets {end}: {:?}", plan.kind, walk.states);
+    }
+    assert_eq!(walk.states.contains_key("arbitrating"), plan.pivot().is_some(), "{}", plan.kind);
 }
 
 #[derive(Default)]
@@ -44,7 +55,10 @@ impl Walk {
         let fresh = start(plan, DEADLINE_MS, &[], Moment { now_ms: 0, jitter: JITTER }).expect("a saga").saga;
         walk.visit(plan, fresh, 0);
         while let Some((saga, now_ms)) = walk.open.pop() {
-            assert_ends(plan, saga.clone(), now_ms);
+            // A suspended saga is one that is resumed, which is walked through as well.
+            if !saga.is_suspended() {
+                assert_ends(plan, saga.clone(), now_ms);
+            }
             for (event, now_ms) in events(plan, &saga, now_ms) {
                 let at = Moment { now_ms, jitter: JITTER };
                 match decide_checked(plan, &saga, &event, at) {

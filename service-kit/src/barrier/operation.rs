@@ -32,37 +32,19 @@ impl Operation {
     ///
     /// # Errors
     /// A violation that names the missing or malformed metadata.
-    pub fn of<M: Message>(
-        request: &Request<M>,
-        saga: Uuid,
-        aggregate: Uuid,
-    ) -> Result<Self, Fault> {
+    pub fn of<M: Message>(request: &Request<M>, saga: Uuid, aggregate: Uuid) -> Result<Self, Fault> {
         let step = metadata(request, SAGA_STEP)?;
         if step.is_empty() || step.len() > 64 {
-            return Err(Fault::field(
-                SAGA_STEP,
-                "must be the id of a step, 1 to 64 characters",
-            ));
+            return Err(Fault::field(SAGA_STEP, "must be the id of a step, 1 to 64 characters"));
         }
         let epoch = metadata(request, SAGA_EPOCH)?;
-        let epoch = epoch
-            .parse()
-            .map_err(|_| Fault::field(SAGA_EPOCH, "must be a decimal number"))?;
+        let epoch = epoch.parse().map_err(|_| Fault::field(SAGA_EPOCH, "must be a decimal number"))?;
         let request_hash = Sha256::digest(request.get_ref().encode_to_vec()).to_vec();
-        Ok(Self {
-            aggregate,
-            saga,
-            step: step.to_owned(),
-            request_hash,
-            epoch,
-        })
+        Ok(Self { aggregate, saga, step: step.to_owned(), request_hash, epoch })
     }
 }
 
 fn metadata<'a, M>(request: &'a Request<M>, key: &str) -> Result<&'a str, Fault> {
-    let value = request
-        .metadata()
-        .get(key)
-        .and_then(|value| value.to_str().ok());
+    let value = request.metadata().get(key).and_then(|value| value.to_str().ok());
     value.ok_or_else(|| Fault::field(key, "is required in the metadata of a saga's request"))
 }

@@ -90,25 +90,14 @@ impl Row<'_> {
     /// # Errors
     /// [`Error::Corrupt`] when the stored value is not of that kind.
     pub fn get<T: FromColumn>(&self, index: usize) -> Result<T, Error> {
-        let value = self
-            .0
-            .get_ref(index)
-            .map_err(|error| self.corrupt(index, error.to_string()))?;
-        T::from_column(value)
-            .ok_or_else(|| self.corrupt(index, format!("it holds {}", value.data_type())))
+        let value = self.0.get_ref(index).map_err(|error| self.corrupt(index, error.to_string()))?;
+        T::from_column(value).ok_or_else(|| self.corrupt(index, format!("it holds {}", value.data_type())))
     }
 
     /// Says that the value at `index` breaks a rule of its owner.
     pub fn corrupt(&self, index: usize, problem: impl Into<String>) -> Error {
-        let column = self
-            .0
-            .as_ref()
-            .column_name(index)
-            .map_or_else(|_| index.to_string(), str::to_owned);
-        Error::Corrupt {
-            column,
-            problem: problem.into(),
-        }
+        let column = self.0.as_ref().column_name(index).map_or_else(|_| index.to_string(), str::to_owned);
+        Error::Corrupt { column, problem: problem.into() }
     }
 }
 

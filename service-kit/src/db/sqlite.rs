@@ -88,9 +88,7 @@ impl Sqlite {
             }
         }
         // The writer answers every unit of work that it takes; without an answer it died in the middle of one.
-        answered
-            .await
-            .unwrap_or_else(|_| Err(E::from(Error::InDoubt("the writer stopped before it answered".into()))))
+        answered.await.unwrap_or_else(|_| Err(E::from(Error::InDoubt("the writer stopped before it answered".into()))))
     }
 
     pub(super) async fn read<T, E, F>(&self, work: F) -> Result<T, E>
@@ -111,13 +109,8 @@ impl Sqlite {
 }
 
 /// Runs `work` to its end. It never waits, as its only awaits are statements on SQLite, and a panic is its error alone.
-fn perform<T, E: From<Error>>(
-    tx: &mut Tx<'_>,
-    work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
-) -> Result<T, E> {
-    let polled = catch_unwind(AssertUnwindSafe(|| {
-        pin!(work(tx)).poll(&mut Context::from_waker(Waker::noop()))
-    }));
+fn perform<T, E: From<Error>>(tx: &mut Tx<'_>, work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+    let polled = catch_unwind(AssertUnwindSafe(|| pin!(work(tx)).poll(&mut Context::from_waker(Waker::noop()))));
     let bug = |what: &str| Err(E::from(Error::Bug(what.into())));
     match polled {
         Ok(Poll::Ready(result)) => result,

@@ -40,35 +40,21 @@ pub(super) async fn shed(State(places): State<Shed>, request: Request, next: Nex
         let message = "too many calls are in progress; try again later";
         let refusal = Refusal::new(Code::ResourceExhausted, "OVERLOADED", message);
         let status = refusal.retry_after(SHED_RETRY).into_status("ticketing");
-        return failed(
-            is_grpc(request.headers()),
-            SagaOutcome::NotApplied.mark(status),
-        );
+        return failed(is_grpc(request.headers()), SagaOutcome::NotApplied.mark(status));
     };
     next.run(request).await
 }
 
 /// Runs a call so that its panic is its own, and ends its stream once the server drains.
-pub(super) async fn guard(
-    State(draining): State<CancellationToken>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn guard(State(draining): State<CancellationToken>, request: Request, next: Next) -> Response {
     let grpc = is_grpc(request.headers());
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(answer) => answer.map(|inner| {
             let draining = Some(Box::pin(draining.cancelled_owned()));
-            Body::new(Ending {
-                inner,
-                draining,
-                grpc,
-            })
+            Body::new(Ending { inner, draining, grpc })
         }),
         // The panic's text and place are in the log; a caller needs neither.
-        Err(_panic) => failed(
-            grpc,
-            Status::internal("the service failed; its log tells more"),
-        ),
+        Err(_panic) => failed(grpc, Status::internal("the service failed; its log tells more")),
     }
 }
 
@@ -80,13 +66,12 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
 
 fn failed(grpc: bool, status: Status) -> Response {
     if grpc {
-        return status
-            .into_http::<tonic::body::Body>()
-            .map(Body::new);
+        return status.into_http::<tonic::body::Body>().map(Body::new);
     }
-    let code = match status.code() {
-        Code::ResourceExhausted => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    let code = if status.code() == Code::ResourceExhausted {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::INTERNAL_SERVER_ERROR
     };
     (code, format!("{}\n", status.message())).into_response()
 }

@@ -16,8 +16,7 @@ use crate::journal::{Entry, Error, Record};
 const CHUNK: usize = 8;
 
 /// The statements for 1, 2, … rows.
-static INSERTS: LazyLock<[String; CHUNK]> =
-    LazyLock::new(|| std::array::from_fn(|index| insert_of(index + 1)));
+static INSERTS: LazyLock<[String; CHUNK]> = LazyLock::new(|| std::array::from_fn(|index| insert_of(index + 1)));
 
 const PAGE: &str = "select version, position, epoch, create_time, fact from orchestrator_saga_event \
     where bucket = $1 and saga_id = $2 and (version, position) > ($3, $4) order by version, position limit $5";
@@ -62,20 +61,10 @@ impl Line {
 }
 
 /// Adds the lines to the history of the version that `record` is.
-pub(super) async fn insert(
-    tx: &mut Tx<'_>,
-    record: &Record,
-    lines: &[Line],
-) -> Result<(), db::Error> {
+pub(super) async fn insert(tx: &mut Tx<'_>, record: &Record, lines: &[Line]) -> Result<(), db::Error> {
     let mut positions = 1..;
     for chunk in lines.chunks(CHUNK) {
-        let version = args![
-            bucket(record.id),
-            record.id,
-            record.version,
-            record.epoch,
-            record.update_time
-        ];
+        let version = args![bucket(record.id), record.id, record.version, record.epoch, record.update_time];
         let mut values = version.to_vec();
         for (line, position) in chunk.iter().zip(positions.by_ref()) {
             values.extend(line.args(position));
@@ -86,17 +75,12 @@ pub(super) async fn insert(
 }
 
 /// The entries beyond `after`.
-pub(super) async fn page(
-    tx: &mut Tx<'_>,
-    saga: Uuid,
-    after: (i64, i64),
-    limit: usize,
-) -> Result<Vec<Entry>, Error> {
+pub(super) async fn page(tx: &mut Tx<'_>, saga: Uuid, after: (i64, i64), limit: usize) -> Result<Vec<Entry>, Error> {
     let from = args![bucket(saga), saga, after.0, after.1, rows(limit)];
     match tx.fetch_all(PAGE, from).await {
-        Err(error @ db::Error::Corrupt { .. }) => Err(Error::Corrupt(format!(
-            "orchestrator_saga_event {saga}: {error}"
-        ))),
+        Err(error @ db::Error::Corrupt { .. }) => {
+            Err(Error::Corrupt(format!("orchestrator_saga_event {saga}: {error}")))
+        }
         page => Ok(page?),
     }
 }
@@ -117,9 +101,7 @@ impl FromRow for Entry {
 /// What all rows of a write share is bound once.
 fn insert_of(rows: usize) -> String {
     let row = |index: usize| {
-        let own: Vec<_> = (6 + 8 * index..14 + 8 * index)
-            .map(|place| format!("${place}"))
-            .collect();
+        let own: Vec<_> = (6 + 8 * index..14 + 8 * index).map(|place| format!("${place}")).collect();
         format!("($1, $2, $3, $4, $5, {})", own.join(", "))
     };
     let values: Vec<_> = (0..rows).map(row).collect();

@@ -10,20 +10,16 @@ use super::rows;
 use crate::journal::{Error, Query, Record};
 
 /// The states of sagas that have not ended, by name.
-const OPEN_STATES: [&str; 5] = [
-    "running",
-    "completing",
-    "arbitrating",
-    "compensating",
-    "suspended",
-];
+const OPEN_STATES: [&str; 5] = ["running", "completing", "arbitrating", "compensating", "suspended"];
 /// The states of those that have.
 const END_STATES: [&str; 2] = ["completed", "compensated"];
 
 macro_rules! page {
     ($condition:literal) => {
         select!(concat!(
-            "where ", $condition, "(create_time, id) < ($1, $2) and ($3 is null or kind = $3) \
+            "where ",
+            $condition,
+            "(create_time, id) < ($1, $2) and ($3 is null or kind = $3) \
              and ($4 is null or reference = $4) and state in ($5, $6, $7, $8, $9, $10, $11) \
              order by create_time desc, id desc limit $12"
         ))
@@ -43,10 +39,7 @@ struct Placed {
 
 impl FromRow for Placed {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
-        Ok(Self {
-            place: (row.get(11)?, row.get(0)?),
-            record: row::decode(row),
-        })
+        Ok(Self { place: (row.get(11)?, row.get(0)?), record: row::decode(row) })
     }
 }
 
@@ -76,13 +69,7 @@ fn statement(query: &Query) -> (&'static str, Vec<Arg<'_>>) {
     let states = || OPEN_STATES.into_iter().chain(END_STATES);
     let wanted = |state: &&str| query.states.is_empty() || query.states.contains(state);
     let (before_time, before_id) = query.before.unwrap_or((i64::MAX, Uuid::max()));
-    let mut args = args![
-        before_time,
-        before_id,
-        query.kind.as_ref(),
-        query.reference.as_ref()
-    ]
-    .to_vec();
+    let mut args = args![before_time, before_id, query.kind.as_ref(), query.reference.as_ref()].to_vec();
     args.extend(states().map(|state| Arg::from(Some(state).filter(wanted))));
     args.push(rows(query.limit).into());
     let sql = match (&query.subject, &query.reference) {
@@ -94,7 +81,7 @@ fn statement(query: &Query) -> (&'static str, Vec<Arg<'_>>) {
             args.push(reference.into());
             OF_REFERENCE
         }
-        (None, None) if END_STATES.iter().any(|state| wanted(&state)) => NEWEST,
+        (None, None) if END_STATES.iter().any(wanted) => NEWEST,
         (None, None) => OPEN,
     };
     (sql, args)
@@ -102,8 +89,46 @@ fn statement(query: &Query) -> (&'static str, Vec<Arg<'_>>) {
 
 fn readable(placed: Placed) -> Option<Record> {
     let (_, id) = placed.place;
-    placed
-        .record
-        .inspect_err(|error| tracing::warn!(saga.id = %id, %error, "a saga's row cannot be listed"))
-        .ok()
+    placed.record.inspect_err(|error| tracing::warn!(saga.id = %id, %error, "a saga's row cannot be listed")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use service_kit::clock::ManualClock;
+
+    use super::*;
+
+    /// How SQLite goes about the list.
+    async fn plan(query: &Query) -> String {
+        let db = Db::open_inline(None, Arc::new(ManualClock::at(0))).unwrap();
+        db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await.unwrap();
+        let query = query.clone();
+        let plan: Vec<(i64, i64, i64, String)> = db
+            .read(async move |tx| {
+                let (sql, args) = statement(&query);
+                let explain: &'static str = Box::leak(format!("explain query plan {sql}").into_boxed_str());
+                tx.fetch_all(explain, &args).await
+            })
+            .await
+            .unwrap();
+        plan.into_iter().map(|(.., detail)| detail).collect::<Vec<_>>().join("; ")
+    }
+
+    #[tokio::test]
+    async fn every_list_walks_one_index_and_sorts_nothing() {
+        let (subject, reference) = (Some("customers/1".to_owned()), Some("reservations/1".to_owned()));
+        for (index, query) in [
+            ("newest", Query::default()),
+            ("newest", Query { states: vec!["completed", "running"], ..Query::default() }),
+            ("open", Query { states: vec!["suspended"], ..Query::default() }),
+            ("subject", Query { subject: subject.clone(), reference: reference.clone(), ..Query::default() }),
+            ("reference", Query { reference, states: vec!["suspended"], ..Query::default() }),
+        ] {
+            let plan = plan(&query).await;
+            assert!(plan.starts_with("SEARCH") && !plan.contains("; "), "{plan}");
+            assert!(plan.contains(&format!("orchestrator_saga_{index} ")), "{query:?}: {plan}");
+        }
+    }
 }

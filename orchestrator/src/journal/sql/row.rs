@@ -135,8 +135,7 @@ pub(super) fn decode(row: &Row<'_>) -> Result<Record, db::Error> {
     Ok(Record {
         id: row.get(0)?,
         kind: row.get(1)?,
-        plan_version: u32::try_from(row.get::<i64>(2)?)
-            .map_err(|error| row.corrupt(2, error.to_string()))?,
+        plan_version: u32::try_from(row.get::<i64>(2)?).map_err(|error| row.corrupt(2, error.to_string()))?,
         subject: row.get(3)?,
         reference: row.get(4)?,
         request_hash: row.get(5)?,
@@ -158,12 +157,7 @@ pub(super) async fn load(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Record>, Er
 }
 
 /// Takes over one saga, or parks it. None if it has ended, or is nobody's orphan any more.
-pub(super) async fn adopt(
-    tx: &mut Tx<'_>,
-    id: Uuid,
-    owner: Uuid,
-    orphans: Orphans,
-) -> Result<Option<Adopted>, Error> {
+pub(super) async fn adopt(tx: &mut Tx<'_>, id: Uuid, owner: Uuid, orphans: Orphans) -> Result<Option<Adopted>, Error> {
     let sql = match orphans {
         Orphans::Any(_) => ORPHANED,
         Orphans::One(_) => OPEN,
@@ -196,4 +190,30 @@ fn problem(id: Uuid, error: &db::Error) -> String {
 
 fn unwritable(error: serde_json::Error) -> Error {
     Error::Store(db::Error::Bug(format!("a saga cannot be encoded: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use service_kit::clock::ManualClock;
+    use service_kit::db::{Arg, Db};
+
+    use super::*;
+
+    /// The instructions that the statement is made of.
+    async fn program(sql: &str, parameters: usize) -> Vec<String> {
+        let db = Db::open_inline(None, Arc::new(ManualClock::at(0))).unwrap();
+        db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await.unwrap();
+        let explain: &'static str = Box::leak(format!("explain {sql}").into_boxed_str());
+        let work = async move |tx: &mut Tx<'_>| tx.fetch_all(explain, &vec![Arg::Null; parameters]).await;
+        let program: Vec<(i64, String)> = db.read(work).await.unwrap();
+        program.into_iter().map(|(_, instruction)| instruction).collect()
+    }
+
+    #[tokio::test]
+    async fn an_append_writes_to_no_index_until_the_saga_ends() {
+        let writes =
+            |program: Vec<String>| program.iter().filter(|it| *it == "IdxInsert" || *it == "IdxDelete").count();
+        assert_eq!(writes(program(UPDATE, 8).await), 0);
+        assert!(writes(program(UPDATE_LAST, 8).await) > 0);
+    }
 }

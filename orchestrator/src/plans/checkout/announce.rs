@@ -20,31 +20,15 @@ pub(super) fn completed(record: &Record) -> Announced {
         payment: payment(record).unwrap_or_default(),
         amount: locked.as_ref().map_or(0, |locked| locked.amount),
         currency_code: "KRW".into(),
-        tickets: confirmed(record)
-            .map(|confirmed| confirmed.tickets)
-            .unwrap_or_default(),
+        tickets: confirmed(record).map(|confirmed| confirmed.tickets).unwrap_or_default(),
         decide_time: record.saga.decided_ms().map(timestamp),
         performance_start_time: locked.as_ref().map(|locked| timestamp(locked.start_ms)),
-        seat_labels: locked
-            .iter()
-            .flat_map(|locked| &locked.seats)
-            .map(|(_, label)| label.clone())
-            .collect(),
-        concert_title: locked
-            .as_ref()
-            .map(|locked| locked.title.clone())
-            .unwrap_or_default(),
-        artist: locked
-            .as_ref()
-            .map(|locked| locked.artist.clone())
-            .unwrap_or_default(),
+        seat_labels: locked.iter().flat_map(|locked| &locked.seats).map(|(_, label)| label.clone()).collect(),
+        concert_title: locked.as_ref().map(|locked| locked.title.clone()).unwrap_or_default(),
+        artist: locked.as_ref().map(|locked| locked.artist.clone()).unwrap_or_default(),
         concert: locked.map(|locked| locked.concert).unwrap_or_default(),
     };
-    Announced {
-        kind: "ticketing.checkout.completed.v1",
-        aggregate: data.checkout.clone(),
-        data: data.encode_to_vec(),
-    }
+    Announced { kind: "ticketing.checkout.completed.v1", aggregate: data.checkout.clone(), data: data.encode_to_vec() }
 }
 
 pub(super) fn failed(record: &Record) -> Announced {
@@ -55,20 +39,10 @@ pub(super) fn failed(record: &Record) -> Announced {
         refusing_step: refusing_step(record).to_owned(),
         failure: record.saga.failure().map(wire::failure),
     };
-    Announced {
-        kind: "ticketing.checkout.failed.v1",
-        aggregate: data.checkout.clone(),
-        data: data.encode_to_vec(),
-    }
+    Announced { kind: "ticketing.checkout.failed.v1", aggregate: data.checkout.clone(), data: data.encode_to_vec() }
 }
 
 fn refusing_step(record: &Record) -> &'static str {
-    let refused = record
-        .saga
-        .steps()
-        .iter()
-        .position(|step| step.status == StepStatus::Refused);
-    refused.map_or("", |index| {
-        crate::plans::step(&Checkout, StepIndex(index)).id
-    })
+    let refused = record.saga.steps().iter().position(|step| step.status == StepStatus::Refused);
+    refused.map_or("", |index| crate::plans::step(&Checkout, StepIndex(index)).id)
 }

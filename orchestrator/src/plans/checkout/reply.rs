@@ -21,35 +21,23 @@ impl Read<'_> {
 
     fn same_saga(&self, echo: &str) -> Result<(), String> {
         let saga = format!("sagas/{}", self.record.id);
-        if echo == saga {
-            Ok(())
-        } else {
-            Err(format!("the reply speaks of \"{echo}\" instead of {saga}"))
-        }
+        if echo == saga { Ok(()) } else { Err(format!("the reply speaks of \"{echo}\" instead of {saga}")) }
     }
 
     fn same_amount(&self, echo: i64) -> Result<(), String> {
         match locked(self.record) {
             Some(Locked { amount, .. }) if amount == echo => Ok(()),
-            Some(Locked { amount, .. }) => {
-                Err(format!("the reply speaks of {echo} instead of {amount}"))
-            }
+            Some(Locked { amount, .. }) => Err(format!("the reply speaks of {echo} instead of {amount}")),
             None => Err("the lock's reply is missing".into()),
         }
     }
 
-    pub(super) fn echoed<R: Message + Default>(
-        &self,
-        echo: impl Fn(&R) -> &String,
-    ) -> Result<Reply, String> {
+    pub(super) fn echoed<R: Message + Default>(&self, echo: impl Fn(&R) -> &String) -> Result<Reply, String> {
         self.same_saga(echo(&self.decode()?))?;
         Ok(Reply::default())
     }
 
-    pub(super) fn moved<R: Message + Default>(
-        &self,
-        echo: impl Fn(&R) -> (&String, i64),
-    ) -> Result<Reply, String> {
+    pub(super) fn moved<R: Message + Default>(&self, echo: impl Fn(&R) -> (&String, i64)) -> Result<Reply, String> {
         let reply = self.decode()?;
         let (saga, amount) = echo(&reply);
         self.same_saga(saga)?;
@@ -63,12 +51,7 @@ impl Read<'_> {
         if reply.amount < 0 {
             return Err(format!("the reply speaks of the amount {}", reply.amount));
         }
-        let items = reply
-            .reservation
-            .unwrap_or_default()
-            .items
-            .into_iter()
-            .map(|item| item.seat);
+        let items = reply.reservation.unwrap_or_default().items.into_iter().map(|item| item.seat);
         let locked = Locked {
             amount: reply.amount,
             concert: reply.concert,
@@ -78,31 +61,15 @@ impl Read<'_> {
             seats: items.zip(reply.seat_labels).collect(),
         };
         // A free ticket moves no money.
-        let skip = if locked.amount == 0 {
-            vec![POINTS, PAYMENT, CAPTURE_POINTS, CAPTURE_PAYMENT]
-        } else {
-            Vec::new()
-        };
-        Ok(Reply {
-            output: to_json(&locked),
-            skip,
-        })
+        let skip = if locked.amount == 0 { vec![POINTS, PAYMENT, CAPTURE_POINTS, CAPTURE_PAYMENT] } else { Vec::new() };
+        Ok(Reply { output: to_json(&locked), skip })
     }
 
     pub(super) fn confirmed(&self) -> Result<Reply, String> {
         let reply: concert::ConfirmReservationResponse = self.decode()?;
         self.same_saga(&reply.saga)?;
         self.same_amount(reply.amount)?;
-        let confirmed = Confirmed {
-            tickets: reply
-                .tickets
-                .into_iter()
-                .map(|ticket| ticket.name)
-                .collect(),
-        };
-        Ok(Reply {
-            output: to_json(&confirmed),
-            skip: Vec::new(),
-        })
+        let confirmed = Confirmed { tickets: reply.tickets.into_iter().map(|ticket| ticket.name).collect() };
+        Ok(Reply { output: to_json(&confirmed), skip: Vec::new() })
     }
 }

@@ -8,9 +8,7 @@ use proto::token::v1 as token;
 use saga::{Direction, StepIndex};
 use service_kit::ids;
 
-use super::{
-    CAPTURE_PAYMENT, CAPTURE_POINTS, CONFIRM, Checkout, Input, LOCK, PAYMENT, POINTS, TOKEN, locked,
-};
+use super::{CAPTURE_PAYMENT, CAPTURE_POINTS, CONFIRM, Checkout, Input, LOCK, PAYMENT, POINTS, TOKEN, locked};
 use crate::journal::Record;
 
 /// Makes the request of one step.
@@ -24,33 +22,17 @@ pub(super) struct Ask<'a> {
 impl Ask<'_> {
     pub(super) fn forward(self) -> Result<Vec<u8>, String> {
         let (saga, request_id) = (self.saga(), self.request_id());
-        let Input {
-            customer,
-            reservation,
-            method,
-            queue_token,
-            expected_amount,
-        } = self.input;
+        let Input { customer, reservation, method, queue_token, expected_amount } = self.input;
         let locked = || locked(self.record).ok_or("the lock's reply is missing");
         Ok(match self.step {
             LOCK => {
                 let expected_total_amount = expected_amount;
-                concert::LockReservationRequest {
-                    name: reservation,
-                    customer,
-                    saga,
-                    expected_total_amount,
-                    request_id,
-                }
-                .encode_to_vec()
+                concert::LockReservationRequest { name: reservation, customer, saga, expected_total_amount, request_id }
+                    .encode_to_vec()
             }
-            POINTS => customer::ReservePointsRequest {
-                customer,
-                saga,
-                amount: locked()?.amount,
-                request_id,
+            POINTS => {
+                customer::ReservePointsRequest { customer, saga, amount: locked()?.amount, request_id }.encode_to_vec()
             }
-            .encode_to_vec(),
             PAYMENT => payment::AuthorizePaymentRequest {
                 customer,
                 saga,
@@ -65,31 +47,14 @@ impl Ask<'_> {
             .encode_to_vec(),
             CONFIRM => {
                 let payment = super::payment(self.record).unwrap_or_default();
-                concert::ConfirmReservationRequest {
-                    name: reservation,
-                    saga,
-                    payment,
-                    request_id,
-                }
-                .encode_to_vec()
+                concert::ConfirmReservationRequest { name: reservation, saga, payment, request_id }.encode_to_vec()
             }
             CAPTURE_POINTS => {
                 let credit_account = format!("revenue/{}", locked()?.concert);
-                customer::CapturePointsRequest {
-                    customer,
-                    saga,
-                    credit_account,
-                    request_id,
-                }
-                .encode_to_vec()
+                customer::CapturePointsRequest { customer, saga, credit_account, request_id }.encode_to_vec()
             }
             CAPTURE_PAYMENT => payment::CapturePaymentRequest { saga, request_id }.encode_to_vec(),
-            TOKEN => token::CompleteQueueTokenRequest {
-                name: queue_token,
-                saga,
-                request_id,
-            }
-            .encode_to_vec(),
+            TOKEN => token::CompleteQueueTokenRequest { name: queue_token, saga, request_id }.encode_to_vec(),
             StepIndex(other) => return Err(format!("the plan has no step {other}")),
         })
     }
@@ -97,31 +62,15 @@ impl Ask<'_> {
     pub(super) fn compensation(self) -> Result<Vec<u8>, String> {
         let (saga, request_id) = (self.saga(), self.request_id());
         Ok(match self.step {
-            LOCK => concert::UnlockReservationRequest {
-                name: self.input.reservation,
-                saga,
-                request_id,
+            LOCK => {
+                concert::UnlockReservationRequest { name: self.input.reservation, saga, request_id }.encode_to_vec()
             }
-            .encode_to_vec(),
-            POINTS => customer::ReleasePointsRequest {
-                customer: self.input.customer,
-                saga,
-                request_id,
+            POINTS => {
+                customer::ReleasePointsRequest { customer: self.input.customer, saga, request_id }.encode_to_vec()
             }
-            .encode_to_vec(),
             PAYMENT => {
-                let reason = self
-                    .record
-                    .saga
-                    .failure()
-                    .map(|failure| failure.reason.clone())
-                    .unwrap_or_default();
-                payment::CancelPaymentRequest {
-                    saga,
-                    reason,
-                    request_id,
-                }
-                .encode_to_vec()
+                let reason = self.record.saga.failure().map(|failure| failure.reason.clone()).unwrap_or_default();
+                payment::CancelPaymentRequest { saga, reason, request_id }.encode_to_vec()
             }
             StepIndex(other) => return Err(format!("step {other} has no compensation")),
         })
@@ -136,11 +85,6 @@ impl Ask<'_> {
             Direction::Forward => "forward",
             Direction::Compensation => "compensation",
         };
-        ids::operation_id(
-            self.record.id,
-            crate::plans::step(&Checkout, self.step).id,
-            direction,
-        )
-        .to_string()
+        ids::operation_id(self.record.id, crate::plans::step(&Checkout, self.step).id, direction).to_string()
     }
 }

@@ -24,8 +24,7 @@ const CACHE_KIB: i64 = 64 * 1024;
 /// Creates the directory and locks it for as long as the file that is returned stays open.
 pub(super) fn lock(directory: &Path) -> Result<File, Error> {
     let shown = directory.display();
-    let cannot =
-        |what: &str, error: std::io::Error| Error::Unavailable(format!("cannot {what} {shown}: {error}"));
+    let cannot = |what: &str, error: std::io::Error| Error::Unavailable(format!("cannot {what} {shown}: {error}"));
     create(directory).map_err(|error| cannot("create the data directory", error))?;
     let file = OpenOptions::new()
         .create(true)
@@ -44,7 +43,8 @@ pub(super) fn lock(directory: &Path) -> Result<File, Error> {
 
 /// A new directory must itself survive a loss of power, or all that is in it would go.
 fn create(directory: &Path) -> std::io::Result<()> {
-    let missing = || directory.ancestors().take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists());
+    let missing =
+        || directory.ancestors().take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists());
     let parents: Vec<&Path> = missing().filter_map(Path::parent).collect();
     fs::create_dir_all(directory)?;
     for parent in parents {

@@ -48,9 +48,7 @@ impl Readers {
             readers.give(connection);
             result
         });
-        reading
-            .await
-            .unwrap_or_else(|_| Err(E::from(Error::Unavailable("the process is shutting down".into()))))
+        reading.await.unwrap_or_else(|_| Err(E::from(Error::Unavailable("the process is shutting down".into()))))
     }
 
     fn take(&self) -> Result<Connection, Error> {

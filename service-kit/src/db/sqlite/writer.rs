@@ -50,12 +50,7 @@ where
         let result = perform(tx, work);
         let keep = result.is_ok();
         // A caller that has gone does not need its answer.
-        Verdict {
-            keep,
-            answer: Box::new(move |committed| {
-                drop(answer.send(committed.map_err(E::from).and(result)))
-            }),
-        }
+        Verdict { keep, answer: Box::new(move |committed| drop(answer.send(committed.map_err(E::from).and(result)))) }
     }
 
     fn refuse(self: Box<Self>, error: Error) {
@@ -80,10 +75,7 @@ pub(super) struct Counters {
 
 impl Counters {
     pub(super) fn stats(&self) -> Stats {
-        Stats {
-            commits: self.commits.load(Ordering::Relaxed),
-            units: self.units.load(Ordering::Relaxed),
-        }
+        Stats { commits: self.commits.load(Ordering::Relaxed), units: self.units.load(Ordering::Relaxed) }
     }
 
     fn count(&self, units: usize) {
@@ -230,3 +222,6 @@ fn failed_commit(error: rusqlite::Error) -> Error {
         _ => Error::InDoubt(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,24 +55,14 @@ async fn start(limits: Limits) -> Running {
     let stop = CancellationToken::new();
     let ended = tokio_util::task::TaskTracker::new().spawn(server.serve(listener, stop.clone()));
     let channel = Channel::from_shared(format!("http://{address}")).unwrap();
-    Running {
-        address,
-        channel: channel.connect().await.unwrap(),
-        health,
-        stop,
-        ended,
-    }
+    Running { address, channel: channel.connect().await.unwrap(), health, stop, ended }
 }
 
 impl Running {
     async fn health_of(&self, service: &str) -> Result<ServingStatus, Code> {
-        let request = HealthCheckRequest {
-            service: service.into(),
-        };
+        let request = HealthCheckRequest { service: service.into() };
         let answer = HealthClient::new(self.channel.clone()).check(request).await;
-        answer
-            .map(|answer| answer.into_inner().status())
-            .map_err(|status| status.code())
+        answer.map(|answer| answer.into_inner().status()).map_err(|status| status.code())
     }
 
     async fn http(&self, request: &str) -> String {
@@ -105,11 +95,7 @@ async fn health_follows_its_handle_for_the_process_and_each_service() {
 #[tokio::test]
 async fn reflection_lists_what_is_served_in_both_versions() {
     let running = start(Limits::default()).await;
-    let expected = [
-        "grpc.health.v1.Health",
-        "grpc.reflection.v1.ServerReflection",
-        CUSTOMERS,
-    ];
+    let expected = ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", CUSTOMERS];
     macro_rules! listed {
         ($version:ident) => {{
             use $version::server_reflection_request::MessageRequest;
@@ -119,9 +105,7 @@ async fn reflection_lists_what_is_served_in_both_versions() {
                 message_request: Some(MessageRequest::ListServices(String::new())),
             };
             let client = $version::server_reflection_client::ServerReflectionClient::new;
-            let answers = client(running.channel.clone())
-                .server_reflection_info(tokio_stream::once(ask))
-                .await;
+            let answers = client(running.channel.clone()).server_reflection_info(tokio_stream::once(ask)).await;
             let answer = answers.unwrap().into_inner().next().await.unwrap().unwrap();
             let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
                 panic!("no list: {answer:?}");
@@ -139,10 +123,7 @@ async fn reflection_lists_what_is_served_in_both_versions() {
 async fn a_service_that_is_not_served_is_unimplemented() {
     let running = start(Limits::default()).await;
     let mut points = PointServiceClient::new(running.channel.clone());
-    let status = points
-        .get_point_account(GetPointAccountRequest::default())
-        .await
-        .unwrap_err();
+    let status = points.get_point_account(GetPointAccountRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
     assert!(status.message().contains("PointService/GetPointAccount"));
 }
@@ -155,7 +136,8 @@ async fn browsers_get_pages_and_404_on_the_same_port() {
     assert!(page.ends_with("the page"), "{page}");
     let none = running.http("GET /none HTTP/1.1").await;
     assert!(none.starts_with("HTTP/1.1 404"), "{none}");
-    let web = "POST /grpc.health.v1.Health/Check HTTP/1.1\r\ncontent-type: application/grpc-web+proto\r\ncontent-length: 0";
+    let web =
+        "POST /grpc.health.v1.Health/Check HTTP/1.1\r\ncontent-type: application/grpc-web+proto\r\ncontent-length: 0";
     let web = running.http(web).await;
     assert!(web.starts_with("HTTP/1.1 200"), "{web}");
     assert!(web.contains("content-type: application/grpc-web+proto"), "{web}");
@@ -164,11 +146,7 @@ async fn browsers_get_pages_and_404_on_the_same_port() {
 #[tokio::test]
 async fn a_panic_ends_its_own_call_alone() {
     let running = start(Limits::default()).await;
-    let status = running
-        .customers()
-        .create_customer(CreateCustomerRequest::default())
-        .await
-        .unwrap_err();
+    let status = running.customers().create_customer(CreateCustomerRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::Internal);
     assert!(!status.message().contains("a bug"));
     let page = running.http("GET /broken HTTP/1.1").await;
@@ -179,11 +157,7 @@ async fn a_panic_ends_its_own_call_alone() {
 #[tokio::test]
 async fn a_call_beyond_the_limit_is_shed_as_not_applied_and_health_still_answers() {
     let running = start(Limits { calls: 0, ..Limits::default() }).await;
-    let status = running
-        .customers()
-        .create_customer(CreateCustomerRequest::default())
-        .await
-        .unwrap_err();
+    let status = running.customers().create_customer(CreateCustomerRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert_eq!(refusal::reason(&status).as_deref(), Some("OVERLOADED"));
     assert_eq!(SagaOutcome::of(&status), Some(SagaOutcome::NotApplied));
@@ -195,11 +169,7 @@ async fn a_call_beyond_the_limit_is_shed_as_not_applied_and_health_still_answers
 #[tokio::test]
 async fn a_call_is_cut_at_the_request_timeout_and_a_stream_is_not() {
     let running = start(Limits { request_timeout_ms: 50, ..Limits::default() }).await;
-    let status = running
-        .customers()
-        .get_customer(GetCustomerRequest::default())
-        .await
-        .unwrap_err();
+    let status = running.customers().get_customer(GetCustomerRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::Cancelled);
     let mut client = HealthClient::new(running.channel.clone());
     let mut watched = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();

@@ -1,0 +1,57 @@
+//! The service's face: each method reads its message, runs its rule in one transaction and writes the answer.
+
+use std::sync::Arc;
+
+use service_kit::barrier::Barrier;
+use service_kit::host::Host;
+use service_kit::idempotency::Idempotency;
+use service_kit::pass::VerifyingKeys;
+use service_kit::refusal::Fault;
+use tokio::sync::mpsc;
+use tonic::{Response, Status};
+
+use crate::availability::SeatMaps;
+use crate::config::Config;
+use crate::start::HoldPlaced;
+
+mod catalogue;
+mod reservations;
+
+/// The package, as errors name it.
+const DOMAIN: &str = "ticketing.concert.v1";
+
+static BARRIER: Barrier = service_kit::barrier!("concert", "ticketing.concert.v1");
+static IDEMPOTENCY: Idempotency = service_kit::idempotency!("concert");
+
+/// What the methods work with; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Api(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    host: Host,
+    config: Config,
+    keys: VerifyingKeys,
+    held: mpsc::Sender<HoldPlaced>,
+    seat_maps: SeatMaps,
+}
+
+impl Api {
+    pub(crate) fn new(host: Host, config: Config, keys: VerifyingKeys, held: mpsc::Sender<HoldPlaced>) -> Self {
+        let seat_maps = SeatMaps::default();
+        Self(Arc::new(Parts { host, config, keys, held, seat_maps }))
+    }
+}
+
+fn answer<T>(result: Result<T, Fault>) -> Result<Response<T>, Status> {
+    result.map(Response::new).map_err(refuse)
+}
+
+fn refuse(fault: Fault) -> Status {
+    fault.into_status(DOMAIN)
+}
+
+/// The one answer of every method of the contract that this version does not offer.
+fn not_offered<T>(method: &str) -> Result<Response<T>, Status> {
+    Err(Status::unimplemented(format!("{method} is not offered by this version")))
+}

@@ -1,0 +1,248 @@
+//! `ReservationService`: holds, the steps of a checkout, tickets.
+
+use proto::concert::v1 as pb;
+use proto::concert::v1::reservation_service_server::ReservationService;
+use service_kit::barrier::{Operation, Refusals};
+use service_kit::db::Tx;
+use service_kit::idempotency::Call;
+use service_kit::pass::Claims;
+use service_kit::refusal::Fault;
+use tonic::{Request, Response, Status};
+
+use super::{Api, BARRIER, IDEMPOTENCY, answer, not_offered, refuse};
+use crate::hold::{self, Order};
+use crate::reservation::Reservation;
+use crate::wire::{self, page, reservations};
+use crate::{HoldPlaced, checkout, not_found, store};
+
+#[tonic::async_trait]
+impl ReservationService for Api {
+    async fn create_reservation(
+        &self,
+        request: Request<pb::CreateReservationRequest>,
+    ) -> Result<Response<pb::Reservation>, Status> {
+        answer(self.hold(request.get_ref()).await)
+    }
+
+    async fn hold_best_available_seats(
+        &self,
+        _: Request<pb::HoldBestAvailableSeatsRequest>,
+    ) -> Result<Response<pb::Reservation>, Status> {
+        not_offered("HoldBestAvailableSeats")
+    }
+
+    async fn get_reservation(
+        &self,
+        request: Request<pb::GetReservationRequest>,
+    ) -> Result<Response<pb::Reservation>, Status> {
+        answer(self.get_reservation(&request.get_ref().name).await)
+    }
+
+    async fn list_reservations(
+        &self,
+        request: Request<pb::ListReservationsRequest>,
+    ) -> Result<Response<pb::ListReservationsResponse>, Status> {
+        answer(self.list_reservations(request.get_ref()).await)
+    }
+
+    async fn release_reservation(
+        &self,
+        request: Request<pb::ReleaseReservationRequest>,
+    ) -> Result<Response<pb::Reservation>, Status> {
+        answer(self.release(request.get_ref()).await)
+    }
+
+    async fn lock_reservation(
+        &self,
+        request: Request<pb::LockReservationRequest>,
+    ) -> Result<Response<pb::LockReservationResponse>, Status> {
+        self.lock(&request).await
+    }
+
+    async fn unlock_reservation(
+        &self,
+        request: Request<pb::UnlockReservationRequest>,
+    ) -> Result<Response<pb::UnlockReservationResponse>, Status> {
+        self.unlock(&request).await
+    }
+
+    async fn confirm_reservation(
+        &self,
+        request: Request<pb::ConfirmReservationRequest>,
+    ) -> Result<Response<pb::ConfirmReservationResponse>, Status> {
+        self.confirm(&request).await
+    }
+
+    async fn begin_reservation_cancellation(
+        &self,
+        _: Request<pb::BeginReservationCancellationRequest>,
+    ) -> Result<Response<pb::BeginReservationCancellationResponse>, Status> {
+        not_offered("BeginReservationCancellation")
+    }
+
+    async fn abort_reservation_cancellation(
+        &self,
+        _: Request<pb::AbortReservationCancellationRequest>,
+    ) -> Result<Response<pb::AbortReservationCancellationResponse>, Status> {
+        not_offered("AbortReservationCancellation")
+    }
+
+    async fn commit_reservation_cancellation(
+        &self,
+        _: Request<pb::CommitReservationCancellationRequest>,
+    ) -> Result<Response<pb::CommitReservationCancellationResponse>, Status> {
+        not_offered("CommitReservationCancellation")
+    }
+
+    async fn list_tickets(
+        &self,
+        request: Request<pb::ListTicketsRequest>,
+    ) -> Result<Response<pb::ListTicketsResponse>, Status> {
+        answer(self.list_tickets(request.get_ref()).await)
+    }
+
+    async fn check_in_ticket(&self, _: Request<pb::CheckInTicketRequest>) -> Result<Response<pb::Ticket>, Status> {
+        not_offered("CheckInTicket")
+    }
+
+    async fn purge_saga_operations(
+        &self,
+        _: Request<pb::PurgeSagaOperationsRequest>,
+    ) -> Result<Response<pb::PurgeSagaOperationsResponse>, Status> {
+        not_offered("PurgeSagaOperations")
+    }
+}
+
+impl Api {
+    async fn hold(&self, request: &pb::CreateReservationRequest) -> Result<pb::Reservation, Fault> {
+        let call = Call::new("CreateReservation", wire::request_id(&request.request_id)?, request);
+        let order = self.order(request)?;
+        let admitted = order.pass.clone().and_then(Result::ok);
+        let work = async move |tx: &mut Tx<'_>| {
+            let place =
+                async move |tx: &mut Tx<'_>| hold::hold(tx, &order).await.map(|held| reservations::reservation(&held));
+            IDEMPOTENCY.once(tx, &call, place).await
+        };
+        let held = self.0.host.db.write(work).await?;
+        if let Some(claims) = admitted.filter(|claims| claims.customer == held.customer) {
+            self.tell_of_hold(claims, &held);
+        }
+        Ok(held)
+    }
+
+    fn order(&self, request: &pb::CreateReservationRequest) -> Result<Order, Fault> {
+        let now_ms = self.0.host.clock.now_ms();
+        let (concert, performance) = wire::performance_name("performance", &request.performance)?;
+        let pass = Some(request.admission_pass.as_str()).filter(|pass| !pass.is_empty());
+        Ok(Order {
+            id: self.0.host.ids.next(now_ms),
+            customer: reservations::customer_name("customer", &request.customer)?,
+            concert,
+            performance,
+            seats: reservations::seats(&request.performance, &request.seats)?,
+            pass: pass.map(|pass| self.0.keys.verify(pass, now_ms)),
+        })
+    }
+
+    /// So that the pass outlives the hold. Best effort: a hold is proof enough at the checkout.
+    fn tell_of_hold(&self, claims: Claims, held: &pb::Reservation) {
+        let placed = held.expire_time.map(|expire_time| HoldPlaced {
+            queue_token: claims.queue_token,
+            customer: claims.customer,
+            hold_expire_ms: service_kit::wire::millis(expire_time),
+        });
+        if placed.is_some_and(|placed| self.0.held.try_send(placed).is_err()) {
+            tracing::debug!(reservation = held.name, "nobody was told of a hold");
+        }
+    }
+
+    async fn get_reservation(&self, name: &str) -> Result<pb::Reservation, Fault> {
+        let id = wire::reservation_name("name", name)?;
+        let found = self.0.host.db.read(async move |tx| store::reservation(tx, id).await).await?;
+        let found = found.as_ref().map(reservations::reservation);
+        found.ok_or_else(|| not_found::reservation(id).into())
+    }
+
+    async fn list_reservations(
+        &self,
+        request: &pb::ListReservationsRequest,
+    ) -> Result<pb::ListReservationsResponse, Fault> {
+        let (size, before) = reservations::reservations_before(request)?;
+        let read = async move |tx: &mut Tx<'_>| store::reservations(tx, &before).await;
+        let rows = self.0.host.db.read(read).await?;
+        let (rows, next_page_token) = page::cut(rows, size, |row: &Reservation| row.id.to_string());
+        let reservations = rows.iter().map(reservations::reservation).collect();
+        Ok(pb::ListReservationsResponse { reservations, next_page_token })
+    }
+
+    async fn release(&self, request: &pb::ReleaseReservationRequest) -> Result<pb::Reservation, Fault> {
+        let id = wire::reservation_name("name", &request.name)?;
+        let customer = reservations::customer_name("customer", &request.customer)?;
+        let work = async move |tx: &mut Tx<'_>| hold::release(tx, id, customer).await;
+        let released = self.0.host.db.write(work).await?;
+        Ok(reservations::reservation(&released))
+    }
+
+    async fn lock(
+        &self,
+        request: &Request<pb::LockReservationRequest>,
+    ) -> Result<Response<pb::LockReservationResponse>, Status> {
+        let message = request.get_ref();
+        let step = reservations::step(&message.name, &message.saga, &message.request_id);
+        let step = step.map_err(refuse)?;
+        let lock = reservations::lock(message, step.saga).map_err(refuse)?;
+        let op = Operation::of(request, step.saga, step.reservation).map_err(refuse)?;
+        let work = async move |tx: &mut Tx<'_>| {
+            let locked = checkout::lock(tx, step.reservation, &lock).await?;
+            Ok(reservations::locked(step.saga, &locked))
+        };
+        BARRIER.forward(&self.0.host.db, op, Refusals::Kept, work).await
+    }
+
+    async fn unlock(
+        &self,
+        request: &Request<pb::UnlockReservationRequest>,
+    ) -> Result<Response<pb::UnlockReservationResponse>, Status> {
+        let message = request.get_ref();
+        let step = reservations::step(&message.name, &message.saga, &message.request_id);
+        let step = step.map_err(refuse)?;
+        let op = Operation::of(request, step.saga, step.reservation).map_err(refuse)?;
+        let echo = reservations::unlocked(step.saga, None);
+        let work = async move |tx: &mut Tx<'_>| {
+            let unlocked = checkout::unlock(tx, step.reservation, step.saga).await?;
+            Ok(reservations::unlocked(step.saga, Some(&unlocked.reservation)))
+        };
+        BARRIER.compensate(&self.0.host.db, op, echo, work).await
+    }
+
+    async fn confirm(
+        &self,
+        request: &Request<pb::ConfirmReservationRequest>,
+    ) -> Result<Response<pb::ConfirmReservationResponse>, Status> {
+        let message = request.get_ref();
+        let step = reservations::step(&message.name, &message.saga, &message.request_id);
+        let step = step.map_err(refuse)?;
+        let payment = reservations::payment(&message.payment).map_err(refuse)?;
+        let op = Operation::of(request, step.saga, step.reservation).map_err(refuse)?;
+        let work = async move |tx: &mut Tx<'_>| {
+            let (sold, tickets) = checkout::confirm(tx, step.reservation, (step.saga, payment)).await?;
+            Ok(reservations::confirmed(step.saga, &sold.reservation, &tickets))
+        };
+        BARRIER.forward(&self.0.host.db, op, Refusals::Kept, work).await
+    }
+
+    async fn list_tickets(&self, request: &pb::ListTicketsRequest) -> Result<pb::ListTicketsResponse, Fault> {
+        let id = wire::reservation_name("parent", &request.parent)?;
+        let size = page::size(request.page_size)?;
+        let after = request.page_token.clone();
+        let read = async move |tx: &mut Tx<'_>| {
+            let found = store::reservation(tx, id).await?;
+            let found = found.ok_or_else(|| not_found::reservation(id))?;
+            Ok::<_, Fault>((found, store::tickets(tx, id, &after, page::limit(size)).await?))
+        };
+        let (sold, rows) = self.0.host.db.read(read).await?;
+        let (tickets, next_page_token) = page::cut(rows, size, |ticket| ticket.seat.clone());
+        let tickets = tickets.iter().map(|ticket| reservations::ticket(&sold, ticket)).collect();
+        Ok(pb::ListTicketsResponse { tickets, next_page_token })
+    }
+}

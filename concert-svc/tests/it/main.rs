@@ -1,0 +1,9 @@
+//! The concert service from outside: scenarios over its real routes, on a real database, with a clock that tests move.
+
+mod catalogue;
+mod checkout;
+mod contention;
+mod holds;
+mod passes;
+mod verify;
+mod world;

@@ -1,0 +1,61 @@
+//! Records of the journal as the resources that customers know.
+
+use pb::checkout::State as Shown;
+use proto::orchestrator::v1 as pb;
+use saga::{Phase, State};
+use service_kit::wire::timestamp;
+
+use crate::journal::Record;
+use crate::plans::checkout;
+use crate::status::listing::Catalogue;
+use crate::status::wire::failure;
+
+/// What checkouts are listed by.
+pub(super) const CATALOGUE: Catalogue = Catalogue {
+    kind: Some(checkout::KIND),
+    fields: &["customer", "reservation", "state"],
+    states: &[
+        ("RUNNING", &["running", "arbitrating", "suspended"]),
+        ("COMPLETING", &["completing", "suspended"]),
+        ("COMPLETED", &["completed"]),
+        ("COMPENSATING", &["compensating", "suspended"]),
+        ("FAILED", &["compensated"]),
+    ],
+    shows: |record| state(record).as_str_name(),
+};
+
+/// A checkout as it stands.
+pub(super) fn checkout(record: &Record) -> pb::Checkout {
+    let (input, locked) = (checkout::input(record).ok(), checkout::locked(record));
+    let state = state(record);
+    let fails = matches!(state, Shown::Compensating | Shown::Failed);
+    let (amount, seats) = locked.map_or_else(Default::default, |locked| (locked.amount, locked.seats));
+    pb::Checkout {
+        name: format!("checkouts/{}", record.id),
+        customer: record.subject.clone(),
+        reservation: record.reference.clone(),
+        payment_method: input.as_ref().map_or(0, |input| input.method),
+        amount,
+        payment: checkout::payment(record).unwrap_or_default(),
+        tickets: checkout::confirmed(record).map(|confirmed| confirmed.tickets).unwrap_or_default(),
+        state: state.into(),
+        failure: record.saga.failure().filter(|_| fails).map(failure),
+        create_time: Some(timestamp(record.create_time)),
+        decide_time: record.saga.decided_ms().map(timestamp),
+        end_time: record.saga.ended_ms().map(timestamp),
+        version: record.version,
+        seats: seats.into_iter().map(|(name, _)| name).collect(),
+        queue_token: input.map(|input| input.queue_token).unwrap_or_default(),
+    }
+}
+
+/// A suspended checkout shows what it was about to do.
+fn state(record: &Record) -> Shown {
+    match record.saga.phase() {
+        Some(Phase::Running | Phase::Arbitrating) => Shown::Running,
+        Some(Phase::Completing) => Shown::Completing,
+        Some(Phase::Compensating) => Shown::Compensating,
+        None if *record.saga.state() == State::Completed => Shown::Completed,
+        None => Shown::Failed,
+    }
+}

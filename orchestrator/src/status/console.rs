@@ -1,0 +1,155 @@
+//! Pages for people: which sagas there are, and one saga as a tree of its steps. Rendered here, live by a small script
+//! that fetches the same fragments again. What stands on a page is worked out in `list.rs` and `tree.rs`, how it looks
+//! in the templates and assets beside the sources.
+//!
+//! Pages only show; nothing can be changed from them.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::get;
+use futures_util::StreamExt as _;
+use service_kit::refusal::Fault;
+use uuid::Uuid;
+
+use super::SAGAS;
+use crate::desk::Desk;
+
+mod list;
+mod text;
+mod tree;
+
+use list::{List, Wanted};
+use tree::Tree;
+
+/// Nothing from elsewhere, nothing inline, no frames.
+const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+#[derive(Template)]
+#[template(path = "sagas.html")]
+struct Sagas {
+    list: List,
+}
+
+#[derive(Template)]
+#[template(path = "list.html")]
+struct ListAlone {
+    list: List,
+}
+
+#[derive(Template)]
+#[template(path = "saga.html")]
+struct Saga {
+    tree: Tree,
+}
+
+#[derive(Template)]
+#[template(path = "tree.html")]
+struct TreeAlone {
+    tree: Tree,
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct Problem {
+    title: &'static str,
+    text: String,
+}
+
+/// The console's routes.
+pub(crate) fn pages(desk: Desk) -> Router {
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/sagas") }))
+        .route("/sagas", get(sagas))
+        .route("/sagas/list", get(list_alone))
+        .route("/sagas/{id}", get(saga))
+        .route("/sagas/{id}/live", get(live))
+        .route("/assets/console.css", get(|| async { asset("text/css", include_str!("../../assets/console.css")) }))
+        .route("/assets/console.js", get(|| async { asset("text/javascript", include_str!("../../assets/console.js")) }))
+        .with_state(desk)
+        .layer(map_response(guarded))
+}
+
+type Page = Result<Response, Response>;
+type Parameters = Query<Vec<(String, String)>>;
+
+async fn sagas(State(desk): State<Desk>, Query(parameters): Parameters) -> Page {
+    let list = List::fetch(&desk, Wanted::read(parameters)).await.map_err(problem)?;
+    Ok(page(StatusCode::OK, &Sagas { list }))
+}
+
+async fn list_alone(State(desk): State<Desk>, Query(parameters): Parameters) -> Page {
+    let list = List::fetch(&desk, Wanted::read(parameters)).await.map_err(problem)?;
+    Ok(page(StatusCode::OK, &ListAlone { list }))
+}
+
+async fn saga(State(desk): State<Desk>, Path(id): Path<String>) -> Page {
+    let record = desk.load(&SAGAS, read_id(&id)?).await.map_err(problem)?;
+    let tree = Tree::fetch(&desk, &record).await.map_err(problem)?;
+    Ok(page(StatusCode::OK, &Saga { tree }))
+}
+
+/// One event for each version; the last one, of a saga that has ended, goes by another name, so that the page need not
+/// come back for more.
+async fn live(State(desk): State<Desk>, Path(id): Path<String>) -> Page {
+    let versions = desk.versions(&SAGAS, read_id(&id)?).await.map_err(problem)?;
+    let events = versions.then(move |record| {
+        let desk = desk.clone();
+        async move {
+            let tree = Tree::fetch(&desk, &record).await.map_err(|_| axum::Error::new("the journal cannot be read"))?;
+            let fragment = TreeAlone { tree }.render().map_err(axum::Error::new)?;
+            let name = if record.saga.is_terminal() { "end" } else { "version" };
+            Ok::<_, axum::Error>(Event::default().event(name).data(fragment))
+        }
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+}
+
+fn read_id(text: &str) -> Result<Uuid, Response> {
+    Uuid::try_parse(text).map_err(|_| missing(text))
+}
+
+fn missing(id: &str) -> Response {
+    let problem = Problem { title: "No such saga", text: format!("There is no saga {id}.") };
+    page(StatusCode::NOT_FOUND, &problem)
+}
+
+fn problem(fault: Fault) -> Response {
+    if let Fault::Refused(refusal) = fault {
+        return page(StatusCode::NOT_FOUND, &Problem { title: "No such saga", text: refusal.message });
+    }
+    tracing::warn!(?fault, "a page cannot be shown");
+    let text = "The journal cannot be read at the moment; try again.".to_owned();
+    page(StatusCode::SERVICE_UNAVAILABLE, &Problem { title: "Not now", text })
+}
+
+fn page(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => (status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text)
+}
+
+async fn guarded(mut response: Response) -> Response {
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    for (name, value) in headers {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

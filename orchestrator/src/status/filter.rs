@@ -1,0 +1,115 @@
+//! The part of AIP-160 that lists understand: `field = value AND field = value`. A value is a word or a quoted text.
+
+/// One comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Term<'a> {
+    pub(super) field: &'a str,
+    pub(super) value: &'a str,
+}
+
+/// The comparisons of a filter, which must all hold; none in an empty one.
+///
+/// # Errors
+/// What is wrong, and where.
+pub(super) fn terms(filter: &str) -> Result<Vec<Term<'_>>, String> {
+    let mut rest = Rest { filter, text: filter.trim_start() };
+    let mut terms = Vec::new();
+    while !rest.text.is_empty() {
+        if !terms.is_empty() && rest.word() != "AND" {
+            return Err(rest.expected("AND; it is the only operator between comparisons"));
+        }
+        let field = rest.word();
+        if field.is_empty() {
+            return Err(rest.expected("the name of a field"));
+        }
+        if !rest.skip('=') {
+            return Err(rest.expected("=, the only comparison"));
+        }
+        terms.push(Term { field, value: rest.value()? });
+    }
+    Ok(terms)
+}
+
+/// What is still to be read, without leading blanks.
+struct Rest<'a> {
+    filter: &'a str,
+    text: &'a str,
+}
+
+impl<'a> Rest<'a> {
+    fn word(&mut self) -> &'a str {
+        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
+        self.take(self.text.find(|c| !is_part(c)).unwrap_or(self.text.len()))
+    }
+
+    fn value(&mut self) -> Result<&'a str, String> {
+        let Some(quote) = self.text.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
+            let word = self.word();
+            return if word.is_empty() { Err(self.expected("a value")) } else { Ok(word) };
+        };
+        let inside = &self.text[1..];
+        let Some(end) = inside.find(quote) else {
+            return Err(self.expected("a text that ends with the quote that it begins with"));
+        };
+        self.take(end + 2);
+        Ok(&inside[..end])
+    }
+
+    fn skip(&mut self, wanted: char) -> bool {
+        let found = self.text.starts_with(wanted);
+        if found {
+            self.take(wanted.len_utf8());
+        }
+        found
+    }
+
+    fn take(&mut self, bytes: usize) -> &'a str {
+        let (taken, rest) = self.text.split_at(bytes);
+        self.text = rest.trim_start();
+        taken
+    }
+
+    fn expected(&self, what: &str) -> String {
+        let before = &self.filter[..self.filter.len() - self.text.len()];
+        format!("at character {}: expected {what}", before.chars().count() + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(filter: &str) -> Result<Vec<(&str, &str)>, String> {
+        Ok(terms(filter)?.into_iter().map(|term| (term.field, term.value)).collect())
+    }
+
+    #[test]
+    fn comparisons_are_words_or_quoted_texts_joined_by_and() {
+        assert_eq!(read(" "), Ok(vec![]));
+        assert_eq!(read("state=FAILED"), Ok(vec![("state", "FAILED")]));
+        assert_eq!(
+            read(r#" customer = "customers/1 é" AND kind='a "b"'  AND state = X "#),
+            Ok(vec![("customer", "customers/1 é"), ("kind", "a \"b\""), ("state", "X")])
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_with_its_place() {
+        for (filter, place, expected) in [
+            ("=", 1, "the name"),
+            ("state", 6, "="),
+            ("state > 1", 7, "="),
+            ("state = ", 9, "a value"),
+            ("state = A OR state = B", 13, "AND"),
+            ("state = A state = B", 16, "AND"),
+            ("é = \"a", 5, "a text that ends"),
+            ("state = A AND", 14, "the name"),
+            ("NOT state = A", 5, "="),
+            ("(state = A)", 1, "the name"),
+        ] {
+            let problem = terms(filter).unwrap_err();
+            let wanted = format!("at character {place}: expected {expected}");
+            assert!(problem.starts_with(&wanted), "{filter}: {problem}");
+        }
+    }
+}

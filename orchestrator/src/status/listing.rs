@@ -1,0 +1,144 @@
+//! Pages of sagas, under whichever name they are shown: what to list, from where, and how the next page is asked for.
+
+use service_kit::ids;
+use service_kit::refusal::Fault;
+use uuid::Uuid;
+
+use super::filter::{self, Term};
+use super::token;
+use crate::faults;
+use crate::journal::{Journal, Query, Record};
+
+/// The size of a page unless the caller says otherwise, and the largest.
+const PAGE: (usize, usize) = (50, 1_000);
+
+/// The states of a saga that go by one name, and that name.
+pub(crate) type Named = (&'static str, &'static [&'static str]);
+
+/// What may be listed, and by what.
+pub(crate) struct Catalogue {
+    /// The only kind of saga in it.
+    pub(crate) kind: Option<&'static str>,
+    /// What a filter may name.
+    pub(crate) fields: &'static [&'static str],
+    /// The names of states, each with those that a saga which shows it may be in.
+    pub(crate) states: &'static [Named],
+    /// The name of the state that a saga shows.
+    pub(crate) shows: fn(&Record) -> &'static str,
+}
+
+/// A caller's request for a page.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ask<'a> {
+    pub(crate) filter: &'a str,
+    pub(crate) page_size: i32,
+    pub(crate) page_token: &'a str,
+    pub(crate) order_by: &'a str,
+}
+
+/// A page to be fetched.
+pub(crate) struct Listing<'a> {
+    query: Query,
+    state: Option<&'static str>,
+    catalogue: &'a Catalogue,
+}
+
+/// A fetched page. It may be short, or even empty, and yet not be the last one.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) records: Vec<Record>,
+    /// Asks for the next one; empty when there is none.
+    pub(crate) next: String,
+}
+
+impl Ask<'_> {
+    pub(crate) fn read<'c>(&self, catalogue: &'c Catalogue) -> Result<Listing<'c>, Fault> {
+        let limit = page_size(self.page_size)?;
+        let before = match self.page_token {
+            "" => None,
+            token => Some(place(token)?),
+        };
+        let words: Vec<_> = self.order_by.split_whitespace().collect();
+        if !matches!(words[..], [] | ["create_time", "desc"]) {
+            return Err(Fault::field("order_by", "must be \"create_time desc\" or empty; there is no other order yet"));
+        }
+        let kind = catalogue.kind.map(str::to_owned);
+        let query = Query { kind, before, limit, ..Query::default() };
+        let mut listing = Listing { query, state: None, catalogue };
+        let terms = filter::terms(self.filter).map_err(|problem| Fault::field("filter", problem))?;
+        for (index, term) in terms.iter().enumerate() {
+            if terms[..index].iter().any(|earlier| earlier.field == term.field) {
+                return Err(Fault::field("filter", format!("names {} twice", term.field)));
+            }
+            listing.narrow(*term)?;
+        }
+        Ok(listing)
+    }
+}
+
+impl Listing<'_> {
+    fn narrow(&mut self, term: Term<'_>) -> Result<(), Fault> {
+        let Catalogue { fields, states, .. } = self.catalogue;
+        let Some(field) = fields.iter().find(|field| **field == term.field) else {
+            let problem = format!("names {}, which is none of {}", term.field, fields.join(", "));
+            return Err(Fault::field("filter", problem));
+        };
+        let value = term.value.to_owned();
+        match *field {
+            "kind" => self.query.kind = Some(value),
+            "customer" => {
+                ids::name("filter", &value, "customers")?;
+                self.query.subject = Some(value);
+            }
+            "reservation" => {
+                ids::name("filter", &value, "reservations")?;
+                self.query.reference = Some(value);
+            }
+            _ => {
+                let Some((name, states)) = states.iter().find(|(name, _)| *name == value) else {
+                    let names: Vec<_> = states.iter().map(|(name, _)| *name).collect();
+                    let problem = format!("names the state {value}, which is none of {}", names.join(", "));
+                    return Err(Fault::field("filter", problem));
+                };
+                self.state = Some(name);
+                self.query.states = states.to_vec();
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn page(mut self, journal: &dyn Journal) -> Result<Page, Fault> {
+        let size = self.query.limit;
+        // One more tells whether there is a next page.
+        self.query.limit += 1;
+        let mut records = journal.list(&self.query).await.map_err(faults::of_journal)?;
+        let more = records.len() > size;
+        records.truncate(size);
+        let next = match records.last() {
+            Some(last) if more => token_of(last),
+            _ => String::new(),
+        };
+        let shows = self.catalogue.shows;
+        records.retain(|record| self.state.is_none_or(|state| shows(record) == state));
+        Ok(Page { records, next })
+    }
+}
+
+/// The size that a caller asks for; the largest one if he asks for more.
+pub(super) fn page_size(asked: i32) -> Result<usize, Fault> {
+    let (default, largest) = PAGE;
+    match usize::try_from(asked) {
+        Ok(0) => Ok(default),
+        Ok(size) => Ok(size.min(largest)),
+        Err(_) => Err(Fault::field("page_size", "must not be negative")),
+    }
+}
+
+fn token_of(last: &Record) -> String {
+    token::write(&[token::unsigned(last.create_time), last.id.as_u128()])
+}
+
+fn place(token: &str) -> Result<(i64, Uuid), Fault> {
+    let [time, id] = token::read(token)?;
+    Ok((token::signed(time), Uuid::from_u128(id)))
+}

@@ -1,0 +1,113 @@
+//! What is malformed is answered by the name of its field and changes nothing.
+
+use proto::payment::v1 as pb;
+use tonic::{Code, Request};
+
+use crate::harness::{self, Service, failed, saga_name, step, violation};
+
+const STEP: &str = "authorize-payment";
+
+#[tokio::test]
+async fn a_malformed_order_is_named_by_its_field() {
+    let mut service = Service::new().await;
+    let good = harness::authorize(1, 10);
+    let with = |change: fn(&mut pb::AuthorizePaymentRequest)| {
+        let mut request = good.clone();
+        change(&mut request);
+        request
+    };
+    let wrong = [
+        ("saga", with(|order| order.saga.clear())),
+        ("saga", with(|order| order.saga = "sagas/1".into())),
+        ("customer", with(|order| order.customer = order.saga.clone())),
+        ("purpose", with(|order| order.purpose = 0)),
+        ("purpose", with(|order| order.purpose = pb::payment::Purpose::PointCharge.into())),
+        ("purpose", with(|order| order.purpose = 99)),
+        ("reference", with(|order| order.reference.clear())),
+        ("reference", with(|order| order.reference = "pointCharges/1".into())),
+        ("reference", with(|order| order.reference = "reservations/".repeat(1_000))),
+        ("method", with(|order| order.method = 0)),
+        ("method", with(|order| order.method = -1)),
+        ("amount", with(|order| order.amount = 0)),
+        ("amount", with(|order| order.amount = -300)),
+        ("amount", with(|order| order.amount = 1_000_000_001)),
+        ("amount", with(|order| order.amount = i64::MAX)),
+        ("currency_code", with(|order| order.currency_code = "USD".into())),
+        ("processor_token", with(|order| order.processor_token = "tok".into())),
+        ("card_last_four", with(|order| order.card_last_four = "1234".into())),
+        ("request_id", with(|order| order.request_id.clear())),
+    ];
+    for (field, request) in wrong {
+        let shown = format!("{request:?}");
+        assert_eq!(violation(service.payments.authorize_payment(step(STEP, request)).await), field, "{shown}");
+    }
+    assert_eq!(service.payment(1).await.0, "PAYMENT_NOT_FOUND");
+    let krw = pb::AuthorizePaymentRequest { currency_code: "KRW".into(), ..good };
+    service.payments.authorize_payment(step(STEP, krw)).await.expect("a wrong order bars nothing");
+}
+
+#[tokio::test]
+async fn an_amount_out_of_range_says_so() {
+    let mut service = Service::new().await;
+    let order = pb::AuthorizePaymentRequest { amount: 0, ..harness::authorize(1, 10) };
+    let answer = service.payments.authorize_payment(step(STEP, order)).await;
+    assert_eq!(failed(answer), (Code::InvalidArgument, "AMOUNT_OUT_OF_RANGE".into()));
+}
+
+#[tokio::test]
+async fn other_methods_are_not_offered_yet() {
+    let mut service = Service::new().await;
+    for (method, name) in [(pb::payment::Method::Card, "CARD"), (pb::payment::Method::BankTransfer, "BANK_TRANSFER")] {
+        let order = pb::AuthorizePaymentRequest { method: method.into(), ..harness::authorize(1, 10) };
+        let answer = service.payments.authorize_payment(step(STEP, order)).await;
+        let message = answer.as_ref().unwrap_err().message().to_owned();
+        assert_eq!(message, format!("method must be POINT; {name} is not offered yet"));
+        assert_eq!(violation(answer), "method");
+    }
+}
+
+#[tokio::test]
+async fn a_step_without_its_metadata_is_refused() {
+    let mut service = Service::new().await;
+    let bare = Request::new(harness::authorize(1, 10));
+    assert_eq!(violation(service.payments.authorize_payment(bare).await), "saga-step");
+    let bare = Request::new(harness::capture(1));
+    assert_eq!(violation(service.payments.capture_payment(bare).await), "saga-step");
+    let mut request = step(STEP, harness::cancel(1));
+    request.metadata_mut().insert("saga-epoch", "-".parse().unwrap());
+    assert_eq!(violation(service.payments.cancel_payment(request).await), "saga-epoch");
+    service.authorize(1, 10).await.expect("a cancellation without metadata bars nothing");
+}
+
+#[tokio::test]
+async fn a_malformed_cancellation_or_capture_is_named_by_its_field() {
+    let mut service = Service::new().await;
+    service.authorize(1, 10).await.unwrap();
+    let wrong = [
+        ("saga", pb::CancelPaymentRequest { saga: "x".into(), ..harness::cancel(1) }),
+        ("reason", pb::CancelPaymentRequest { reason: "x".repeat(501), ..harness::cancel(1) }),
+        ("request_id", pb::CancelPaymentRequest { request_id: "x".into(), ..harness::cancel(1) }),
+    ];
+    for (field, request) in wrong {
+        assert_eq!(violation(service.payments.cancel_payment(step(STEP, request)).await), field);
+    }
+    let request = pb::CapturePaymentRequest { saga: saga_name(1), request_id: String::new() };
+    assert_eq!(violation(service.payments.capture_payment(step("capture-payment", request)).await), "request_id");
+    assert_eq!(service.payment(1).await, ("AUTHORIZED".to_owned(), 0));
+}
+
+#[tokio::test]
+async fn a_message_beyond_the_limit_is_not_read() {
+    let mut service = Service::new().await;
+    let request = pb::CancelPaymentRequest { reason: "x".repeat(64 * 1024), ..harness::cancel(1) };
+    assert_eq!(failed(service.payments.cancel_payment(step(STEP, request)).await).0, Code::OutOfRange);
+    service.authorize(1, 10).await.expect("what was not read bars nothing");
+}
+
+#[tokio::test]
+async fn what_comes_later_says_so() {
+    let mut service = Service::new().await;
+    let refund = service.payments.create_refund(pb::CreateRefundRequest::default()).await.unwrap_err();
+    assert_eq!(refund.code(), Code::Unimplemented);
+    assert_eq!(refund.message(), "CreateRefund is not offered yet; it comes with the cancellation saga");
+}

@@ -1,0 +1,13 @@
+//! The payment service as its callers see it: the generated client over its routes, in process, on a clock that stands
+//! still. Each test ends with a look at what must hold over the tables.
+
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod input;
+#[cfg(test)]
+mod list;
+#[cfg(test)]
+mod steps;
+#[cfg(test)]
+mod verify;

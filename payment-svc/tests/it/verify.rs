@@ -1,0 +1,54 @@
+//! The checks notice what they are there for, and the facts are what happened.
+
+use payment_svc::verify::{self, Payment, State};
+use uuid::Uuid;
+
+use crate::harness::{Service, reservation_name};
+
+/// A service with one captured payment and one authorised.
+async fn books() -> Service {
+    let mut service = Service::new().await;
+    for saga in [2, 1] {
+        service.authorize(saga, 10 + saga).await.unwrap();
+    }
+    service.capture(1).await.unwrap();
+    service.expect_sound().await;
+    service
+}
+
+#[tokio::test]
+async fn every_check_notices_its_violation() {
+    let cases = [
+        ("Y1", "update payment_payments set captured_amount = 1"),
+        ("Y1", "update payment_payments set captured_amount = 0"),
+        ("Y1", "update payment_payments set captured_amount = authorized_amount"),
+        ("Y2", "update payment_payments set reference = 'reservations/r'"),
+    ];
+    for (id, sql) in cases {
+        let service = books().await;
+        service.sql("pragma ignore_check_constraints = on").await;
+        service.sql("drop index payment_payments_live").await;
+        service.sql(sql).await;
+        let mut broken: Vec<_> = service.findings().await.into_iter().map(|(id, _)| id).collect();
+        broken.dedup();
+        assert_eq!(broken, [id], "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn the_facts_are_what_the_sagas_did() {
+    let service = books().await;
+    let fact = |saga: u128, captured_amount, state| Payment {
+        saga: Uuid::from_u128(saga),
+        reference: reservation_name(10 + saga),
+        authorized_amount: 300,
+        captured_amount,
+        state,
+    };
+    let first_page = service.db.read(async |tx| verify::payments(tx, Uuid::nil(), 1).await).await.unwrap();
+    let last = Uuid::from_u128(1);
+    let next_page = service.db.read(async move |tx| verify::payments(tx, last, 9).await).await.unwrap();
+    assert_eq!(first_page, [fact(1, 300, State::Captured)]);
+    assert_eq!(next_page, [fact(2, 0, State::Authorized)]);
+    assert_eq!(service.db.read(async |tx| verify::points_captured(tx).await).await.unwrap(), 300);
+}

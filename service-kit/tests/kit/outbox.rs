@@ -1,0 +1,104 @@
+//! Events: kept with what they tell of, in order, until they are published and for a while after.
+
+use std::sync::Arc;
+
+use service_kit::clock::ManualClock;
+use service_kit::db::{Db, Error, Migration, Tx};
+use service_kit::ids::Ids;
+use service_kit::outbox::{Event, Outbox};
+use uuid::Uuid;
+
+static OUTBOX: &Outbox = &service_kit::outbox!("test");
+
+const TABLES: &[Migration] = &[Migration {
+    version: 1,
+    name: "outbox",
+    sql: "create table test_outbox (bucket bigint not null, id uuid not null, aggregate text not null, \
+          type text not null, saga_id uuid, data bytea not null, create_time bigint not null, publish_time bigint, \
+          primary key (bucket, id));",
+}];
+
+async fn open(clock: &Arc<ManualClock>) -> Db {
+    let db = Db::open_inline(None, clock.clone()).unwrap();
+    db.migrate("test", TABLES).await.unwrap();
+    db
+}
+
+fn event(ids: &Ids, create_time: i64) -> Event {
+    Event {
+        bucket: 3,
+        id: ids.next(create_time),
+        aggregate: "reservations/1".into(),
+        kind: "ticketing.reservation.confirmed.v1".into(),
+        saga: (create_time % 2 == 0).then(|| Uuid::from_u128(7)),
+        data: vec![1, 2],
+        create_time,
+    }
+}
+
+async fn put(db: &Db, event: &Event) {
+    let event = event.clone();
+    db.write(async move |tx| OUTBOX.put(tx, &event).await).await.unwrap();
+}
+
+async fn take(db: &Db, limit: i64) -> Vec<Event> {
+    db.read(async move |tx| OUTBOX.take(tx, limit).await).await.unwrap()
+}
+
+async fn done(db: &Db, event: &Event) {
+    let event = event.clone();
+    db.write(async move |tx| OUTBOX.done(tx, &event).await).await.unwrap();
+}
+
+#[tokio::test]
+async fn events_are_taken_in_the_order_of_what_they_tell_of_and_only_until_they_are_published() {
+    let clock = Arc::new(ManualClock::at(100));
+    let (db, ids) = (open(&clock).await, Ids::seeded(1));
+    // Many of one millisecond, which their ids tell apart.
+    let events: Vec<Event> = [5, 6, 6, 6, 6, 6, 6, 7, 9].map(|time| event(&ids, time)).into();
+    for event in events.iter().rev() {
+        put(&db, event).await;
+    }
+    assert_eq!(take(&db, 100).await, events);
+    assert_eq!(take(&db, 2).await, events[..2]);
+    done(&db, &events[0]).await;
+    done(&db, &events[2]).await;
+    let left: Vec<&Event> = events[1..2].iter().chain(&events[3..]).collect();
+    assert_eq!(take(&db, 100).await.iter().collect::<Vec<_>>(), left);
+}
+
+#[tokio::test]
+async fn an_event_shares_the_fate_of_its_transaction() {
+    let clock = Arc::new(ManualClock::at(100));
+    let db = open(&clock).await;
+    let lost = event(&Ids::seeded(1), 5);
+    let failing = async move |tx: &mut Tx<'_>| -> Result<(), Error> {
+        OUTBOX.put(tx, &lost).await?;
+        Err(Error::Bug("refused".into()))
+    };
+    assert!(db.write(failing).await.is_err());
+    assert!(take(&db, 100).await.is_empty());
+}
+
+#[tokio::test]
+async fn only_what_came_about_before_a_time_and_is_published_is_forgotten_a_few_at_once() {
+    let clock = Arc::new(ManualClock::at(100));
+    let (db, ids) = (open(&clock).await, Ids::seeded(1));
+    let events = [5, 6, 7, 8].map(|time| event(&ids, time));
+    for event in &events {
+        put(&db, event).await;
+    }
+    for event in [&events[0], &events[2], &events[3]] {
+        done(&db, event).await;
+    }
+    let purge = async |bucket: i64, before: i64, limit: i64| {
+        db.write(async move |tx| OUTBOX.purge(tx, bucket, before, limit).await).await.unwrap()
+    };
+    assert_eq!(purge(3, 5, 100).await, 0);
+    assert_eq!(purge(4, 100, 100).await, 0);
+    assert_eq!(purge(3, 8, 1).await, 1);
+    assert_eq!(purge(3, 8, 100).await, 1);
+    assert_eq!(purge(3, 8, 100).await, 0);
+    assert_eq!(purge(3, 9, 100).await, 1);
+    assert_eq!(take(&db, 100).await, events[1..2]);
+}

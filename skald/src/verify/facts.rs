@@ -1,0 +1,68 @@
+//! What each service states about the sagas that touched it, read page by page within one snapshot.
+
+use std::collections::BTreeMap;
+
+use concert_svc::verify::ReservationFact;
+use customer_svc::verify::PointReservation;
+use orchestrator::verify::{CheckoutFact, Course};
+use payment_svc::verify::Payment;
+use service_kit::db::{self, Tx};
+use token_svc::verify::CompletedToken;
+use uuid::Uuid;
+
+/// Rows in one page.
+const PAGE: i64 = 2000;
+
+/// All facts, by the saga that they concern; reservations by their own id.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Facts {
+    pub(super) checkouts: BTreeMap<Uuid, CheckoutFact>,
+    pub(super) reservations: BTreeMap<Uuid, ReservationFact>,
+    pub(super) points: BTreeMap<Uuid, PointReservation>,
+    pub(super) payments: BTreeMap<Uuid, Payment>,
+    pub(super) tokens: BTreeMap<Uuid, CompletedToken>,
+    /// Revenue by account, as the ledger has it.
+    pub(super) revenue: BTreeMap<String, i64>,
+    /// What was captured of payments with points.
+    pub(super) captured: i64,
+}
+
+/// Reads all pages of one kind of fact into a map.
+macro_rules! pages {
+    ($tx:expr, $read:path, $key:ident) => {{
+        let mut all = BTreeMap::new();
+        let mut after = Uuid::nil();
+        loop {
+            let page = $read($tx, after, PAGE).await?;
+            let Some(last) = page.last() else { break all };
+            after = last.$key;
+            all.extend(page.into_iter().map(|fact| (fact.$key, fact)));
+        }
+    }};
+}
+
+impl Facts {
+    pub(super) async fn read(tx: &mut Tx<'_>) -> Result<Self, db::Error> {
+        Ok(Self {
+            checkouts: pages!(tx, orchestrator::verify::checkouts, id),
+            reservations: pages!(tx, concert_svc::verify::reservations, id),
+            points: pages!(tx, customer_svc::verify::point_reservations, saga),
+            payments: pages!(tx, payment_svc::verify::payments, saga),
+            tokens: pages!(tx, token_svc::verify::completed_tokens, saga),
+            revenue: customer_svc::verify::points_used(tx).await?.into_iter().collect(),
+            captured: payment_svc::verify::points_captured(tx).await?,
+        })
+    }
+
+    /// How many checkouts have not ended.
+    pub(super) fn open(&self) -> usize {
+        let ended = |checkout: &&CheckoutFact| matches!(checkout.course, Course::Completed | Course::Compensated);
+        self.checkouts.len() - self.checkouts.values().filter(ended).count()
+    }
+
+    /// The reservation that a checkout is about.
+    pub(super) fn reservation_of(&self, checkout: &CheckoutFact) -> Option<&ReservationFact> {
+        let id = checkout.reservation.strip_prefix("reservations/")?;
+        self.reservations.get(&Uuid::try_parse(id).ok()?)
+    }
+}

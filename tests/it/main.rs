@@ -1,0 +1,9 @@
+//! Stories about the whole system. Each states a rule in its name and ends with the books being checked.
+
+mod cancel;
+mod checkout;
+mod compensation;
+mod crash;
+mod doubt;
+mod parked;
+mod tidy;

@@ -1,0 +1,329 @@
+//! A small world to buy tickets in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use orchestrator::journal::{Journal, Query, SqlJournal};
+use orchestrator::participants::{Participant, Participants};
+use orchestrator::start::Started;
+use proto::concert::v1 as concert;
+use proto::concert::v1::concert_service_client::ConcertServiceClient;
+use proto::concert::v1::reservation_service_client::ReservationServiceClient;
+use proto::customer::v1 as customer;
+use proto::customer::v1::customer_service_client::CustomerServiceClient;
+use proto::customer::v1::point_service_client::PointServiceClient;
+use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
+use proto::orchestrator::v1::saga_service_client::SagaServiceClient;
+use proto::orchestrator::v1::{Checkout, CreateCheckoutRequest, GetCheckoutRequest, GetSagaRequest, Saga};
+use proto::payment::v1::payment::Method;
+use service_kit::clock::{Clock, RuntimeClock};
+use service_kit::db::Db;
+use service_kit::host::Host;
+use service_kit::ids::Ids;
+use service_kit::wire::{duration, timestamp};
+use tonic::{Response, Status};
+use uuid::Uuid;
+
+use crate::{CrashPoint, Crashing, Faults};
+
+/// When the world begins.
+const NOW_MS: i64 = 1_800_000_000_000;
+/// What every seat costs.
+pub const PRICE: i64 = 50_000;
+/// Seats of the one performance.
+const SEATS: usize = 20;
+
+/// The four services, as clients reach them.
+struct Services {
+    concert: Participant,
+    customer: Participant,
+    payment: Participant,
+    token: Participant,
+}
+
+/// One life of the orchestrator.
+struct Life {
+    host: Host,
+    journal: Arc<Crashing>,
+    started: Started,
+    face: Participant,
+}
+
+/// The system under test.
+pub struct World {
+    /// The one database.
+    pub db: Db,
+    /// What happens to calls of the orchestrator.
+    pub faults: Faults,
+    clock: Arc<dyn Clock>,
+    ids: Ids,
+    services: Services,
+    life: Life,
+    performance: String,
+}
+
+/// A customer who holds a seat.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// `customers/{uuid}`.
+    pub customer: String,
+    /// `reservations/{uuid}`.
+    pub reservation: String,
+}
+
+impl World {
+    /// A world with one performance on sale. Expects a runtime of one thread whose time is paused.
+    pub async fn new() -> Self {
+        Self::with(CrashPoint::Never).await
+    }
+
+    /// The same, with an orchestrator that dies at `point`.
+    pub async fn with(point: CrashPoint) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(RuntimeClock::at(NOW_MS));
+        let db = Db::open_inline(None, clock.clone()).expect("an in-memory database opens");
+        let ids = Ids::seeded(7);
+        let host = Host::new(db.clone(), clock.clone(), ids.clone());
+        let token = token_svc::start(&host, token_svc::Config::default()).await.expect("token-svc starts");
+        let concert = concert_svc::start(&host, concert_svc::Config::default(), token.keys, None).await;
+        let customer = customer_svc::start(&host, customer_svc::Config::default()).await;
+        let payment = payment_svc::start(&host, payment_svc::Config::default()).await;
+        let services = Services {
+            concert: Participant::new(concert.expect("concert-svc starts")),
+            customer: Participant::new(customer.expect("customer-svc starts")),
+            payment: Participant::new(payment.expect("payment-svc starts")),
+            token: Participant::new(token.routes),
+        };
+        db.migrate("orchestrator", migrations()).await.expect("the orchestrator's tables are made");
+        let faults = Faults::default();
+        let life = live(&db, &clock, &ids, (&services, &faults), point).await;
+        let mut world = Self { db, faults, clock, ids, services, life, performance: String::new() };
+        world.performance = world.open_concert().await;
+        world
+    }
+
+    /// The orchestrator dies here and now, if it has not yet, and another one starts.
+    pub async fn restart(&mut self) {
+        self.life.journal.dead.cancel();
+        self.life.host.stop.cancel();
+        let parts = (&self.services, &self.faults);
+        self.life = live(&self.db, &self.clock, &self.ids, parts, CrashPoint::Never).await;
+    }
+
+    /// Waits until the orchestrator dies at its point, or says that it will not.
+    pub async fn dies(&self) -> bool {
+        tokio::time::timeout(Duration::from_secs(600), self.life.journal.dead.cancelled()).await.is_ok()
+    }
+
+    /// How often this life of the orchestrator has written.
+    pub fn writes(&self) -> usize {
+        self.life.journal.writes()
+    }
+
+    /// The runner of this life.
+    pub fn started(&self) -> &Started {
+        &self.life.started
+    }
+
+    /// A new id.
+    pub fn id(&self) -> Uuid {
+        self.ids.next(self.clock.now_ms())
+    }
+
+    /// A client of the checkouts.
+    pub fn checkouts(&self) -> CheckoutServiceClient<Participant> {
+        CheckoutServiceClient::new(self.life.face.clone())
+    }
+
+    /// A client of the sagas.
+    pub fn sagas(&self) -> SagaServiceClient<Participant> {
+        SagaServiceClient::new(self.life.face.clone())
+    }
+
+    /// A client of the reservations, past the faults.
+    pub fn reservations(&self) -> ReservationServiceClient<Participant> {
+        ReservationServiceClient::new(self.services.concert.clone())
+    }
+
+    /// A client of the points, past the faults.
+    pub fn points(&self) -> PointServiceClient<Participant> {
+        PointServiceClient::new(self.services.customer.clone())
+    }
+
+    /// A new customer with so many points.
+    pub async fn customer(&self, points: i64) -> String {
+        let wanted = customer::Customer { display_name: "Kim".into(), ..Default::default() };
+        let request = customer::CreateCustomerRequest { customer: Some(wanted), ..Default::default() };
+        let mut client = CustomerServiceClient::new(self.services.customer.clone());
+        let name = client.create_customer(request).await.expect("a customer registers").into_inner().name;
+        if points > 0 {
+            self.give(&name, points).await;
+        }
+        name
+    }
+
+    /// Gives a customer points, or takes them.
+    pub async fn give(&self, customer: &str, points: i64) {
+        let request = customer::AdjustPointsRequest {
+            customer: customer.into(),
+            amount: points,
+            reason: "test".into(),
+            request_id: self.id().to_string(),
+        };
+        self.points().adjust_points(request).await.expect("points are given");
+    }
+
+    /// Points that a customer can spend.
+    pub async fn available(&self, customer: &str) -> i64 {
+        let request = customer::GetPointAccountRequest { name: format!("{customer}/pointAccount") };
+        self.points().get_point_account(request).await.expect("the account is there").into_inner().available_balance
+    }
+
+    /// Holds a seat, `A-0` to `A-19`.
+    pub async fn hold(&self, customer: &str, seat: usize) -> Result<String, Status> {
+        let request = concert::CreateReservationRequest {
+            customer: customer.into(),
+            performance: self.performance.clone(),
+            seats: vec![format!("{}/seats/A-{seat}", self.performance)],
+            request_id: self.id().to_string(),
+            ..Default::default()
+        };
+        self.reservations().create_reservation(request).await.map(|held| held.into_inner().name)
+    }
+
+    /// A customer with enough points who holds a seat.
+    pub async fn held(&self, seat: usize) -> Held {
+        let customer = self.customer(PRICE * 2).await;
+        let reservation = self.hold(&customer, seat).await.expect("the seat is free");
+        Held { customer, reservation }
+    }
+
+    /// The state of a reservation.
+    pub async fn reservation(&self, name: &str) -> concert::Reservation {
+        let request = concert::GetReservationRequest { name: name.into() };
+        self.reservations().get_reservation(request).await.expect("the reservation is there").into_inner()
+    }
+
+    /// What a customer sends to buy what he holds.
+    pub fn order(&self, held: &Held) -> CreateCheckoutRequest {
+        let checkout = Checkout {
+            customer: held.customer.clone(),
+            reservation: held.reservation.clone(),
+            payment_method: Method::Point.into(),
+            ..Default::default()
+        };
+        CreateCheckoutRequest {
+            checkout: Some(checkout),
+            wait: Some(duration(30_000)),
+            request_id: self.id().to_string(),
+            ..Default::default()
+        }
+    }
+
+    /// Sends an order.
+    pub async fn send(&self, order: CreateCheckoutRequest) -> Result<Checkout, Status> {
+        self.checkouts().create_checkout(order).await.map(Response::into_inner)
+    }
+
+    /// Buys, and waits until all is over.
+    pub async fn buy(&self, held: &Held) -> Checkout {
+        let checkout = self.send(self.order(held)).await.expect("the order is accepted");
+        self.settle().await;
+        self.checkout(&checkout.name).await
+    }
+
+    /// A checkout as it stands.
+    pub async fn checkout(&self, name: &str) -> Checkout {
+        let request = GetCheckoutRequest { name: name.into() };
+        self.checkouts().get_checkout(request).await.expect("the checkout is there").into_inner()
+    }
+
+    /// The saga of a checkout as it stands.
+    pub async fn saga(&self, checkout: &str) -> Saga {
+        let name = checkout.replace("checkouts/", "sagas/");
+        self.sagas().get_saga(GetSagaRequest { name }).await.expect("the saga is there").into_inner()
+    }
+
+    /// Waits until no saga is under way any more; parked ones do not count.
+    pub async fn settle(&self) {
+        for _ in 0..3_600 {
+            let all = self.life.started.journal.list(&Query { limit: 1000, ..Query::default() }).await;
+            let open = all.expect("the journal can be listed");
+            if open.iter().all(|record| record.saga.is_terminal() || record.saga.is_suspended()) {
+                // Late messages arrive too.
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        panic!("some saga is still open after an hour");
+    }
+
+    /// Checks all books.
+    pub async fn verify(&self) {
+        let report = skald::verify::check(&self.db).await.expect("the database can be read");
+        assert!(report.is_clean(), "{report}");
+    }
+
+    async fn open_concert(&self) -> String {
+        let mut client = ConcertServiceClient::new(self.services.concert.clone());
+        let wanted = concert::Concert {
+            title: "Winter Night".into(),
+            artist: "The Northern Lights".into(),
+            booking_open_time: Some(timestamp(NOW_MS - 3_600_000)),
+            booking_close_time: Some(timestamp(NOW_MS + 30 * 86_400_000)),
+            booking_policy: Some(concert::BookingPolicy {
+                max_live_reservations_per_customer: 4,
+                max_seats_per_customer: 8,
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let request = concert::CreateConcertRequest { concert: Some(wanted), ..Default::default() };
+        let parent = client.create_concert(request).await.expect("a concert is created").into_inner().name;
+        let publish = concert::PublishConcertRequest { name: parent.clone(), ..Default::default() };
+        client.publish_concert(publish).await.expect("it is published");
+        let evening = concert::Performance { start_time: Some(timestamp(NOW_MS + 40 * 86_400_000)), ..Default::default() };
+        let request = concert::CreatePerformanceRequest { parent, performance: Some(evening), ..Default::default() };
+        let performance = client.create_performance(request).await.expect("an evening is set").into_inner().name;
+        let seat = |number: usize| concert::Seat {
+            name: format!("{performance}/seats/A-{number}"),
+            section: "Floor".into(),
+            row: "A".into(),
+            number: number.to_string(),
+            grade: "VIP".into(),
+            price: PRICE,
+            ..Default::default()
+        };
+        let seats = (0..SEATS).map(seat).collect();
+        let request = concert::BatchCreateSeatsRequest { parent: performance.clone(), seats, ..Default::default() };
+        client.batch_create_seats(request).await.expect("seats are made");
+        performance
+    }
+}
+
+fn migrations() -> &'static [service_kit::db::Migration] {
+    migrations::orchestrator::MIGRATIONS
+}
+
+/// Starts an orchestrator over `db`, with faults between it and the services.
+async fn live(
+    db: &Db,
+    clock: &Arc<dyn Clock>,
+    ids: &Ids,
+    (services, faults): (&Services, &Faults),
+    point: CrashPoint,
+) -> Life {
+    let host = Host::new(db.clone(), clock.clone(), ids.clone());
+    let participants = Participants::new([
+        ("concert", faults.wrap(services.concert.clone())),
+        ("customer", faults.wrap(services.customer.clone())),
+        ("payment", faults.wrap(services.payment.clone())),
+        ("token", faults.wrap(services.token.clone())),
+    ]);
+    let journal = Arc::new(Crashing::new(Arc::new(SqlJournal::new(db.clone())), point));
+    let config = orchestrator::config::Config::default();
+    let started = orchestrator::start::start_with(&host, config, participants, journal.clone()).await;
+    let started = started.expect("the orchestrator starts");
+    let face = Participant::new(started.grpc.clone());
+    Life { host, journal, started, face }
+}

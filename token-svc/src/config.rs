@@ -1,0 +1,49 @@
+//! Limits of the service, and what a room gets whose operator does not say.
+
+use serde::Deserialize;
+
+/// What can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How long a token is ACTIVE, unless its room says otherwise.
+    pub active_ttl_ms: i64,
+    /// How long a turn waits to be claimed, unless its room says otherwise.
+    pub claim_ttl_ms: i64,
+    /// How long a token is ACTIVE with all its extensions, unless its room says otherwise.
+    pub max_active_lifetime_ms: i64,
+    /// Longest of these times that a room may set. A pass cannot be called back before its end.
+    pub longest_ttl_ms: i64,
+    /// Most tokens that a room may have ACTIVE at once.
+    pub max_active_tokens: i64,
+    /// Fastest head that a room may have. Each admission becomes a write when it is claimed.
+    pub max_admissions_per_second: i64,
+    /// How often those near the head are told to ask.
+    pub nearest_poll_ms: i64,
+    /// How often those far away are told to ask.
+    pub farthest_poll_ms: i64,
+    /// How often the heads of rooms move.
+    pub tick_period_ms: u64,
+    /// How often what has lapsed is swept. Until then it counts as ACTIVE towards the room's cap.
+    pub sweep_period_ms: u64,
+    /// Tokens that are swept in one transaction: few enough to hold nobody up.
+    pub sweep_batch: i64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            active_ttl_ms: 600_000,
+            claim_ttl_ms: 60_000,
+            max_active_lifetime_ms: 1_800_000,
+            longest_ttl_ms: 86_400_000,
+            max_active_tokens: 1_000_000,
+            max_admissions_per_second: 100_000,
+            nearest_poll_ms: 2_000,
+            farthest_poll_ms: 60_000,
+            tick_period_ms: 1_000,
+            sweep_period_ms: 5_000,
+            sweep_batch: 200,
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The statements, each a function named for its meaning. What they are for, and in which order, is said by the callers.
+
+mod keys;
+mod rooms;
+mod tokens;
+mod turns;
+
+pub(crate) use keys::*;
+pub(crate) use rooms::*;
+pub(crate) use tokens::*;
+pub(crate) use turns::*;

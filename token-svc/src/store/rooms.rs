@@ -1,0 +1,158 @@
+//! The statements over rooms. What an operator sets and what the queue counts are written apart, so that neither
+//! overwrites the other.
+
+use service_kit::args;
+use service_kit::db::{self, FromRow, Row, Tx};
+use uuid::Uuid;
+
+use crate::room::{Room, Settings};
+
+macro_rules! select_rooms {
+    ($rest:literal) => {
+        concat!(
+            "select room_id, prequeue_open_time, open_time, close_time, max_active_tokens, admissions_per_1000_s, \
+             active_ttl, claim_ttl, max_active_lifetime, max_waiting, paused, issued_count, admitted_through, \
+             waiting_count, active_count, admission_credit, tick_time, version, create_time from token_rooms ",
+            $rest
+        )
+    };
+}
+
+/// Writes a new, empty room; tells whether its id was free.
+pub(crate) async fn insert_room(tx: &mut Tx<'_>, id: Uuid, settings: &Settings) -> Result<bool, db::Error> {
+    const INSERT: &str = "insert into token_rooms (room_id, prequeue_open_time, open_time, close_time, \
+        max_active_tokens, admissions_per_1000_s, active_ttl, claim_ttl, max_active_lifetime, max_waiting, paused, \
+        issued_count, admitted_through, waiting_count, active_count, admission_credit, tick_time, admit_time, version, \
+        create_time, update_time, settled) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, 0, 0, 0, 0, $11, null, 1, $11, $11, 0) \
+        on conflict do nothing";
+    let args = args![
+        id,
+        settings.prequeue_open_time,
+        settings.open_time,
+        settings.close_time,
+        settings.max_active_tokens,
+        settings.admissions_per_1000_s,
+        settings.active_ttl_ms,
+        settings.claim_ttl_ms,
+        settings.max_active_lifetime_ms,
+        settings.max_waiting,
+        tx.now_ms()
+    ];
+    Ok(tx.execute(INSERT, args).await? == 1)
+}
+
+pub(crate) async fn find_room(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Room>, db::Error> {
+    const SELECT: &str = select_rooms!("where room_id = $1");
+    tx.fetch_optional(SELECT, args![id]).await
+}
+
+/// Rooms from `from` (create_time, id) on, oldest first.
+pub(crate) async fn list_rooms(tx: &mut Tx<'_>, from: (i64, Uuid), limit: i64) -> Result<Vec<Room>, db::Error> {
+    const SELECT: &str =
+        select_rooms!("where (create_time, room_id) >= ($1, $2) order by create_time, room_id limit $3");
+    tx.fetch_all(SELECT, args![from.0, from.1, limit]).await
+}
+
+/// Rooms after `after`, in the order of their ids, in which something may still happen.
+pub(crate) async fn unsettled_rooms(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<Room>, db::Error> {
+    const SELECT: &str = select_rooms!("where settled = 0 and room_id > $1 order by room_id limit $2");
+    tx.fetch_all(SELECT, args![after, limit]).await
+}
+
+/// Writes what an operator has changed; the room's version counts it.
+pub(crate) async fn save_settings(tx: &mut Tx<'_>, room: &mut Room) -> Result<(), db::Error> {
+    const UPDATE: &str = "update token_rooms set prequeue_open_time = $2, open_time = $3, close_time = $4, \
+        max_active_tokens = $5, admissions_per_1000_s = $6, active_ttl = $7, claim_ttl = $8, max_active_lifetime = $9, \
+        max_waiting = $10, paused = $11, tick_time = $12, version = version + 1, update_time = $13 where room_id = $1";
+    let settings = &room.settings;
+    let args = args![
+        room.id,
+        settings.prequeue_open_time,
+        settings.open_time,
+        settings.close_time,
+        settings.max_active_tokens,
+        settings.admissions_per_1000_s,
+        settings.active_ttl_ms,
+        settings.claim_ttl_ms,
+        settings.max_active_lifetime_ms,
+        settings.max_waiting,
+        room.paused,
+        room.tick_time,
+        tx.now_ms()
+    ];
+    tx.execute(UPDATE, args).await?;
+    room.version += 1;
+    Ok(())
+}
+
+/// Gives out the next sequence to one who waits.
+pub(crate) async fn next_sequence(tx: &mut Tx<'_>, room: &mut Room) -> Result<i64, db::Error> {
+    const UPDATE: &str = "update token_rooms set issued_count = issued_count + 1, waiting_count = waiting_count + 1 \
+        where room_id = $1 returning issued_count, waiting_count";
+    (room.issued_count, room.waiting_count) = tx.fetch_one(UPDATE, args![room.id]).await?;
+    Ok(room.issued_count)
+}
+
+/// Moves the head by the `count` of turns that come; notes what the rate has allowed until now.
+pub(crate) async fn move_head(tx: &mut Tx<'_>, room: &Room, count: i64) -> Result<(), db::Error> {
+    const UPDATE: &str = "update token_rooms set admitted_through = $2, waiting_count = waiting_count - $3, \
+        active_count = active_count + $3, admission_credit = $4, tick_time = $5, \
+        admit_time = case when $3 > 0 then $5 else admit_time end where room_id = $1";
+    let args = args![room.id, room.admitted_through, count, room.admission_credit, room.tick_time];
+    tx.execute(UPDATE, args).await.map(drop)
+}
+
+/// Counts off one token that is no longer live.
+pub(crate) async fn count_off(tx: &mut Tx<'_>, room: Uuid, sequence: i64) -> Result<(), db::Error> {
+    const UPDATE: &str = "update token_rooms set \
+        active_count = active_count - case when $2 <= admitted_through then 1 else 0 end, \
+        waiting_count = waiting_count - case when $2 <= admitted_through then 0 else 1 end where room_id = $1";
+    tx.execute(UPDATE, args![room, sequence]).await.map(drop)
+}
+
+/// Counts off many at once.
+pub(crate) async fn count_off_many(
+    tx: &mut Tx<'_>,
+    room: Uuid,
+    (active, waiting): (i64, i64),
+) -> Result<(), db::Error> {
+    const UPDATE: &str = "update token_rooms set active_count = active_count - $2, waiting_count = waiting_count - $3 \
+        where room_id = $1";
+    tx.execute(UPDATE, args![room, active, waiting]).await.map(drop)
+}
+
+/// Notes that nothing can happen in a room any more.
+pub(crate) async fn settle_room(tx: &mut Tx<'_>, room: Uuid) -> Result<(), db::Error> {
+    const UPDATE: &str = "update token_rooms set settled = 1 where room_id = $1";
+    tx.execute(UPDATE, args![room]).await.map(drop)
+}
+
+impl FromRow for Room {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        let settings = Settings {
+            prequeue_open_time: row.get(1)?,
+            open_time: row.get(2)?,
+            close_time: row.get(3)?,
+            max_active_tokens: row.get(4)?,
+            admissions_per_1000_s: row.get(5)?,
+            active_ttl_ms: row.get(6)?,
+            claim_ttl_ms: row.get(7)?,
+            max_active_lifetime_ms: row.get(8)?,
+            max_waiting: row.get(9)?,
+        };
+        Ok(Self {
+            id: row.get(0)?,
+            settings,
+            paused: row.get(10)?,
+            issued_count: row.get(11)?,
+            admitted_through: row.get(12)?,
+            waiting_count: row.get(13)?,
+            active_count: row.get(14)?,
+            admission_credit: row.get(15)?,
+            tick_time: row.get(16)?,
+            version: row.get(17)?,
+            create_time: row.get(18)?,
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! The statements over tokens.
+
+use service_kit::args;
+use service_kit::db::{self, FromRow, Row, Tx};
+use uuid::Uuid;
+
+use crate::queue::{Key, Stay, Token, TokenState};
+
+macro_rules! token_columns {
+    () => {
+        "room_id, token_id, customer_id, sequence, state, create_time, activate_time, expire_time"
+    };
+}
+
+/// Writes a new token.
+pub(crate) async fn insert_token(tx: &mut Tx<'_>, token: &Token) -> Result<(), db::Error> {
+    const INSERT: &str = "insert into token_tokens (room_id, token_id, customer_id, sequence, state, create_time) \
+        values ($1, $2, $3, $4, $5, $6)";
+    let Token { key, customer, sequence, state, create_time, .. } = *token;
+    let args = args![key.room, key.token, customer, sequence, state as i64, create_time];
+    tx.execute(INSERT, args).await.map(drop)
+}
+
+pub(crate) async fn find_token(tx: &mut Tx<'_>, key: Key) -> Result<Option<Token>, db::Error> {
+    const SELECT: &str =
+        concat!("select ", token_columns!(), " from token_tokens where room_id = $1 and token_id = $2");
+    tx.fetch_optional(SELECT, args![key.room, key.token]).await
+}
+
+/// The live token of a customer.
+pub(crate) async fn find_live_token(
+    tx: &mut Tx<'_>,
+    room: Uuid,
+    customer: Uuid,
+) -> Result<Option<Token>, db::Error> {
+    const SELECT: &str = concat!(
+        "select ",
+        token_columns!(),
+        " from token_tokens where room_id = $1 and customer_id = $2 and state <= 2"
+    );
+    tx.fetch_optional(SELECT, args![room, customer]).await
+}
+
+/// Writes that a token is ACTIVE, and until when.
+pub(crate) async fn set_active(tx: &mut Tx<'_>, key: Key, stay: Stay) -> Result<(), db::Error> {
+    const UPDATE: &str = "update token_tokens set state = 2, activate_time = $3, expire_time = $4 \
+        where room_id = $1 and token_id = $2";
+    let args = args![key.room, key.token, stay.activate_time, stay.expire_time];
+    tx.execute(UPDATE, args).await.map(drop)
+}
+
+/// Writes how a token has ended, and why; the first end's time stays.
+pub(crate) async fn set_ended(
+    tx: &mut Tx<'_>,
+    key: Key,
+    state: TokenState,
+    reason: Option<&str>,
+) -> Result<(), db::Error> {
+    const UPDATE: &str = "update token_tokens set state = $3, end_time = coalesce(end_time, $4), reason = $5 \
+        where room_id = $1 and token_id = $2";
+    let args = args![key.room, key.token, state as i64, tx.now_ms(), reason];
+    tx.execute(UPDATE, args).await.map(drop)
+}
+
+/// Ends a live token for a saga whose customer has bought; nothing when there is none.
+pub(crate) async fn complete_live(tx: &mut Tx<'_>, key: Key, saga: Uuid) -> Result<Option<Token>, db::Error> {
+    const UPDATE: &str = concat!(
+        "update token_tokens set state = 3, end_time = $4, saga_id = $3 \
+         where room_id = $1 and token_id = $2 and state <= 2 returning ",
+        token_columns!()
+    );
+    tx.fetch_optional(UPDATE, args![key.room, key.token, saga, tx.now_ms()]).await
+}
+
+/// Ends at most `limit` tokens whose time inside is over; tells how many.
+pub(crate) async fn expire_active(tx: &mut Tx<'_>, room: Uuid, limit: i64) -> Result<i64, db::Error> {
+    const UPDATE: &str = "update token_tokens set state = 4, end_time = $2 where room_id = $1 and token_id in \
+        (select token_id from token_tokens where room_id = $1 and state = 2 and expire_time <= $2 \
+        order by expire_time limit $3)";
+    let args = args![room, tx.now_ms(), limit];
+    Ok(tx.execute(UPDATE, args).await? as i64)
+}
+
+/// Ends at most `limit` waiting tokens up to a sequence; tells their sequences.
+pub(crate) async fn expire_waiting(
+    tx: &mut Tx<'_>,
+    room: Uuid,
+    through: i64,
+    limit: i64,
+) -> Result<Vec<i64>, db::Error> {
+    const UPDATE: &str = "update token_tokens set state = 4, end_time = $2 where room_id = $1 and token_id in \
+        (select token_id from token_tokens where room_id = $1 and state = 1 and sequence <= $3 \
+        order by sequence limit $4) returning sequence";
+    let args = args![room, tx.now_ms(), through, limit];
+    let expired: Vec<(i64,)> = tx.fetch_all(UPDATE, args).await?;
+    Ok(expired.into_iter().map(|(sequence,)| sequence).collect())
+}
+
+/// The first `count` waiting sequences after `after`: how many there are, and the last of them.
+pub(crate) async fn first_waiting(
+    tx: &mut Tx<'_>,
+    room: Uuid,
+    after: i64,
+    count: i64,
+) -> Result<(i64, i64), db::Error> {
+    const SELECT: &str = "select count(*), cast(coalesce(max(sequence), $2) as bigint) from (select sequence \
+        from token_tokens where room_id = $1 and state = 1 and sequence > $2 order by sequence limit $3) as first";
+    tx.fetch_one(SELECT, args![room, after, count]).await
+}
+
+impl FromRow for Token {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        let stay = match (row.get(6)?, row.get(7)?) {
+            (Some(activate_time), Some(expire_time)) => Some(Stay { activate_time, expire_time }),
+            (None, None) => None,
+            _ => return Err(row.corrupt(7, "a stay has a beginning and an end, or neither")),
+        };
+        Ok(Self {
+            key: Key { room: row.get(0)?, token: row.get(1)? },
+            customer: row.get(2)?,
+            sequence: row.get(3)?,
+            state: state(row, 4)?,
+            create_time: row.get(5)?,
+            stay,
+        })
+    }
+}
+
+/// The state that a column holds.
+pub(crate) fn state(row: &Row<'_>, index: usize) -> Result<TokenState, db::Error> {
+    let number: i64 = row.get(index)?;
+    let state = TokenState::ALL.into_iter().find(|state| *state as i64 == number);
+    state.ok_or_else(|| row.corrupt(index, format!("no state has the number {number}")))
+}

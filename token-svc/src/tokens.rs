@@ -1,0 +1,128 @@
+//! What happens to tokens, within the caller's transaction: the rules of `queue.rs` and `room.rs` over the statements of
+//! the store. A token whose time is over ends as EXPIRED before anything else is done with it, and whoever ends a live
+//! token counts it off in its room.
+
+use service_kit::db::{self, Tx};
+use service_kit::refusal::Fault;
+use uuid::Uuid;
+
+use crate::queue::{self, Key, Place, Token, TokenState};
+use crate::room::{self, Room};
+use crate::store;
+
+/// Takes a place at the end of the line, or returns the live one that the customer has.
+pub(crate) async fn issue(tx: &mut Tx<'_>, key: Key, customer: Uuid) -> Result<Place, Fault> {
+    let now_ms = tx.now_ms();
+    let mut room = expect_room(tx, key.room).await?;
+    if let Some(token) = store::find_live_token(tx, key.room, customer).await? {
+        let place = lapse(tx, Place { room, token, now_ms }).await?;
+        if place.token.state.is_live() {
+            return Ok(place);
+        }
+        room = place.room;
+    }
+    room.expect_joinable(now_ms)?;
+    let sequence = store::next_sequence(tx, &mut room).await?;
+    let state = TokenState::Waiting;
+    let token = Token { key, customer, sequence, state, create_time: now_ms, stay: None };
+    store::insert_token(tx, &token).await?;
+    Ok(Place { room, token, now_ms })
+}
+
+/// Reads a token and its room, and changes nothing.
+pub(crate) async fn look(tx: &mut Tx<'_>, key: Key) -> Result<Place, Fault> {
+    let now_ms = tx.now_ms();
+    let token = store::find_token(tx, key).await?.ok_or_else(|| queue::not_found(key))?;
+    let room = expect_room(tx, key.room).await?;
+    Ok(Place { room, token, now_ms })
+}
+
+/// Makes a token ACTIVE whose turn has come.
+pub(crate) async fn claim(tx: &mut Tx<'_>, key: Key) -> Result<Place, Fault> {
+    let mut place = current(tx, key).await?;
+    if place.is_unclaimed() {
+        let stay = place.claimed();
+        store::set_active(tx, key, stay).await?;
+        place.token = Token { state: TokenState::Active, stay: Some(stay), ..place.token };
+    }
+    Ok(place)
+}
+
+/// Gives a live token up, for its customer.
+pub(crate) async fn leave(tx: &mut Tx<'_>, key: Key) -> Result<Place, Fault> {
+    let place = current(tx, key).await?;
+    if place.token.state.is_live() {
+        return Ok(end(tx, place, TokenState::Left, None).await?);
+    }
+    Ok(place)
+}
+
+/// Keeps a token ACTIVE until `min_expire_time`, as far as its room lets it.
+pub(crate) async fn extend(tx: &mut Tx<'_>, key: Key, min_expire_time: i64) -> Result<Place, Fault> {
+    let mut place = current(tx, key).await?;
+    let stay = place.extended(min_expire_time)?;
+    store::set_active(tx, key, stay).await?;
+    place.token.stay = Some(stay);
+    Ok(place)
+}
+
+/// Takes a token away from its customer, whatever has become of it.
+pub(crate) async fn revoke(tx: &mut Tx<'_>, key: Key, reason: &str) -> Result<Place, Fault> {
+    let place = look(tx, key).await?;
+    if place.token.state == TokenState::Revoked {
+        return Ok(place);
+    }
+    Ok(end(tx, place, TokenState::Revoked, Some(reason)).await?)
+}
+
+/// Ends a live token whose customer has bought. Any other stays as it is, and it is no fault if there is none: the
+/// purchase is final.
+pub(crate) async fn complete(tx: &mut Tx<'_>, key: Key, saga: Uuid) -> Result<Option<Token>, db::Error> {
+    match store::complete_live(tx, key, saga).await? {
+        Some(token) => {
+            store::count_off(tx, key.room, token.sequence).await?;
+            Ok(Some(token))
+        }
+        None => store::find_token(tx, key).await,
+    }
+}
+
+/// A room, which must exist.
+pub(crate) async fn expect_room(tx: &mut Tx<'_>, id: Uuid) -> Result<Room, Fault> {
+    let found = store::find_room(tx, id).await?;
+    Ok(found.ok_or_else(|| room::not_found(id))?)
+}
+
+/// The token as the time has left it.
+async fn current(tx: &mut Tx<'_>, key: Key) -> Result<Place, Fault> {
+    let place = look(tx, key).await?;
+    Ok(lapse(tx, place).await?)
+}
+
+/// Ends a live token whose time is over.
+async fn lapse(tx: &mut Tx<'_>, place: Place) -> Result<Place, db::Error> {
+    let over = match place.state() {
+        TokenState::Expired => place.token.state.is_live(),
+        _ if place.is_unclaimed() => {
+            let came = store::turn_time(tx, place.room.id, place.token.sequence).await?;
+            came.is_none_or(|came| came + place.room.settings.claim_ttl_ms <= place.now_ms)
+        }
+        _ => false,
+    };
+    if over { end(tx, place, TokenState::Expired, None).await } else { Ok(place) }
+}
+
+async fn end(
+    tx: &mut Tx<'_>,
+    mut place: Place,
+    state: TokenState,
+    reason: Option<&str>,
+) -> Result<Place, db::Error> {
+    let Token { key, sequence, .. } = place.token;
+    store::set_ended(tx, key, state, reason).await?;
+    if place.token.state.is_live() {
+        store::count_off(tx, key.room, sequence).await?;
+    }
+    place.token.state = state;
+    Ok(place)
+}

@@ -1,0 +1,83 @@
+//! What must hold over this service's tables, and the facts that others compare theirs with. For verification only: it
+//! reads, on a snapshot, and nothing of the service depends on it.
+
+use service_kit::args;
+use service_kit::db::{self, FromRow, Row, Tx};
+use service_kit::verify::Check;
+use uuid::Uuid;
+
+pub use crate::queue::TokenState;
+use crate::store;
+
+/// The rules of queues.
+pub const CHECKS: &[Check] = &[
+    Check {
+        id: "Q1",
+        rule: "who is or was inside had his turn",
+        sql: "select t.token_id, 'sequence ' || t.sequence || ' was ACTIVE, and the head is at ' || r.admitted_through \
+            from token_tokens t join token_rooms r on r.room_id = t.room_id \
+            where t.activate_time is not null and t.sequence > r.admitted_through limit 20",
+    },
+    Check {
+        id: "Q2",
+        rule: "a room counts its tokens right, and has no more inside than its cap, unless the cap was lowered since",
+        sql: "select room_id, 'counts ' || active_count || ' inside and ' || waiting_count || ' waiting, found ' \
+            || inside || ' and ' || waiting || '; at most ' || max_active_tokens || ' may be inside' from \
+            (select r.room_id, r.active_count, r.waiting_count, r.max_active_tokens, r.admit_time, r.update_time, \
+            (select count(*) from token_tokens t where t.room_id = r.room_id and t.state <= 2 \
+            and t.sequence <= r.admitted_through) as inside, \
+            (select count(*) from token_tokens t where t.room_id = r.room_id and t.state = 1 \
+            and t.sequence > r.admitted_through) as waiting from token_rooms r) as counted \
+            where active_count <> inside or waiting_count <> waiting \
+            or (active_count > max_active_tokens and update_time < admit_time) limit 20",
+    },
+    Check {
+        id: "Q3",
+        rule: "a customer has one live token in a room",
+        sql: "select room_id, 'a customer has ' || count(*) || ' live tokens in it' from token_tokens \
+            where state <= 2 group by room_id, customer_id having count(*) > 1 limit 20",
+    },
+    Check {
+        id: "Q4",
+        rule: "each sequence up to the last was given out once, and the head is neither behind a turn nor past the last",
+        sql: "select room_id, 'gave out ' || issued_count || ' sequences, ' || found || ' tokens have ' || different \
+            || ' up to ' || newest || '; the head is at ' || admitted_through || ', a turn at ' || turn from \
+            (select r.room_id, r.issued_count, r.admitted_through, count(t.token_id) as found, \
+            count(distinct t.sequence) as different, coalesce(max(t.sequence), 0) as newest, \
+            (select coalesce(max(through_sequence), 0) from token_turns u where u.room_id = r.room_id) as turn \
+            from token_rooms r left join token_tokens t on t.room_id = r.room_id \
+            group by r.room_id, r.issued_count, r.admitted_through) as counted \
+            where found <> issued_count or different <> issued_count or newest <> issued_count \
+            or admitted_through > issued_count or turn > admitted_through limit 20",
+    },
+];
+
+/// A token that a saga has ended because its customer has bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompletedToken {
+    /// The saga.
+    pub saga: Uuid,
+    /// The room.
+    pub room: Uuid,
+    /// The token.
+    pub token: Uuid,
+    /// Its state now: COMPLETED, or REVOKED afterwards.
+    pub state: TokenState,
+}
+
+/// Reads at most `limit` tokens that were completed by the sagas after `after`, in the order of the sagas.
+///
+/// # Errors
+/// Of the store.
+pub async fn completed_tokens(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<CompletedToken>, db::Error> {
+    const SELECT: &str = "select saga_id, room_id, token_id, state from token_tokens where saga_id > $1 \
+        order by saga_id limit $2";
+    tx.fetch_all(SELECT, args![after, limit]).await
+}
+
+impl FromRow for CompletedToken {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        let state = store::state(row, 3)?;
+        Ok(Self { saga: row.get(0)?, room: row.get(1)?, token: row.get(2)?, state })
+    }
+}
