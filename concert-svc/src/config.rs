@@ -1,9 +1,9 @@
 //! Limits of the service.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What can be set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Seats that a performance may have. The map of so many is 25 kB.

@@ -58,7 +58,7 @@ pub(crate) struct Lock {
 
 impl Reservation {
     /// A hold lapses by time alone, whether or not anybody has noted it.
-    pub(crate) fn as_of(mut self, now_ms: i64) -> Self {
+    pub(crate) fn at(mut self, now_ms: i64) -> Self {
         if self.state == ReservationState::Held && self.expire_time <= now_ms {
             self.state = ReservationState::Expired;
         }
@@ -294,8 +294,8 @@ mod tests {
     #[test]
     fn only_a_hold_lapses_and_at_its_time() {
         for state in ReservationState::ALL {
-            assert_eq!(in_state(*state).as_of(NOW_MS).state, *state);
-            let later = in_state(*state).as_of(NOW_MS + 1).state;
+            assert_eq!(in_state(*state).at(NOW_MS).state, *state);
+            let later = in_state(*state).at(NOW_MS + 1).state;
             let lapses = *state == ReservationState::Held;
             assert_eq!(later, if lapses { ReservationState::Expired } else { *state });
         }

@@ -1,9 +1,9 @@
 //! What may be set for the customer service.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The limits of the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Points that a customer may own at most; what is given beyond it is refused.

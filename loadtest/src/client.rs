@@ -95,7 +95,7 @@ impl Client {
 /// The error of a call that had to succeed: what was wanted, and why it was not had.
 pub(crate) fn failed(wanted: &'static str) -> impl FnOnce(Status) -> anyhow::Error {
     move |status| {
-        let fields = status.get_details_bad_request().unwrap_or_default().field_violations;
+        let fields = status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default();
         let fields: String = fields.iter().map(|field| format!("; {}: {}", field.field, field.description)).collect();
         anyhow!("cannot {wanted}: {}: {}{fields}", reason(&status), status.message())
     }

@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use proto::orchestrator::v1::Checkout;
 use proto::orchestrator::v1::checkout::State;
 use tonic::{Code, Status};
-use tonic_types::StatusExt as _;
+use tonic_types::RpcStatusExt as _;
 
 use crate::client::reason;
 
@@ -89,9 +89,10 @@ pub(crate) fn outcome(answer: &Result<Checkout, Status>) -> String {
 
 /// Why a checkout fails: the reason of the step that refused it.
 pub(crate) fn failure_reason(failure: &tonic_types::Status) -> String {
-    let details = failure.details.iter().filter_map(|any| any.to_msg::<ErrorInfo>().ok());
-    let named = details.map(|info| info.reason).find(|reason| !reason.is_empty());
-    named.unwrap_or_else(|| format!("{:?}", Code::from_i32(failure.code)))
+    match failure.get_details_error_info() {
+        Some(info) if !info.reason.is_empty() => info.reason,
+        _ => format!("{:?}", Code::from_i32(failure.code)),
+    }
 }
 
 /// A distribution of times, exact to 0.1 %.

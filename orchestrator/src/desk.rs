@@ -8,7 +8,6 @@ use saga::{Event, Illegal};
 use service_kit::clock::Clock;
 use service_kit::refusal::{Fault, Refusal};
 use tokio_util::sync::CancellationToken;
-use tonic::Code;
 use uuid::Uuid;
 
 use crate::config::Config;
@@ -90,17 +89,14 @@ impl Desk {
         };
         let record = self.load(face, id).await?;
         let state = record.saga.state().name();
-        match illegal {
-            Illegal::Nothing if resumes => {
-                let message = format!("the saga is not suspended; it is {state}");
-                Err(Refusal::precondition("SAGA_NOT_SUSPENDED", message).with("state", state).into())
-            }
-            Illegal::Nothing => Ok(Arc::new(record)),
-            Illegal::NoSuchStep => Err(Fault::field("step_id", "is no step of the saga's plan")),
-            illegal => {
-                let message = format!("{illegal}; it is {state}");
-                Err(Refusal::new(Code::FailedPrecondition, illegal.reason(), message).with("state", state).into())
-            }
+        if illegal == Illegal::Nothing && !resumes {
+            return Ok(Arc::new(record));
         }
+        let (reason, message) = if illegal == Illegal::Nothing {
+            ("SAGA_NOT_SUSPENDED", format!("the saga is not suspended; it is {state}"))
+        } else {
+            (illegal.reason(), format!("{illegal}; it is {state}"))
+        };
+        Err(Refusal::precondition(reason, message).with("state", state).into())
     }
 }

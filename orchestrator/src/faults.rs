@@ -22,9 +22,7 @@ pub(crate) fn status(fault: Fault) -> Status {
 pub(crate) fn of_journal(error: journal::Error) -> Fault {
     match error {
         journal::Error::Store(error) => Fault::Store(error),
-        journal::Error::Corrupt(problem) => {
-            Fault::Store(db::Error::Corrupt { column: "of the saga".into(), problem })
-        }
+        journal::Error::Corrupt(problem) => Fault::Store(db::Error::Corrupt { column: "of the saga".into(), problem }),
         journal::Error::Fenced => {
             let message = "another process changed the saga at the same time; try again";
             Refusal::new(Code::Aborted, "REQUEST_IN_PROGRESS", message).into()

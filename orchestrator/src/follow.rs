@@ -69,10 +69,7 @@ impl Follow {
     }
 }
 
-async fn hinted(
-    hints: &mut watch::Receiver<Option<Arc<Record>>>,
-    wanted: impl Fn(&Record) -> bool,
-) -> Arc<Record> {
+async fn hinted(hints: &mut watch::Receiver<Option<Arc<Record>>>, wanted: impl Fn(&Record) -> bool) -> Arc<Record> {
     let hint = hints.wait_for(|hint| hint.as_deref().is_some_and(&wanted)).await;
     match hint.ok().and_then(|hint| hint.clone()) {
         Some(record) => record,

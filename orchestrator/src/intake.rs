@@ -15,8 +15,8 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::desk::{Desk, Face};
 use crate::faults::{self, status};
-use crate::later;
 use crate::journal::{Accepted, Record};
+use crate::later;
 use crate::plans::checkout;
 use crate::runner::Intervention;
 use crate::status::listing::Ask;
@@ -27,8 +27,7 @@ mod wire;
 
 use order::Order;
 
-const CHECKOUTS: Face =
-    Face { collection: "checkouts", kind: Some(checkout::KIND), missing: "CHECKOUT_NOT_FOUND" };
+const CHECKOUTS: Face = Face { collection: "checkouts", kind: Some(checkout::KIND), missing: "CHECKOUT_NOT_FOUND" };
 
 /// The service for customers.
 #[derive(Debug, Clone)]
@@ -124,19 +123,13 @@ impl CheckoutService for Intake {
         Ok(Response::new(wire::checkout(&record)))
     }
 
-    async fn list_checkouts(
-        &self,
-        request: Request<pb::ListCheckoutsRequest>,
-    ) -> Answer<pb::ListCheckoutsResponse> {
+    async fn list_checkouts(&self, request: Request<pb::ListCheckoutsRequest>) -> Answer<pb::ListCheckoutsResponse> {
         self.list(request.into_inner()).await.map(Response::new).map_err(status)
     }
 
     type WatchCheckoutStream = Pin<Box<dyn Stream<Item = Result<pb::Checkout, Status>> + Send>>;
 
-    async fn watch_checkout(
-        &self,
-        request: Request<pb::WatchCheckoutRequest>,
-    ) -> Answer<Self::WatchCheckoutStream> {
+    async fn watch_checkout(&self, request: Request<pb::WatchCheckoutRequest>) -> Answer<Self::WatchCheckoutStream> {
         let id = CHECKOUTS.id("name", &request.get_ref().name).map_err(status)?;
         let versions = self.0.versions(&CHECKOUTS, id).await.map_err(status)?;
         Ok(Response::new(Box::pin(versions.map(|record| Ok(wire::checkout(&record))))))
@@ -147,10 +140,7 @@ impl CheckoutService for Intake {
         Ok(Response::new(wire::checkout(&record)))
     }
 
-    async fn create_cancellation(
-        &self,
-        _: Request<pb::CreateCancellationRequest>,
-    ) -> Answer<pb::Cancellation> {
+    async fn create_cancellation(&self, _: Request<pb::CreateCancellationRequest>) -> Answer<pb::Cancellation> {
         Err(later::cancellation("CreateCancellation"))
     }
 

@@ -8,9 +8,20 @@
 //!               └── same request_id         └──► relay
 //! ```
 
+mod config;
+mod desk;
+mod faults;
+mod follow;
+mod intake;
 pub mod journal;
+mod later;
 pub mod participants;
 pub mod plans;
+pub mod relay;
 pub mod runner;
+mod start;
 pub mod status;
 pub mod verify;
+
+pub use config::Config;
+pub use start::{Error, Started, start, start_with};

@@ -3,9 +3,11 @@
 //! saga; `outcome.rs` only says of which class it is.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::uri::PathAndQuery;
 use prost::Message as _;
 use service_kit::barrier::{SAGA_EPOCH, SAGA_STEP};
@@ -15,7 +17,7 @@ use tonic::{Request, Status};
 mod outcome;
 mod transport;
 
-pub use outcome::classify;
+pub use outcome::{classify, lie};
 pub use transport::{BoxError, Participant};
 
 /// The gRPC path of `participant/Method` as plans spell it, for every method of every service.
@@ -96,8 +98,11 @@ impl Participants {
         request.set_timeout(call.timeout);
         request.metadata_mut().insert(SAGA_STEP, MetadataValue::from_static(call.step));
         request.metadata_mut().insert(SAGA_EPOCH, MetadataValue::<Ascii>::from(call.epoch));
-        match tokio::time::timeout(call.timeout, participant.unary(path, request)).await {
-            Ok(answer) => answer,
+        let answer = AssertUnwindSafe(participant.unary(path, request)).catch_unwind();
+        match tokio::time::timeout(call.timeout, answer).await {
+            Ok(Ok(answer)) => answer,
+            // In process, it would end its caller too. Its text and place are in the log.
+            Ok(Err(_panic)) => Err(Status::internal("the participant panicked")),
             Err(_) => Err(Status::deadline_exceeded(format!("no answer within {} ms", call.timeout.as_millis()))),
         }
     }

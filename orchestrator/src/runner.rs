@@ -193,7 +193,9 @@ impl Runner {
             return Err(Error::Stopping);
         }
         if self.0.driven().len() >= self.0.parts.limits.sagas {
-            return Err(Error::Overloaded);
+            // Whoever repeats his request must not hear that nothing was started.
+            let known = self.0.parts.journal.load(new.id).await?;
+            return known.map(|record| Accepted::Existing(Box::new(record))).ok_or(Error::Overloaded);
         }
         let runner = self.clone();
         let accepting = self.0.parts.host.tasks.spawn(async move { runner.accept_now(new).await });

@@ -111,10 +111,7 @@ impl SagaService for Sagas {
         self.intervene(verbs::resolve(&self.0, request.into_inner()).await).await
     }
 
-    async fn start_bulk_operation(
-        &self,
-        _: Request<pb::StartBulkOperationRequest>,
-    ) -> Answer<pb::BulkOperation> {
+    async fn start_bulk_operation(&self, _: Request<pb::StartBulkOperationRequest>) -> Answer<pb::BulkOperation> {
         Err(later::bulk("StartBulkOperation"))
     }
 
@@ -122,10 +119,7 @@ impl SagaService for Sagas {
         Err(later::bulk("GetBulkOperation"))
     }
 
-    async fn get_saga_statistics(
-        &self,
-        _: Request<pb::GetSagaStatisticsRequest>,
-    ) -> Answer<pb::SagaStatistics> {
+    async fn get_saga_statistics(&self, _: Request<pb::GetSagaStatisticsRequest>) -> Answer<pb::SagaStatistics> {
         Err(later::statistics("GetSagaStatistics"))
     }
 }

@@ -1,9 +1,9 @@
 //! What may be set for the payment service.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The limits of the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// KRW of one payment at most: far above any order, and far below where sums overflow.

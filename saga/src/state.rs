@@ -210,7 +210,7 @@ impl Saga {
     }
 
     pub(crate) fn pivot_status(&self, plan: &Plan) -> Option<StepStatus> {
-        plan.pivot().map(|pivot| self.steps[pivot.0].status)
+        self.steps.get(plan.pivot()?.0).map(|step| step.status)
     }
 
     /// The step may have left something, or may yet, that a saga which turns back has to take back.

@@ -123,7 +123,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Up(up) => run_up(up).await?,
         Command::Demo(DemoArguments { settings, demo }) => {
             let settings = load(settings)?;
-            telemetry::init(settings.server.log_format, "error")?;
+            telemetry::init(settings.server.log_format, Some("error"))?;
             return Ok(found(!demo::run(settings, demo, as_json).await?));
         }
         Command::Checkout { order, server } => checkout::run(order, &server.address, as_json).await?,
@@ -157,7 +157,7 @@ async fn run_up(given: Up) -> anyhow::Result<()> {
         print!("{}", config::print(&settings)?);
         return Ok(());
     }
-    telemetry::init(settings.server.log_format, &settings.server.log)?;
+    telemetry::init(settings.server.log_format, Some(&settings.server.log))?;
     let data_dir = settings.server.data_dir.clone();
     let running = up::start(settings, Box::new(|_, participant| participant)).await?;
     println!("gRPC and status page: http://{}", running.address);

@@ -10,7 +10,7 @@ pub struct Settings {
     /// Where it listens and keeps its data.
     pub server: Server,
     /// The coordinator.
-    pub orchestrator: orchestrator::config::Config,
+    pub orchestrator: orchestrator::Config,
     /// Customers and points.
     pub customer: customer_svc::Config,
     /// Concerts, seats and reservations.
@@ -44,7 +44,7 @@ impl Default for Server {
             listen: "127.0.0.1:7070".into(),
             data_dir: "skald-data".into(),
             log_format: service_kit::telemetry::Format::default(),
-            log: "warn,skald=info,orchestrator=info".into(),
+            log: service_kit::telemetry::DEFAULT_FILTER.into(),
             limits: service_kit::serve::Limits::default(),
         }
     }

@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 
 use crate::settings::Settings;
@@ -76,7 +77,7 @@ pub async fn start(settings: Settings, wrap: Wrap) -> anyhow::Result<Running> {
     let db = Db::open(Path::new(&settings.server.data_dir), clock.clone())?;
     let host = Host::new(db.clone(), clock, Ids::system());
     let drain = Duration::from_millis(settings.orchestrator.drain_ms);
-    let limits = settings.server.limits;
+    let limits = settings.server.limits.clone();
     let services = start_services(&host, settings, wrap).await?;
     let served = Served {
         grpc: services.grpc,
@@ -86,7 +87,8 @@ pub async fn start(settings: Settings, wrap: Wrap) -> anyhow::Result<Running> {
     };
     let server = serve::Server::new(served, limits).await?;
     let stop = CancellationToken::new();
-    let server = host.tasks.spawn(server.serve(listener, stop.clone()));
+    // Not among the tasks that the runner waits for when it shuts down: the server stops after it.
+    let server = TaskTracker::new().spawn(server.serve(listener, stop.clone()));
     Ok(Running { address, db, runner: services.runner, drain, stop, server })
 }
 
@@ -111,7 +113,7 @@ struct Services {
 async fn start_services(host: &Host, settings: Settings, wrap: Wrap) -> anyhow::Result<Services> {
     let (held, holds) = mpsc::channel(HOLDS);
     let token = token_svc::start(host, settings.token).await?;
-    let concert = concert_svc::start(host, settings.concert, token.keys, Some(held)).await?;
+    let concert = concert_svc::start(host, settings.concert, token.keys, held).await?;
     let customer = customer_svc::start(host, settings.customer).await?;
     let payment = payment_svc::start(host, settings.payment).await?;
     let participants = Participants::new([
@@ -121,7 +123,7 @@ async fn start_services(host: &Host, settings: Settings, wrap: Wrap) -> anyhow::
         ("token", wrap("token", Participant::new(token.routes.clone()))),
     ]);
     host.tasks.spawn(tell_waiting_room(host.clone(), holds, Participant::new(token.routes.clone())));
-    let coordinator = orchestrator::start::start(host, settings.orchestrator, participants).await?;
+    let coordinator = orchestrator::start(host, settings.orchestrator, participants).await?;
     let all = [concert, customer, payment, token.routes, coordinator.grpc];
     let grpc = all.into_iter().map(|routes| routes.into_axum_router().reset_fallback());
     let grpc = grpc.fold(axum::Router::new(), axum::Router::merge);

@@ -1,6 +1,6 @@
 //! Sagas and checkouts as people read them, and the same as JSON for programs.
 
-use std::fmt::Write as _;
+
 
 use comfy_table::{ContentArrangement, Table, presets};
 use prost::Message as _;
@@ -13,7 +13,7 @@ use service_kit::wire;
 /// A table without a heavy frame, as wide as the terminal.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header);
     table
 }
@@ -34,8 +34,7 @@ pub fn saga_table(sagas: &[pb::Saga]) -> Table {
 pub fn saga_tree(saga: &pb::Saga) -> String {
     let mut text = String::new();
     let state = saga.state().as_str_name().to_lowercase();
-    // Writing to a String cannot fail.
-    let mut line = |indent: usize, content: String| drop(writeln!(text, "{:indent$}{content}", ""));
+    let mut line = |indent: usize, content: String| text += &format!("{:indent$}{content}\n", "");
     line(0, format!("{}  {} {state}, version {}, epoch {}", saga.name, saga.kind, saga.version, saga.epoch));
     line(2, format!("customer {}  amount {}", or_dash(&saga.customer), saga.amount));
     for (what, at) in [("created", saga.create_time), ("decided", saga.decide_time), ("ended", saga.end_time)] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use orchestrator::journal::{Journal, Query, SqlJournal};
 use orchestrator::participants::{Participant, Participants};
-use orchestrator::start::Started;
+use orchestrator::Started;
 use proto::concert::v1 as concert;
 use proto::concert::v1::concert_service_client::ConcertServiceClient;
 use proto::concert::v1::reservation_service_client::ReservationServiceClient;
@@ -84,7 +84,9 @@ impl World {
         let ids = Ids::seeded(7);
         let host = Host::new(db.clone(), clock.clone(), ids.clone());
         let token = token_svc::start(&host, token_svc::Config::default()).await.expect("token-svc starts");
-        let concert = concert_svc::start(&host, concert_svc::Config::default(), token.keys, None).await;
+        // Nobody listens: there is no waiting room in this world.
+        let (held, _) = tokio::sync::mpsc::channel(1);
+        let concert = concert_svc::start(&host, concert_svc::Config::default(), token.keys, held).await;
         let customer = customer_svc::start(&host, customer_svc::Config::default()).await;
         let payment = payment_svc::start(&host, payment_svc::Config::default()).await;
         let services = Services {
@@ -321,8 +323,8 @@ async fn live(
         ("token", faults.wrap(services.token.clone())),
     ]);
     let journal = Arc::new(Crashing::new(Arc::new(SqlJournal::new(db.clone())), point));
-    let config = orchestrator::config::Config::default();
-    let started = orchestrator::start::start_with(&host, config, participants, journal.clone()).await;
+    let config = orchestrator::Config::default();
+    let started = orchestrator::start_with(&host, config, participants, journal.clone()).await;
     let started = started.expect("the orchestrator starts");
     let face = Participant::new(started.grpc.clone());
     Life { host, journal, started, face }

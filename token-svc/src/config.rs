@@ -1,9 +1,9 @@
 //! Limits of the service, and what a room gets whose operator does not say.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What can be set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// How long a token is ACTIVE, unless its room says otherwise.

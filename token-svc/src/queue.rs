@@ -92,13 +92,12 @@ impl Place {
 
     /// The state that the time has put it in, stored or not. A turn that nobody claimed in time is not seen here.
     pub(crate) fn state(&self) -> TokenState {
-        match self.token.state {
-            TokenState::Waiting if self.is_closed() => TokenState::Expired,
-            TokenState::Active if self.token.stay.is_none_or(|stay| stay.expire_time <= self.now_ms) => {
-                TokenState::Expired
-            }
-            state => state,
-        }
+        let over = match self.token.state {
+            TokenState::Waiting => self.is_closed(),
+            TokenState::Active => self.token.stay.is_none_or(|stay| stay.expire_time <= self.now_ms),
+            TokenState::Completed | TokenState::Expired | TokenState::Left | TokenState::Revoked => false,
+        };
+        if over { TokenState::Expired } else { self.token.state }
     }
 
     /// Whether its turn has come and has not been claimed.

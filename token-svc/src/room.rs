@@ -130,8 +130,11 @@ impl Room {
         }
     }
 
-    /// Refuses whoever has looked at another version.
-    pub(crate) fn expect_version(&self, seen: &str) -> Result<(), Refusal> {
+    /// Refuses a change to a room that is closed, and whoever has looked at another version.
+    pub(crate) fn expect_changeable(&self, seen: &str, now_ms: i64) -> Result<(), Refusal> {
+        if self.state(now_ms) == RoomState::Closed {
+            return Err(self.closed());
+        }
         if seen.is_empty() || seen == self.version.to_string() {
             return Ok(());
         }

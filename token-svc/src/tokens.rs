@@ -101,23 +101,16 @@ async fn current(tx: &mut Tx<'_>, key: Key) -> Result<Place, Fault> {
 
 /// Ends a live token whose time is over.
 async fn lapse(tx: &mut Tx<'_>, place: Place) -> Result<Place, db::Error> {
-    let over = match place.state() {
-        TokenState::Expired => place.token.state.is_live(),
-        _ if place.is_unclaimed() => {
-            let came = store::turn_time(tx, place.room.id, place.token.sequence).await?;
-            came.is_none_or(|came| came + place.room.settings.claim_ttl_ms <= place.now_ms)
-        }
-        _ => false,
+    let over = if place.is_unclaimed() {
+        let came = store::turn_time(tx, place.room.id, place.token.sequence).await?;
+        came.is_none_or(|came| came + place.room.settings.claim_ttl_ms <= place.now_ms)
+    } else {
+        place.state() != place.token.state
     };
     if over { end(tx, place, TokenState::Expired, None).await } else { Ok(place) }
 }
 
-async fn end(
-    tx: &mut Tx<'_>,
-    mut place: Place,
-    state: TokenState,
-    reason: Option<&str>,
-) -> Result<Place, db::Error> {
+async fn end(tx: &mut Tx<'_>, mut place: Place, state: TokenState, reason: Option<&str>) -> Result<Place, db::Error> {
     let Token { key, sequence, .. } = place.token;
     store::set_ended(tx, key, state, reason).await?;
     if place.token.state.is_live() {

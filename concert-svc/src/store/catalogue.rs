@@ -160,7 +160,7 @@ pub(crate) async fn concerts(tx: &mut Tx<'_>, page: &ConcertsAfter) -> Result<Ve
                 concert_columns!(),
                 " from concert_concerts k where (",
                 $time,
-                ", k.concert_id) > ($1, $2) and ($3 is null or k.state = $3) and ($4 is null or k.artist = $4) order by ",
+                ", k.concert_id) > ($1, $2) and (k.state = $3 or $3 is null) and (k.artist = $4 or $4 is null) order by ",
                 $time,
                 ", k.concert_id limit $5"
             )
@@ -239,7 +239,7 @@ pub(crate) async fn performances(tx: &mut Tx<'_>, page: &PerformancesAfter) -> R
         "select ",
         performance_columns!(),
         " from concert_performances p \
-         where p.concert_id = $1 and (p.start_time, p.performance_id) > ($2, $3) and ($4 is null or p.state = $4) \
+         where p.concert_id = $1 and (p.start_time, p.performance_id) > ($2, $3) and (p.state = $4 or $4 is null) \
          order by p.start_time, p.performance_id limit $5"
     );
     let (time, id) = page.after;

@@ -120,7 +120,7 @@ pub(crate) async fn checkout(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Checkou
     );
     let found: Option<Checkout> = tx.fetch_optional(sql, args![id]).await?;
     let now_ms = tx.now_ms();
-    Ok(found.map(|Checkout { sale, reservation }| Checkout { sale, reservation: reservation.as_of(now_ms) }))
+    Ok(found.map(|Checkout { sale, reservation }| Checkout { sale, reservation: reservation.at(now_ms) }))
 }
 
 /// One reservation, as of now.
@@ -128,7 +128,7 @@ pub(crate) async fn reservation(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Rese
     let sql = concat!("select ", reservation_columns!(), " from concert_reservations where reservation_id = $1");
     let found: Option<Reservation> = tx.fetch_optional(sql, args![id]).await?;
     let now_ms = tx.now_ms();
-    Ok(found.map(|reservation| reservation.as_of(now_ms)))
+    Ok(found.map(|reservation| reservation.at(now_ms)))
 }
 
 /// Notes that a hold has lapsed, and returns it; nothing when it has not, or no longer.
@@ -185,8 +185,8 @@ pub(crate) async fn reservations(tx: &mut Tx<'_>, page: &ReservationsBefore) -> 
                 reservation_columns!(),
                 " from concert_reservations where ",
                 $whose,
-                "reservation_id < $2 and ($3 is null or performance_id = $3) \
-                 and ($4 is null or case when state = 1 and expire_time <= $5 then 6 else state end = $4) \
+                "reservation_id < $2 and (performance_id = $3 or $3 is null) \
+                 and (case when state = 1 and expire_time <= $5 then 6 else state end = $4 or $4 is null) \
                  order by reservation_id desc limit $6"
             )
         };
@@ -194,13 +194,13 @@ pub(crate) async fn reservations(tx: &mut Tx<'_>, page: &ReservationsBefore) -> 
     // An equality that an index serves, rather than one that may be null.
     let sql = match page.customer {
         Some(_) => of!("customer_id = $1 and "),
-        None => of!("$1 is null and "),
+        None => of!("cast($1 as uuid) is null and "),
     };
     let now_ms = tx.now_ms();
     let state = page.state.map(ReservationState::column);
     let args = args![page.customer, page.before, page.performance, state, now_ms, page.limit];
     let page: Vec<Reservation> = tx.fetch_all(sql, args).await?;
-    Ok(page.into_iter().map(|reservation| reservation.as_of(now_ms)).collect())
+    Ok(page.into_iter().map(|reservation| reservation.at(now_ms)).collect())
 }
 
 impl FromRow for Ticket {

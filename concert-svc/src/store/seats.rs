@@ -176,8 +176,8 @@ pub(crate) async fn seats(tx: &mut Tx<'_>, page: &SeatsAfter) -> Result<Vec<Seat
     let sql = concat!(
         "select ",
         seat_columns!(),
-        " from concert_performance_seats where performance_id = $1 and ordinal > $2 and ($3 is null or state = $3) \
-         and ($4 is null or grade = $4) and ($5 is null or section = $5) order by ordinal limit $6"
+        " from concert_performance_seats where performance_id = $1 and ordinal > $2 and (state = $3 or $3 is null) \
+         and (grade = $4 or $4 is null) and (section = $5 or $5 is null) order by ordinal limit $6"
     );
     let state = page.state.map(SeatState::column);
     let args = args![page.performance, page.ordinal, state, page.grade.as_ref(), page.section.as_ref(), page.limit,];

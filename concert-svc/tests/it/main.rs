@@ -1,5 +1,7 @@
 //! The concert service from outside: scenarios over its real routes, on a real database, with a clock that tests move.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
+
 mod catalogue;
 mod checkout;
 mod contention;

@@ -58,16 +58,11 @@ fn participant(desk: &Desk, name: &str) -> Result<Participant, Status> {
 }
 
 /// The participant's answer, or its refusal as it stands.
-async fn in_time<T>(
-    desk: &Desk,
-    call: impl Future<Output = Result<Response<T>, Status>>,
-) -> Result<T, Status> {
+async fn in_time<T>(desk: &Desk, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Status> {
     let timeout = Duration::from_millis(desk.config.limits.call_timeout_ms);
     match tokio::time::timeout(timeout, call).await {
         Ok(Ok(answer)) => Ok(answer.into_inner()),
-        Ok(Err(status)) => {
-            Err(Status::with_details(status.code(), status.message(), status.details().to_vec().into()))
-        }
+        Ok(Err(status)) => Err(Status::with_details(status.code(), status.message(), status.details().to_vec().into())),
         Err(_) => Err(Status::unavailable("a service did not answer in time; try again")),
     }
 }

@@ -9,6 +9,8 @@ use service_kit::refusal::{SagaOutcome, reason};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+/// Longest reason of a failure that a journal keeps; ours have a third of it.
+const REASON: usize = 100;
 /// Longest message of a failure that a journal keeps.
 const MESSAGE: usize = 500;
 /// Largest details of a failure that a journal keeps.
@@ -47,15 +49,24 @@ pub fn classify(status: &Status) -> Outcome {
     }
 }
 
+/// The class of an OK reply that cannot be true.
+pub fn lie(problem: &str) -> Outcome {
+    Outcome::Lie(Failure::new(Code::Internal as i32, "REPLY_IMPOSSIBLE", start_of(problem, MESSAGE)))
+}
+
 /// What the journal keeps of a status, in bounded size.
 fn failure(status: &Status) -> Failure {
     let details = if status.details().len() <= DETAILS { status.details().to_vec() } else { Vec::new() };
     Failure {
         code: status.code() as i32,
-        reason: reason(status).unwrap_or_default(),
-        message: status.message().chars().take(MESSAGE).collect(),
+        reason: start_of(&reason(status).unwrap_or_default(), REASON),
+        message: start_of(status.message(), MESSAGE),
         details,
     }
+}
+
+fn start_of(text: &str, longest: usize) -> String {
+    text.chars().take(longest).collect()
 }
 
 fn retry_after_ms(status: &Status) -> i64 {
@@ -109,5 +120,7 @@ mod tests {
         let long = Status::with_details(Code::Unknown, "x".repeat(10_000), vec![0; 10_000].into());
         let kept = failure(&long);
         assert_eq!((kept.message.len(), kept.details.len()), (MESSAGE, 0));
+        let Outcome::Lie(kept) = lie(&"x".repeat(10_000)) else { panic!("a lie is one") };
+        assert_eq!(kept.message.len(), MESSAGE);
     }
 }

@@ -26,9 +26,9 @@ pub struct Limits {
     pub compensation_calls: usize,
     /// How long one call may take.
     pub call_timeout_ms: u64,
-    /// Retries per hundred calls of a participant, beyond the burst.
+    /// Retries of undecided sagas per hundred calls of a participant, beyond the burst.
     pub retry_percent: u32,
-    /// Retries that are always there after a quiet time.
+    /// Such retries that may be saved up.
     pub retry_burst: u32,
     /// Failures in a row that open a participant's breaker.
     pub breaker_failures: u32,
@@ -52,6 +52,16 @@ impl Default for Limits {
             breaker_pause_ms: 500,
         }
     }
+}
+
+/// Whether a call may be given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// Its saga may still turn back instead.
+    Undecided,
+    /// Its saga ends in no other way, so its retries are bounded by their back-off alone: were they turned away for want
+    /// of other calls to take a share of, they would be so for ever.
+    Decided,
 }
 
 /// A gate for each participant.
@@ -84,11 +94,11 @@ impl Gates {
     pub(super) async fn pass(
         &self,
         participant: &str,
-        call: Call,
+        (call, urgency): (Call, Urgency),
         sending: impl Future<Output = Result<Bytes, Status>>,
     ) -> Result<Bytes, Status> {
         match self.0.get(participant) {
-            Some(gate) => gate.pass(call, sending).await,
+            Some(gate) => gate.pass((call, urgency), sending).await,
             None => sending.await,
         }
     }
@@ -106,35 +116,39 @@ impl Gate {
         }
     }
 
-    async fn pass(&self, call: Call, sending: impl Future<Output = Result<Bytes, Status>>) -> Result<Bytes, Status> {
+    async fn pass(
+        &self,
+        (call, urgency): (Call, Urgency),
+        sending: impl Future<Output = Result<Bytes, Status>>,
+    ) -> Result<Bytes, Status> {
         let closed = |_| not_sent("the orchestrator is shutting down");
         let _ordinary = match call.direction {
             Direction::Forward => Some(self.ordinary.acquire().await.map_err(closed)?),
             Direction::Compensation => None,
         };
         let _any = self.all.acquire().await.map_err(closed)?;
-        self.admit(call)?;
+        self.admit(call, urgency)?;
         let result = sending.await;
         self.note(&result);
         result
     }
 
-    fn admit(&self, call: Call) -> Result<(), Status> {
+    fn admit(&self, call: Call, urgency: Urgency) -> Result<(), Status> {
         let mut state = self.state();
-        if let Some(opened) = state.opened {
-            if opened.elapsed_ms() < i64::try_from(self.limits.breaker_pause_ms).unwrap_or(i64::MAX) {
-                return Err(not_sent("the participant is failing; its breaker is open"));
-            }
-            // This call is the probe; the next one has to wait for its answer, or for another pause.
-            state.opened = Some(Stopwatch::start());
+        let pause_ms = i64::try_from(self.limits.breaker_pause_ms).unwrap_or(i64::MAX);
+        if state.opened.is_some_and(|opened| opened.elapsed_ms() < pause_ms) {
+            return Err(not_sent("the participant is failing; its breaker is open"));
         }
-        // Retries of compensations are bounded by their back-off and may never be starved.
-        if call.attempt > 1 && call.direction == Direction::Forward {
-            let left = state.retries.checked_sub(100);
-            state.retries = left.ok_or_else(|| not_sent("the participant's retry budget is spent"))?;
-        } else {
+        if call.attempt == 1 {
             let full = self.limits.retry_burst.saturating_mul(100);
             state.retries = state.retries.saturating_add(self.limits.retry_percent).min(full);
+        } else if urgency == Urgency::Undecided {
+            let left = state.retries.checked_sub(100);
+            state.retries = left.ok_or_else(|| not_sent("the participant's retry budget is spent"))?;
+        }
+        if state.opened.is_some() {
+            // This call is the probe; the next one has to wait for its answer, or for another pause.
+            state.opened = Some(Stopwatch::start());
         }
         Ok(())
     }
@@ -159,6 +173,6 @@ impl Gate {
 }
 
 /// A call that did not leave this process.
-fn not_sent(why: &str) -> Status {
+pub(super) fn not_sent(why: &str) -> Status {
     SagaOutcome::NotApplied.mark(Status::unavailable(why))
 }

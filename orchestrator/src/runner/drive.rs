@@ -7,12 +7,14 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use saga::{Act, Call, Event, Illegal, Outcome};
+use saga::{Act, Call, Event, Illegal, Outcome, Phase};
 use service_kit::clock::Stopwatch;
 use service_kit::db;
+use service_kit::serve::MAX_MESSAGE_BYTES;
 use tokio::sync::mpsc;
 use tonic::Status;
 
+use super::budget::{Urgency, not_sent};
 use super::write::Writing;
 use super::{Error, Inner, Signal};
 use crate::journal::{self, Append, Orphans, Record};
@@ -79,11 +81,15 @@ impl<'a> Drive<'a> {
     }
 
     async fn adopt(&mut self, signal: Option<Signal>) -> Result<(), Lost> {
+        let found = self.record.version;
         self.take(&Event::Adopted).await?;
-        match signal {
-            Some(signal) => self.obey(signal).await,
-            None => Ok(()),
-        }
+        let Some(mut signal) = signal else {
+            return Ok(());
+        };
+        // Whoever decided on the saga as it was found did not have to foresee that it would be taken over for that.
+        let expected = &mut signal.intervention.expected_version;
+        *expected = expected.map(|version| if version == found { self.record.version } else { version });
+        self.obey(signal).await
     }
 
     /// A suspended saga only waits for replies that are still to be recorded.
@@ -134,8 +140,8 @@ impl<'a> Drive<'a> {
             Ok(()) => Ok(()),
             Err(Error::Illegal(Illegal::Nothing | Illegal::Stale | Illegal::Ended)) => Ok(()),
             Err(error) => {
-                tracing::error!(saga.id = %self.record.id, %error, ?event, "an event does not fit the saga");
-                Ok(())
+                tracing::error!(saga.id = %self.record.id, %error, ?event, "an event does not fit the saga; leaving it to the watch");
+                Err(Lost)
             }
         }
     }
@@ -241,7 +247,13 @@ impl<'a> Drive<'a> {
             let request = self.record.saga.request(call.step, call.direction).map(Bytes::copy_from_slice);
             let (Some(method), Some(request)) = (step.method(call.direction), request) else {
                 tracing::error!(saga.id = %self.record.id, step = step.id, "a call without a request; leaving it to its next attempt");
+                let result = Err(not_sent("the request cannot be made"));
+                self.calls.push(Box::pin(std::future::ready(Answer { call, result, elapsed_ms: 0 })));
                 continue;
+            };
+            let urgency = match self.record.saga.phase() {
+                Some(Phase::Running) => Urgency::Undecided,
+                _ => Urgency::Decided,
             };
             let outgoing = participants::Call {
                 method,
@@ -254,7 +266,7 @@ impl<'a> Drive<'a> {
             self.calls.push(Box::pin(async move {
                 let watch = Stopwatch::start();
                 let sending = inner.parts.participants.call(outgoing);
-                let result = inner.gates.pass(step.participant(), call, sending).await;
+                let result = inner.gates.pass(step.participant(), (call, urgency), sending).await;
                 Answer { call, result, elapsed_ms: watch.elapsed_ms() }
             }));
         }
@@ -265,9 +277,13 @@ impl<'a> Drive<'a> {
         let Answer { call, result, elapsed_ms } = answer;
         let outcome = match result {
             Err(status) => participants::classify(&status),
+            // The journal keeps what it says, and every later write of the saga carries it along.
+            Ok(bytes) if bytes.len() > MAX_MESSAGE_BYTES => {
+                participants::lie(&format!("the reply has {} bytes", bytes.len()))
+            }
             Ok(bytes) => match self.definition.reply(&self.record, call.step, call.direction, &bytes) {
                 Ok(reply) => Outcome::Done { output: reply.output, skip: reply.skip },
-                Err(lie) => Outcome::Lie(saga::Failure::new(tonic::Code::Internal as i32, "REPLY_IMPOSSIBLE", lie)),
+                Err(problem) => participants::lie(&problem),
             },
         };
         Event::Attempted { call, outcome, elapsed_ms: u32::try_from(elapsed_ms).unwrap_or(u32::MAX) }
@@ -279,6 +295,7 @@ enum Landed {
     No,
 }
 
+/// At least a moment, so that no clock that goes back between two looks makes a loop of them.
 fn until(wake_ms: i64, now_ms: i64) -> Duration {
-    Duration::from_millis(u64::try_from(wake_ms.saturating_sub(now_ms)).unwrap_or_default())
+    Duration::from_millis(u64::try_from(wake_ms.saturating_sub(now_ms)).unwrap_or_default().max(1))
 }

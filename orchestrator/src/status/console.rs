@@ -56,6 +56,7 @@ struct TreeAlone {
 #[derive(Template)]
 #[template(path = "problem.html")]
 struct Problem {
+    status: StatusCode,
     title: &'static str,
     text: String,
 }
@@ -69,34 +70,37 @@ pub(crate) fn pages(desk: Desk) -> Router {
         .route("/sagas/{id}", get(saga))
         .route("/sagas/{id}/live", get(live))
         .route("/assets/console.css", get(|| async { asset("text/css", include_str!("../../assets/console.css")) }))
-        .route("/assets/console.js", get(|| async { asset("text/javascript", include_str!("../../assets/console.js")) }))
+        .route(
+            "/assets/console.js",
+            get(|| async { asset("text/javascript", include_str!("../../assets/console.js")) }),
+        )
         .with_state(desk)
         .layer(map_response(guarded))
 }
 
-type Page = Result<Response, Response>;
+type Page = Result<Response, Problem>;
 type Parameters = Query<Vec<(String, String)>>;
 
 async fn sagas(State(desk): State<Desk>, Query(parameters): Parameters) -> Page {
-    let list = List::fetch(&desk, Wanted::read(parameters)).await.map_err(problem)?;
+    let list = List::fetch(&desk, Wanted::read(parameters)).await?;
     Ok(page(StatusCode::OK, &Sagas { list }))
 }
 
 async fn list_alone(State(desk): State<Desk>, Query(parameters): Parameters) -> Page {
-    let list = List::fetch(&desk, Wanted::read(parameters)).await.map_err(problem)?;
+    let list = List::fetch(&desk, Wanted::read(parameters)).await?;
     Ok(page(StatusCode::OK, &ListAlone { list }))
 }
 
 async fn saga(State(desk): State<Desk>, Path(id): Path<String>) -> Page {
-    let record = desk.load(&SAGAS, read_id(&id)?).await.map_err(problem)?;
-    let tree = Tree::fetch(&desk, &record).await.map_err(problem)?;
+    let record = desk.load(&SAGAS, read_id(&id)?).await?;
+    let tree = Tree::fetch(&desk, &record).await?;
     Ok(page(StatusCode::OK, &Saga { tree }))
 }
 
 /// One event for each version; the last one, of a saga that has ended, goes by another name, so that the page need not
 /// come back for more.
 async fn live(State(desk): State<Desk>, Path(id): Path<String>) -> Page {
-    let versions = desk.versions(&SAGAS, read_id(&id)?).await.map_err(problem)?;
+    let versions = desk.versions(&SAGAS, read_id(&id)?).await?;
     let events = versions.then(move |record| {
         let desk = desk.clone();
         async move {
@@ -109,22 +113,31 @@ async fn live(State(desk): State<Desk>, Path(id): Path<String>) -> Page {
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }
 
-fn read_id(text: &str) -> Result<Uuid, Response> {
-    Uuid::try_parse(text).map_err(|_| missing(text))
+fn read_id(text: &str) -> Result<Uuid, Problem> {
+    Uuid::try_parse(text).map_err(|_| Problem::missing(format!("sagas/{text} does not exist")))
 }
 
-fn missing(id: &str) -> Response {
-    let problem = Problem { title: "No such saga", text: format!("There is no saga {id}.") };
-    page(StatusCode::NOT_FOUND, &problem)
-}
-
-fn problem(fault: Fault) -> Response {
-    if let Fault::Refused(refusal) = fault {
-        return page(StatusCode::NOT_FOUND, &Problem { title: "No such saga", text: refusal.message });
+impl Problem {
+    fn missing(text: String) -> Self {
+        Self { status: StatusCode::NOT_FOUND, title: "No such saga", text }
     }
-    tracing::warn!(?fault, "a page cannot be shown");
-    let text = "The journal cannot be read at the moment; try again.".to_owned();
-    page(StatusCode::SERVICE_UNAVAILABLE, &Problem { title: "Not now", text })
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        if let Fault::Refused(refusal) = fault {
+            return Self::missing(refusal.message);
+        }
+        tracing::warn!(?fault, "a page cannot be shown");
+        let text = "The journal cannot be read at the moment; try again.".to_owned();
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, title: "Not now", text }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        page(self.status, &self)
+    }
 }
 
 fn page(status: StatusCode, template: &impl Template) -> Response {

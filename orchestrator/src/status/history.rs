@@ -41,10 +41,7 @@ impl Place {
     }
 
     fn after(self, entry: &Entry) -> Self {
-        let state = match &entry.fact {
-            Fact::Turned { to, .. } => wire::state(to),
-            _ => self.state,
-        };
+        let state = if let Fact::Turned { to, .. } = &entry.fact { wire::state(to) } else { self.state };
         Self { version: entry.version, position: entry.position, sequence: self.sequence + 1, state }
     }
 }

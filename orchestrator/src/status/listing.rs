@@ -107,21 +107,27 @@ impl Listing<'_> {
         Ok(())
     }
 
-    pub(crate) async fn page(mut self, journal: &dyn Journal) -> Result<Page, Fault> {
-        let size = self.query.limit;
-        // One more tells whether there is a next page.
-        self.query.limit += 1;
-        let mut records = journal.list(&self.query).await.map_err(faults::of_journal)?;
-        let more = records.len() > size;
-        records.truncate(size);
-        let next = match records.last() {
-            Some(last) if more => token_of(last),
-            _ => String::new(),
-        };
+    pub(crate) async fn page(self, journal: &dyn Journal) -> Result<Page, Fault> {
+        let mut page = fetch(journal, self.query).await?;
         let shows = self.catalogue.shows;
-        records.retain(|record| self.state.is_none_or(|state| shows(record) == state));
-        Ok(Page { records, next })
+        page.records.retain(|record| self.state.is_none_or(|state| shows(record) == state));
+        Ok(page)
     }
+}
+
+/// The page that `query` asks for.
+pub(super) async fn fetch(journal: &dyn Journal, mut query: Query) -> Result<Page, Fault> {
+    let size = query.limit;
+    // One more tells whether there is a next page.
+    query.limit += 1;
+    let mut records = journal.list(&query).await.map_err(faults::of_journal)?;
+    let more = records.len() > size;
+    records.truncate(size);
+    let next = match records.last() {
+        Some(last) if more => token_of(last),
+        _ => String::new(),
+    };
+    Ok(Page { records, next })
 }
 
 /// The size that a caller asks for; the largest one if he asks for more.
@@ -138,7 +144,8 @@ fn token_of(last: &Record) -> String {
     token::write(&[token::unsigned(last.create_time), last.id.as_u128()])
 }
 
-fn place(token: &str) -> Result<(i64, Uuid), Fault> {
+/// The place that a page token stands for.
+pub(super) fn place(token: &str) -> Result<(i64, Uuid), Fault> {
     let [time, id] = token::read(token)?;
     Ok((token::signed(time), Uuid::from_u128(id)))
 }

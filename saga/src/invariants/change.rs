@@ -5,6 +5,8 @@ use crate::{Event, Kind, Leg, Phase, Plan, Saga, State, StepIndex, StepStatus};
 
 /// Whether a saga may become that other one by this event: nothing regresses, the decision falls once, what ended stays.
 pub fn check_step(plan: &Plan, before: &Saga, event: &Event, after: &Saga) -> Result<(), Violation> {
+    let is_of_plan = before.steps.len() == plan.steps().len() && after.steps.len() == plan.steps().len();
+    ensure(is_of_plan, "a saga has the steps of its plan")?;
     ensure(before.is_open() || before == after, "what has ended never changes")?;
     ensure(may_become(before, after), "a saga only goes forward through its states")?;
     check_hold(before, event, after)?;

@@ -24,6 +24,12 @@ fn a_cancel_compensates_at_once_what_is_in_flight_too() {
 }
 
 #[test]
+fn what_is_no_longer_waited_for_counts_as_an_attempt_in_doubt() {
+    let script = Script::start("trip", "do flight: cancel").run();
+    assert_eq!(script.saga.steps()[1].forward.ambiguous, 1);
+}
+
+#[test]
 fn a_cancel_compensates_at_once_while_backing_off() {
     let mut script = Script::start("trip", "do hotel: in doubt");
     script.step();
@@ -129,6 +135,17 @@ fn a_parked_retriable_step_completes_once_its_cause_is_mended() {
     assert_eq!(
         script.run().trace(),
         "do authorize; do capture; do credit; alarm at do credit; announce suspended; do credit; announce completed"
+    );
+}
+
+#[test]
+fn a_step_parked_for_a_broken_contract_has_its_tries_again_after_a_resume() {
+    let mut script = Script::start("charge", "do credit: contract x3").run();
+    script.apply(&Event::Resume(act())).unwrap();
+    assert_eq!(
+        script.run().trace(),
+        "do authorize; do capture; do credit x2; alarm at do credit; announce suspended; \
+         do credit x2; announce completed"
     );
 }
 

@@ -70,6 +70,7 @@ pub(crate) struct Script {
     pub(crate) plan: &'static Plan,
     pub(crate) saga: Saga,
     pub(crate) now_ms: i64,
+    turns: u32,
     queue: VecDeque<Call>,
     answers: HashMap<String, VecDeque<String>>,
     done: Vec<String>,
@@ -90,6 +91,7 @@ impl Script {
             plan,
             saga: decision.saga.clone(),
             now_ms: 0,
+            turns: 0,
             queue: VecDeque::new(),
             answers: parse(answers),
             done: Vec::new(),
@@ -100,28 +102,22 @@ impl Script {
 
     /// Answers, and lets time pass, until the saga ends or is suspended.
     pub(crate) fn run(mut self) -> Script {
-        for _ in 0..1_000 {
-            if !self.step() {
-                return self;
-            }
-        }
-        panic!("no end in sight: {}", self.trace());
+        while self.step() {}
+        self
     }
 
     /// Answers, and lets time pass, until this call is in flight.
     pub(crate) fn until(mut self, call: &str) -> Script {
-        for _ in 0..1_000 {
-            let waits = self.queue.iter().any(|queued| self.name(queued) == call);
-            if waits || !self.step() {
-                assert!(waits, "{call} was never sent: {}", self.trace());
-                return self;
-            }
+        while !self.queue.iter().any(|queued| self.name(queued) == call) {
+            assert!(self.step(), "{call} was never sent: {}", self.trace());
         }
-        panic!("{call} is not in sight: {}", self.trace());
+        self
     }
 
     /// The next answer or the next moment. False if nothing more happens by itself.
     pub(crate) fn step(&mut self) -> bool {
+        self.turns += 1;
+        assert!(self.turns < 1_000, "no end in sight: {}", self.trace());
         if let Some(call) = self.queue.pop_front() {
             self.answer(call);
             return true;

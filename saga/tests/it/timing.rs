@@ -3,7 +3,7 @@
 use saga::{Event, Illegal, Moment, Outcome, Saga, start};
 
 use crate::plans::{CHARGE, TRIP};
-use crate::script::{DEADLINE_MS, Script, act, decide_checked, failure};
+use crate::script::{DEADLINE_MS, Script, act, decide_checked, failure, outcome};
 
 /// The wait after one answer to the first call that is in flight, at time 1,000.
 fn wait_after(saga: &Saga, plan: &saga::Plan, outcome: Outcome, jitter: u64) -> Option<i64> {
@@ -104,4 +104,17 @@ fn a_saga_knows_when_it_was_decided_and_when_it_ended() {
     let mut script = Script::start("charge", "");
     script.apply(&Event::CancelRequested(act())).unwrap();
     assert_eq!(script.saga.decided_ms(), Some(0));
+}
+
+#[test]
+fn a_reply_to_an_earlier_attempt_changes_nothing() {
+    let mut script = Script::start("trip", "do hotel: in doubt").until("do hotel");
+    let late = script.saga.in_flight().next().unwrap();
+    script.step();
+    script.step();
+    assert_eq!(script.saga.in_flight().next().unwrap().attempt, 2);
+    for answer in ["done", "refused", "lie"] {
+        let event = Event::Attempted { call: late, outcome: outcome(answer), elapsed_ms: 1 };
+        assert_eq!(script.apply(&event), Err(Illegal::Stale));
+    }
 }

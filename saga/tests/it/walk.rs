@@ -62,7 +62,10 @@ impl Walk {
             for (event, now_ms) in events(plan, &saga, now_ms) {
                 let at = Moment { now_ms, jitter: JITTER };
                 match decide_checked(plan, &saga, &event, at) {
-                    Ok(decision) => walk.visit(plan, decision.saga, now_ms),
+                    Ok(decision) => {
+                        assert!(!is_stale(&saga, &event), "{event:?} {saga:?}");
+                        walk.visit(plan, decision.saga, now_ms);
+                    }
                     Err(illegal) => assert!(is_expected(&saga, &event, illegal), "{event:?} {illegal:?} {saga:?}"),
                 }
             }
@@ -110,6 +113,11 @@ fn events(plan: &Plan, saga: &Saga, now_ms: i64) -> Vec<(Event, i64)> {
 
 fn attempted(call: Call, outcome: Outcome) -> Event {
     Event::Attempted { call, outcome, elapsed_ms: 1 }
+}
+
+/// A reply that the saga does not wait for.
+fn is_stale(saga: &Saga, event: &Event) -> bool {
+    matches!(event, Event::Attempted { call, .. } if !saga.in_flight().any(|waiting| waiting == *call))
 }
 
 /// An event is refused for the reason that the state gives, and no other.

@@ -331,12 +331,8 @@ async fn a_value_of_another_kind_is_reported_with_its_column() {
     let db = Db::open_inline(None, clock()).unwrap();
     let read: Result<(i64, i64), Error> =
         db.read(async |tx| tx.fetch_one("select 1 as good, 'x' as bad", &[]).await).await;
-    match read.unwrap_err() {
-        Error::Corrupt { column, problem } => {
-            assert_eq!((column.as_str(), problem.as_str()), ("bad", "it holds Text"));
-        }
-        error => panic!("{error}"),
-    }
+    let Err(Error::Corrupt { column, problem }) = read else { panic!("{read:?}") };
+    assert_eq!((column.as_str(), problem.as_str()), ("bad", "it holds Text"));
 }
 
 #[tokio::test]

@@ -28,9 +28,7 @@ impl QueueTokenService for Api {
         let key = wire::key("name", &request.get_ref().name).map_err(status)?;
         let place = self.host.db.read(async move |tx| tokens::look(tx, key).await).await;
         let place = match place {
-            Ok(place) if place.is_unclaimed() => {
-                self.host.db.write(async move |tx| tokens::claim(tx, key).await).await
-            }
+            Ok(place) if place.is_unclaimed() => self.host.db.write(async move |tx| tokens::claim(tx, key).await).await,
             place => place,
         };
         answer(place.map(|place| self.view.place(&place)))

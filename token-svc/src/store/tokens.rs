@@ -28,11 +28,7 @@ pub(crate) async fn find_token(tx: &mut Tx<'_>, key: Key) -> Result<Option<Token
 }
 
 /// The live token of a customer.
-pub(crate) async fn find_live_token(
-    tx: &mut Tx<'_>,
-    room: Uuid,
-    customer: Uuid,
-) -> Result<Option<Token>, db::Error> {
+pub(crate) async fn find_live_token(tx: &mut Tx<'_>, room: Uuid, customer: Uuid) -> Result<Option<Token>, db::Error> {
     const SELECT: &str = concat!(
         "select ",
         token_columns!(),

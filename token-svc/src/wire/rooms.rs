@@ -45,7 +45,7 @@ pub(crate) fn update(
     config: &Config,
 ) -> Result<Settings, Fault> {
     let new = request.waiting_room.clone().unwrap_or_default();
-    before.expect_version(&new.etag)?;
+    before.expect_changeable(&new.etag, now_ms)?;
     let merged = match &request.update_mask {
         None => new,
         Some(mask) => merge(room(before, now_ms), &new, &mask.paths)?,
@@ -94,8 +94,9 @@ fn settings(room: &pb::WaitingRoom, config: &Config) -> Result<Settings, Fault> 
     if close_time.is_some_and(|time| time <= open_time) {
         return Err(Fault::field("waiting_room.close_time", "must be after open_time"));
     }
-    let length =
-        |field: &str, length, default| length_ms(&format!("waiting_room.{field}"), length, default, config.longest_ttl_ms);
+    let length = |field: &str, length, default| {
+        length_ms(&format!("waiting_room.{field}"), length, default, config.longest_ttl_ms)
+    };
     let max_active_lifetime_ms =
         length("max_active_lifetime", room.max_active_lifetime, config.max_active_lifetime_ms)?;
     let active_ttl_ms = length("active_ttl", room.active_ttl, config.active_ttl_ms.min(max_active_lifetime_ms))?;

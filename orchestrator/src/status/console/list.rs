@@ -7,20 +7,21 @@ use crate::desk::Desk;
 use crate::faults;
 use crate::journal::{Query, Record};
 use crate::plans::checkout;
-use crate::status::listing::{Ask, Page};
+use crate::status::listing::{self, Named};
 use crate::status::wire::{CATALOGUE, failure_of};
 
 /// Suspended sagas that are counted; beyond, there are simply many.
 const COUNTED: usize = 100;
-const PAGE_SIZE: i32 = 50;
+/// Lines on a page.
+const LINES: usize = 50;
 
 /// What a visitor wants to see, as the form has it. What makes no sense finds nothing, or is left out.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
-    pub(super) state: String,
+    pub(super) state: Option<&'static Named>,
     pub(super) customer: String,
     pub(super) reservation: String,
-    page: String,
+    pub(super) page: String,
 }
 
 impl Wanted {
@@ -29,9 +30,9 @@ impl Wanted {
         for (name, value) in parameters {
             let value = value.trim();
             match name.as_str() {
-                "state" => wanted.state = value.to_uppercase(),
-                "customer" => wanted.customer = named("customers", value),
-                "reservation" => wanted.reservation = named("reservations", value),
+                "state" => wanted.state = CATALOGUE.states.iter().find(|(name, _)| *name == value),
+                "customer" => wanted.customer = value.to_owned(),
+                "reservation" => wanted.reservation = value.to_owned(),
                 "page" => wanted.page = value.to_owned(),
                 _ => {}
             }
@@ -39,13 +40,92 @@ impl Wanted {
         wanted
     }
 
-    fn filter(&self) -> String {
-        let state = CATALOGUE.states.iter().find(|(name, _)| *name == self.state);
-        let terms = [
-            state.map(|(name, _)| format!("state = {name}")),
-            quoted("customer", &self.customer),
-            quoted("reservation", &self.reservation),
-        ];
-        terms.into_iter().flatten().collect::<Vec<_>>().join(" AND ")
+    fn query(&self) -> Query {
+        Query {
+            kind: None,
+            subject: named("customers", &self.customer),
+            reference: named("reservations", &self.reservation),
+            states: self.state.map(|(_, states)| states.to_vec()).unwrap_or_default(),
+            before: listing::place(&self.page).ok(),
+            limit: LINES,
+        }
+    }
+
+    pub(super) fn is(&self, state: &str) -> bool {
+        self.state.is_some_and(|(name, _)| *name == state)
+    }
+}
+
+/// People paste whole names or the id alone.
+fn named(collection: &str, text: &str) -> Option<String> {
+    let id = text.strip_prefix(collection).and_then(|rest| rest.strip_prefix('/')).unwrap_or(text);
+    (!id.is_empty()).then(|| format!("{collection}/{id}"))
+}
+
+/// What stands on the page.
+#[derive(Debug)]
+pub(super) struct List {
+    pub(super) wanted: Wanted,
+    pub(super) states: Vec<&'static str>,
+    pub(super) lines: Vec<Line>,
+    /// Asks for older ones; empty when there are none.
+    pub(super) next: String,
+    /// Sagas that this process drives.
+    pub(super) driven: usize,
+    /// Sagas that need a person.
+    pub(super) suspended: String,
+}
+
+/// One saga.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) id: String,
+    pub(super) kind: String,
+    pub(super) state: &'static str,
+    pub(super) reason: String,
+    pub(super) customer: String,
+    pub(super) reservation: String,
+    pub(super) amount: Option<i64>,
+    pub(super) steps: Vec<(&'static str, &'static str)>,
+    pub(super) created: String,
+    pub(super) age: String,
+    pub(super) took: String,
+}
+
+impl List {
+    pub(super) async fn fetch(desk: &Desk, wanted: Wanted) -> Result<Self, Fault> {
+        let suspended = Query { states: vec!["suspended"], limit: COUNTED, ..Query::default() };
+        let suspended = desk.journal.list(&suspended).await.map_err(faults::of_journal)?.len();
+        let page = listing::fetch(&*desk.journal, wanted.query()).await?;
+        let now_ms = desk.clock.now_ms();
+        Ok(Self {
+            wanted,
+            states: CATALOGUE.states.iter().map(|(name, _)| *name).collect(),
+            lines: page.records.iter().map(|record| Line::new(record, now_ms)).collect(),
+            next: page.next,
+            driven: desk.runner.driven(),
+            suspended: if suspended < COUNTED { suspended.to_string() } else { format!("{COUNTED} or more") },
+        })
+    }
+}
+
+impl Line {
+    fn new(record: &Record, now_ms: i64) -> Self {
+        let saga = &record.saga;
+        let failure = failure_of(saga).filter(|_| saga.state().name() != "completed");
+        let steps = super::tree::lines(record).map(|(line, step)| (line.id, text::status(step.status)));
+        Self {
+            id: record.id.to_string(),
+            kind: record.kind.clone(),
+            state: saga.state().name(),
+            reason: failure.map(text::failure).unwrap_or_default(),
+            customer: record.subject.clone(),
+            reservation: record.reference.clone(),
+            amount: checkout::locked(record).map(|locked| locked.amount),
+            steps: steps.collect(),
+            created: text::time(record.create_time),
+            age: text::length(now_ms - record.create_time),
+            took: saga.ended_ms().map_or("open".into(), |ended_ms| text::length(ended_ms - record.create_time)),
+        }
     }
 }

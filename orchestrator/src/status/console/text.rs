@@ -1,6 +1,6 @@
 //! Times, lengths and codes as people read them.
 
-use saga::{Failure, State};
+use saga::{Failure, State, StepStatus};
 use service_kit::wire::timestamp;
 use tonic::Code;
 
@@ -21,9 +21,9 @@ pub(super) fn length(ms: i64) -> String {
     let (seconds, minutes, hours) = (ms / 1_000, ms / 60_000, ms / 3_600_000);
     match ms {
         ..1_000 => format!("{} ms", ms.max(0)),
-        ..60_000 => format!("{seconds}.{} s", ms % 1_000 / 100),
-        ..3_600_000 => format!("{minutes} min {} s", seconds % 60),
-        ..86_400_000 => format!("{hours} h {} min", minutes % 60),
+        1_000..60_000 => format!("{seconds}.{} s", ms % 1_000 / 100),
+        60_000..3_600_000 => format!("{minutes} min {} s", seconds % 60),
+        3_600_000..86_400_000 => format!("{hours} h {} min", minutes % 60),
         _ => format!("{} d {} h", hours / 24, hours % 24),
     }
 }
@@ -45,6 +45,21 @@ pub(super) fn failure(failure: &Failure) -> String {
     let parts = [wire::reason(failure), failure.message.as_str()];
     let text: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     if text.is_empty() { code(failure.code) } else { text.join(": ") }
+}
+
+/// The name of a step's status; also the class of its mark.
+pub(super) fn status(status: StepStatus) -> &'static str {
+    match status {
+        StepStatus::Pending => "pending",
+        StepStatus::Skipped => "skipped",
+        StepStatus::Running => "running",
+        StepStatus::Succeeded => "succeeded",
+        StepStatus::Applied => "applied",
+        StepStatus::Refused => "refused",
+        StepStatus::Uncertain => "uncertain",
+        StepStatus::Compensating => "compensating",
+        StepStatus::Compensated => "compensated",
+    }
 }
 
 /// What a state means, for people who do not know the words.

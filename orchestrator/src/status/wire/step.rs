@@ -26,7 +26,9 @@ fn step(line: &Step, step: &StepState, participants: &Participants) -> pb::saga:
         id: line.id.to_owned(),
         kind: kind(line.kind).into(),
         method: participants.full_name(line.forward).to_owned(),
-        compensation_method: line.compensation.map_or_else(String::new, |method| participants.full_name(method).to_owned()),
+        compensation_method: line
+            .compensation
+            .map_or_else(String::new, |method| participants.full_name(method).to_owned()),
         state: status(step.status).into(),
         attempts: attempts(Direction::Forward).chain(attempts(Direction::Compensation)).collect(),
         next_attempt_time: forward.next_ms.or(compensation.next_ms).map(timestamp),

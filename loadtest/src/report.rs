@@ -1,0 +1,166 @@
+//! What came of a run: numbers for programs as JSON, tables for people as text.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::drive::Volley;
+use crate::faults::Fired;
+use crate::mix::Mix;
+use crate::plan::{Load, Plan};
+use crate::settle::{Calls, Settled};
+use crate::tally::Times;
+
+mod text;
+
+/// The report of one run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// What the run was to be.
+    pub plan: Input,
+    /// How much was done, and how fast.
+    pub rates: Rates,
+    /// What customers were told, with the time from when they were to come to the answer.
+    pub outcomes: BTreeMap<String, Latency>,
+    /// Where the sagas stand in the end, with the time from creation to end by the server's clock.
+    pub sagas: BTreeMap<&'static str, Latency>,
+    /// Why sagas failed.
+    pub failures: BTreeMap<String, u64>,
+    /// What was called and compensated, by step.
+    pub steps: BTreeMap<String, Calls>,
+    /// What happened to calls on their way, by participant.
+    pub faults: BTreeMap<&'static str, Fired>,
+    /// Sagas that had not ended.
+    pub open_sagas: u64,
+    /// Answers that break a promise.
+    pub violation_count: u64,
+    /// The first of them, in words.
+    pub violations: Vec<String>,
+}
+
+/// What the run was to be.
+#[derive(Debug, Clone, Serialize)]
+pub struct Input {
+    checkouts: usize,
+    load: Load,
+    mix: Mix,
+    seed: u64,
+}
+
+/// How much was done, and how fast.
+#[derive(Debug, Clone, Serialize)]
+pub struct Rates {
+    /// From the first arrival to the last answer.
+    pub seconds: f64,
+    /// From the last answer until no saga was open.
+    pub settle_seconds: f64,
+    /// Answers, those of repeated and refused requests included.
+    pub answers: u64,
+    /// Answers a second, over the whole time.
+    pub answers_per_second: f64,
+    /// Most answers within one second.
+    pub busiest_second: u64,
+    /// Sagas completed.
+    pub completed: u64,
+    /// Sagas completed a second, until no saga was open.
+    pub completed_per_second: f64,
+    /// Calls of steps and compensations, for one saga on average.
+    pub calls_per_saga: f64,
+    /// Processor time of the server for one saga, if it was measured.
+    pub cpu_ms_per_saga: Option<f64>,
+}
+
+/// How often, and how long it took, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Latency {
+    /// How often.
+    pub count: u64,
+    /// Half of them took no longer.
+    pub p50_ms: f64,
+    /// Nine of ten took no longer.
+    pub p90_ms: f64,
+    /// 99 of 100 took no longer.
+    pub p99_ms: f64,
+    /// The longest one.
+    pub max_ms: f64,
+}
+
+impl From<&Times> for Latency {
+    fn from(times: &Times) -> Self {
+        let [p50_ms, p90_ms, p99_ms] = [50.0, 90.0, 99.0].map(|percent| times.percentile_ms(percent));
+        Self { count: times.count(), p50_ms, p90_ms, p99_ms, max_ms: times.max_ms() }
+    }
+}
+
+impl Report {
+    /// Sums up.
+    pub fn new(plan: &Plan, volley: Volley, settled: Settled, cpu_seconds: Option<f64>) -> Self {
+        let counts = volley.counts;
+        Self {
+            plan: Input { checkouts: plan.checkouts, load: plan.load, mix: plan.mix, seed: plan.seed },
+            rates: Rates::new(volley.lasted.as_secs_f64(), &counts.by_second, &settled, cpu_seconds),
+            outcomes: counts.outcomes.iter().map(|(outcome, times)| (outcome.clone(), times.into())).collect(),
+            sagas: settled.sagas.iter().map(|(state, times)| (*state, times.into())).collect(),
+            failures: settled.failures,
+            steps: settled.steps,
+            faults: volley.faults,
+            open_sagas: settled.open,
+            violation_count: counts.violation_count,
+            violations: counts.violations,
+        }
+    }
+
+    /// Whether no promise was broken and every saga has ended.
+    pub fn is_clean(&self) -> bool {
+        self.violation_count == 0 && self.open_sagas == 0
+    }
+}
+
+impl Rates {
+    fn new(seconds: f64, by_second: &BTreeMap<u64, u64>, settled: &Settled, cpu_seconds: Option<f64>) -> Self {
+        let answers = by_second.values().sum();
+        let completed = settled.sagas.get("COMPLETED").map_or(0, Times::count);
+        let sagas: u64 = settled.sagas.values().map(Times::count).sum();
+        let calls: u64 = settled.steps.values().map(|step| step.calls + step.compensation_calls).sum();
+        let settle_seconds = settled.waited.as_secs_f64();
+        Self {
+            seconds,
+            settle_seconds,
+            answers,
+            answers_per_second: answers as f64 / seconds,
+            busiest_second: by_second.values().copied().max().unwrap_or_default(),
+            completed,
+            completed_per_second: completed as f64 / (seconds + settle_seconds),
+            calls_per_saga: calls as f64 / sagas.max(1) as f64,
+            cpu_ms_per_saga: cpu_seconds.map(|cpu| cpu * 1_000.0 / sagas.max(1) as f64),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn percentiles_are_those_of_the_recorded_times() {
+        let mut times = Times::default();
+        for ms in 1..=1_000 {
+            times.record(Duration::from_millis(ms));
+        }
+        let latency = Latency::from(&times);
+        assert_eq!(latency.count, 1_000);
+        let seen = [latency.p50_ms, latency.p90_ms, latency.p99_ms, latency.max_ms];
+        for (seen, wanted) in seen.into_iter().zip([500.0, 900.0, 990.0, 1_000.0]) {
+            assert!((seen / wanted - 1.0).abs() < 0.001, "{seen} for {wanted}");
+        }
+    }
+
+    #[test]
+    fn a_time_beyond_the_scale_counts_as_the_longest() {
+        let mut times = Times::default();
+        times.record(Duration::from_secs(3_600));
+        assert!(Latency::from(&times).max_ms >= 600_000.0);
+    }
+}

@@ -1,0 +1,186 @@
+//! One saga as a tree: its steps by stage, each with all its attempts, and the history below. Where a saga stands comes
+//! from its record, what happened on the way from its history.
+
+use saga::{Direction, Step, StepIndex, StepState};
+use service_kit::refusal::Fault;
+
+use super::text;
+use crate::desk::Desk;
+use crate::faults;
+use crate::journal::{Entry, Record};
+use crate::plans::{self, checkout};
+use crate::status::history::summary;
+use crate::status::wire::failure_of;
+
+mod attempts;
+
+use attempts::{Attempt, Axis, attempts};
+
+/// Versions that are shown; a saga that backs off for days has more.
+const VERSIONS: i64 = 200;
+/// Entries that are shown.
+const ENTRIES: usize = 1_000;
+
+/// What stands on the page.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) id: String,
+    pub(super) kind: String,
+    pub(super) state: &'static str,
+    pub(super) meaning: &'static str,
+    pub(super) from: &'static str,
+    pub(super) failure: Option<Failed>,
+    /// What it is about, then how it is driven: names and values.
+    pub(super) about: Vec<(&'static str, String)>,
+    pub(super) driven: Vec<(&'static str, String)>,
+    pub(super) span: String,
+    pub(super) stages: Vec<Vec<Node>>,
+    pub(super) entries: Vec<Happened>,
+    pub(super) older: bool,
+}
+
+/// Why it stops or has stopped.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) code: String,
+    pub(super) text: String,
+}
+
+/// One step.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) id: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) status: &'static str,
+    pub(super) forward: &'static str,
+    pub(super) compensation: &'static str,
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) next: String,
+    pub(super) stuck: String,
+}
+
+/// One entry of the history.
+#[derive(Debug)]
+pub(super) struct Happened {
+    pub(super) version: i64,
+    pub(super) offset: String,
+    pub(super) time: String,
+    pub(super) kind: &'static str,
+    pub(super) summary: String,
+}
+
+impl Tree {
+    pub(super) async fn fetch(desk: &Desk, record: &Record) -> Result<Self, Fault> {
+        let after = (record.version - VERSIONS).max(0);
+        let history = desk.journal.history(record.id, (after, 0), ENTRIES).await.map_err(faults::of_journal)?;
+        let history: Vec<_> = history.into_iter().filter(|entry| entry.version <= record.version).collect();
+        Ok(Self::new(record, &history, desk.clock.now_ms()))
+    }
+
+    fn new(record: &Record, history: &[Entry], now_ms: i64) -> Self {
+        let saga = &record.saga;
+        let state = saga.state();
+        let end_ms = saga.ended_ms().unwrap_or(now_ms);
+        let axis = Axis { start_ms: record.create_time, end_ms };
+        let from = saga.phase().filter(|_| saga.is_suspended());
+        let failure = failure_of(saga).filter(|_| state.name() != "completed");
+        Self {
+            id: record.id.to_string(),
+            kind: record.kind.clone(),
+            state: state.name(),
+            meaning: text::meaning(state),
+            from: from.map_or("", |phase| saga::State::from(phase).name()),
+            failure: failure.map(|failure| Failed { code: text::code(failure.code), text: text::failure(failure) }),
+            about: about(record),
+            driven: driven(record),
+            span: text::length(end_ms - record.create_time),
+            stages: stages(record, history, axis),
+            entries: history.iter().map(|entry| happened(record, entry)).collect(),
+            older: record.version > VERSIONS,
+        }
+    }
+}
+
+/// Each line of the plan with what is known of it; nothing when this build does not know the plan.
+pub(super) fn lines(record: &Record) -> impl Iterator<Item = (&'static Step, &StepState)> {
+    let definition = plans::find(&record.kind, record.plan_version);
+    let lines = definition.map_or(&[][..], |definition| definition.plan().steps());
+    lines.iter().zip(record.saga.steps())
+}
+
+fn stages(record: &Record, history: &[Entry], axis: Axis) -> Vec<Vec<Node>> {
+    let mut stages: Vec<(usize, Vec<Node>)> = Vec::new();
+    for (index, (line, step)) in lines(record).enumerate() {
+        let node = node(line, step, attempts(StepIndex(index), history, axis));
+        match stages.last_mut() {
+            Some((stage, nodes)) if *stage == line.stage => nodes.push(node),
+            _ => stages.push((line.stage, vec![node])),
+        }
+    }
+    stages.into_iter().map(|(_, nodes)| nodes).collect()
+}
+
+fn node(line: &'static Step, step: &StepState, attempts: Vec<Attempt>) -> Node {
+    let legs = [step.leg(Direction::Forward), step.leg(Direction::Compensation)];
+    Node {
+        id: line.id,
+        kind: match line.kind {
+            saga::Kind::Compensatable => "compensatable",
+            saga::Kind::Pivot => "pivot",
+            saga::Kind::Retriable => "retriable",
+        },
+        status: text::status(step.status),
+        forward: line.forward,
+        compensation: line.compensation.unwrap_or_default(),
+        attempts,
+        next: legs.iter().find_map(|leg| leg.next_ms).map(text::time).unwrap_or_default(),
+        stuck: legs.iter().find_map(|leg| leg.stuck.as_ref()).map(text::failure).unwrap_or_default(),
+    }
+}
+
+fn happened(record: &Record, entry: &Entry) -> Happened {
+    Happened {
+        version: entry.version,
+        offset: text::length(entry.time - record.create_time),
+        time: text::time(entry.time),
+        kind: entry.fact.name(),
+        summary: summary::of(record, &entry.fact),
+    }
+}
+
+fn about(record: &Record) -> Vec<(&'static str, String)> {
+    let mut about = vec![("customer", record.subject.clone()), ("reservation", record.reference.clone())];
+    if let Ok(input) = checkout::input(record) {
+        let method = proto::payment::v1::payment::Method::try_from(input.method).unwrap_or_default();
+        about.push(("payment method", method.as_str_name().to_owned()));
+        about.push(("expected amount", input.expected_amount.map(|amount| amount.to_string()).unwrap_or_default()));
+        about.push(("queue token", input.queue_token));
+    }
+    if let Some(locked) = checkout::locked(record) {
+        let seats: Vec<_> = locked.seats.into_iter().map(|(_, label)| label).collect();
+        about.push(("amount", locked.amount.to_string()));
+        about.push(("concert", format!("{}, {}", locked.title, locked.artist)));
+        about.push(("seats", seats.join(", ")));
+    }
+    about.push(("payment", checkout::payment(record).unwrap_or_default()));
+    let tickets = checkout::confirmed(record).map(|confirmed| confirmed.tickets.len());
+    about.push(("tickets", tickets.map(|count| count.to_string()).unwrap_or_default()));
+    about.retain(|(_, value)| !value.is_empty());
+    about
+}
+
+fn driven(record: &Record) -> Vec<(&'static str, String)> {
+    let saga = &record.saga;
+    let since = |ms: i64| format!("{} after its start", text::length(ms - record.create_time));
+    let mut driven = vec![("accepted", text::time(record.create_time))];
+    driven.extend(saga.decided_ms().map(|ms| ("decided", since(ms))));
+    driven.extend(saga.ended_ms().map(|ms| ("ended", since(ms))));
+    if saga.decided_ms().is_none() {
+        driven.push(("deadline", text::time(saga.deadline_ms())));
+    }
+    driven.extend(saga.next_wake_ms().map(|ms| ("next wake-up", text::time(ms))));
+    driven.push(("version", record.version.to_string()));
+    driven.push(("owner", format!("{}, epoch {}", record.owner, record.epoch)));
+    driven.push(("plan", format!("{} {}", record.kind, record.plan_version)));
+    driven
+}

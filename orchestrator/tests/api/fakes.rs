@@ -1,0 +1,221 @@
+//! Participants that do as they are told, and a journal that fails where it is told to.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::{BufMut as _, BytesMut};
+use orchestrator::journal::{Accepted, Adopted, Append, Entry, Error, Journal, MemoryJournal, Orphans, Query, Record};
+use orchestrator::participants::{Participant, Participants};
+use prost::Message;
+use proto::{concert::v1 as concert, customer::v1 as customer, payment::v1 as payment, token::v1 as token};
+use service_kit::db;
+use tokio::sync::watch;
+use tonic::Status;
+use tonic::body::Body;
+use uuid::Uuid;
+
+pub const AMOUNT: i64 = 50_000;
+
+/// How a method answers from now on.
+#[derive(Clone)]
+pub enum Answer {
+    Fail(Status),
+    /// Not before the switch is set.
+    Hold(watch::Receiver<bool>),
+}
+
+/// All four participants.
+#[derive(Default)]
+pub struct Fakes {
+    answers: Mutex<BTreeMap<String, Answer>>,
+    calls: Mutex<BTreeMap<String, usize>>,
+    /// The title of every concert.
+    pub title: Mutex<String>,
+    /// What `GetReservation` answers.
+    pub reservation: Mutex<concert::Reservation>,
+    /// The points that `GetPointAccount` shows.
+    pub points: Mutex<i64>,
+}
+
+impl Fakes {
+    pub fn fail(&self, method: &str, status: Status) {
+        self.answers.lock().unwrap().insert(method.into(), Answer::Fail(status));
+    }
+
+    /// Keeps a method from answering until `true` is sent.
+    pub fn hold(&self, method: &str) -> watch::Sender<bool> {
+        let (release, released) = watch::channel(false);
+        self.answers.lock().unwrap().insert(method.into(), Answer::Hold(released));
+        release
+    }
+
+    pub fn calls(&self, method: &str) -> usize {
+        self.calls.lock().unwrap().get(method).copied().unwrap_or_default()
+    }
+
+    pub fn participants(self: &Arc<Self>) -> Participants {
+        Participants::new(["concert", "customer", "payment", "token"].map(|name| {
+            let fakes = self.clone();
+            let service = tower::service_fn(move |request| fakes.clone().answer(request));
+            (name, Participant::new(service))
+        }))
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, std::convert::Infallible> {
+        let method = request.uri().path().rsplit('/').next().unwrap().to_owned();
+        *self.calls.lock().unwrap().entry(method.clone()).or_default() += 1;
+        let answer = self.answers.lock().unwrap().get(&method).cloned();
+        match answer {
+            Some(Answer::Fail(status)) => return Ok(status.into_http()),
+            Some(Answer::Hold(mut released)) => drop(released.wait_for(|released| *released).await),
+            None => {}
+        }
+        let body = axum::body::to_bytes(axum::body::Body::new(request.into_body()), 1 << 16).await.unwrap();
+        let reply = self.reply(&method, &body[5..]);
+        let mut framed = BytesMut::new();
+        framed.put_u8(0);
+        framed.put_u32(u32::try_from(reply.len()).unwrap());
+        framed.put_slice(&reply);
+        let response = http::Response::builder().header("content-type", "application/grpc").header("grpc-status", "0");
+        Ok(response.body(Body::new(axum::body::Body::from(framed.freeze()))).unwrap())
+    }
+
+    fn reply(&self, method: &str, bytes: &[u8]) -> Vec<u8> {
+        match method {
+            "LockReservation" => {
+                let request = read::<concert::LockReservationRequest>(bytes);
+                concert::LockReservationResponse {
+                    saga: request.saga,
+                    amount: AMOUNT,
+                    reservation: Some(self.reservation.lock().unwrap().clone()),
+                    concert: "concerts/c".into(),
+                    concert_title: self.title.lock().unwrap().clone(),
+                    artist: "The Fates".into(),
+                    performance_start_time: None,
+                    seat_labels: vec!["Floor A 12".into()],
+                }
+                .encode_to_vec()
+            }
+            "UnlockReservation" => concert::UnlockReservationResponse {
+                saga: read::<concert::UnlockReservationRequest>(bytes).saga,
+                amount: AMOUNT,
+                reservation: None,
+            }
+            .encode_to_vec(),
+            "ConfirmReservation" => concert::ConfirmReservationResponse {
+                saga: read::<concert::ConfirmReservationRequest>(bytes).saga,
+                amount: AMOUNT,
+                reservation: None,
+                tickets: vec![concert::Ticket { name: "reservations/r/tickets/t".into(), ..Default::default() }],
+            }
+            .encode_to_vec(),
+            "GetReservation" => self.reservation.lock().unwrap().encode_to_vec(),
+            "ReservePoints" => {
+                let saga = read::<customer::ReservePointsRequest>(bytes).saga;
+                customer::ReservePointsResponse { saga, amount: AMOUNT, ..Default::default() }.encode_to_vec()
+            }
+            "ReleasePoints" => {
+                let saga = read::<customer::ReleasePointsRequest>(bytes).saga;
+                customer::ReleasePointsResponse { saga, amount: AMOUNT, ..Default::default() }.encode_to_vec()
+            }
+            "CapturePoints" => {
+                let saga = read::<customer::CapturePointsRequest>(bytes).saga;
+                customer::CapturePointsResponse { saga, amount: AMOUNT, ..Default::default() }.encode_to_vec()
+            }
+            "GetPointAccount" => {
+                let available_balance = *self.points.lock().unwrap();
+                customer::PointAccount { available_balance, ..Default::default() }.encode_to_vec()
+            }
+            _ => Self::reply_about_money(method, bytes),
+        }
+    }
+
+    fn reply_about_money(method: &str, bytes: &[u8]) -> Vec<u8> {
+        match method {
+            "AuthorizePayment" => {
+                let saga = read::<payment::AuthorizePaymentRequest>(bytes).saga;
+                payment::AuthorizePaymentResponse { saga, amount: AMOUNT, ..Default::default() }.encode_to_vec()
+            }
+            "CancelPayment" => {
+                let saga = read::<payment::CancelPaymentRequest>(bytes).saga;
+                payment::CancelPaymentResponse { saga, amount: AMOUNT, ..Default::default() }.encode_to_vec()
+            }
+            "CapturePayment" => {
+                let saga = read::<payment::CapturePaymentRequest>(bytes).saga;
+                payment::CapturePaymentResponse { saga, amount: AMOUNT, ..Default::default() }.encode_to_vec()
+            }
+            "CompleteQueueToken" => {
+                let saga = read::<token::CompleteQueueTokenRequest>(bytes).saga;
+                token::CompleteQueueTokenResponse { saga, ..Default::default() }.encode_to_vec()
+            }
+            other => panic!("nobody fakes {other}"),
+        }
+    }
+}
+
+fn read<M: Message + Default>(bytes: &[u8]) -> M {
+    M::decode(bytes).unwrap()
+}
+
+/// A journal in memory that counts its reads and may lose the answer to an acceptance.
+#[derive(Debug, Default)]
+pub struct Shaky {
+    pub journal: MemoryJournal,
+    /// The next acceptance lands, and nobody hears of it.
+    pub loses_answer: AtomicBool,
+    /// How often a saga was read.
+    pub loads: AtomicUsize,
+}
+
+#[async_trait]
+impl Journal for Shaky {
+    async fn register(&self, incarnation: Uuid) -> Result<(), Error> {
+        self.journal.register(incarnation).await
+    }
+
+    async fn release(&self, incarnation: Uuid) -> Result<(), Error> {
+        self.journal.release(incarnation).await
+    }
+
+    async fn accept(&self, first: Append) -> Result<Accepted, Error> {
+        let accepted = self.journal.accept(first).await?;
+        if self.loses_answer.swap(false, Ordering::SeqCst) {
+            return Err(Error::Store(db::Error::InDoubt("the disk said nothing".into())));
+        }
+        Ok(accepted)
+    }
+
+    async fn append(&self, append: Append) -> Result<(), Error> {
+        self.journal.append(append).await
+    }
+
+    async fn adopt(&self, owner: Uuid, orphans: Orphans) -> Result<Vec<Adopted>, Error> {
+        self.journal.adopt(owner, orphans).await
+    }
+
+    async fn load(&self, id: Uuid) -> Result<Option<Record>, Error> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        self.journal.load(id).await
+    }
+
+    async fn list(&self, query: &Query) -> Result<Vec<Record>, Error> {
+        self.journal.list(query).await
+    }
+
+    async fn history(&self, id: Uuid, after: (i64, i64), limit: usize) -> Result<Vec<Entry>, Error> {
+        self.journal.history(id, after, limit).await
+    }
+
+    async fn owned(&self, owner: Uuid, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>, Error> {
+        self.journal.owned(owner, after, limit).await
+    }
+
+    fn watch(&self, id: Uuid) -> watch::Receiver<Option<Arc<Record>>> {
+        self.journal.watch(id)
+    }
+}

@@ -1,0 +1,9 @@
+//! What the service does, told as scenarios over its gRPC methods, an in-memory database and a clock that the test moves.
+
+mod admission;
+mod passes;
+mod rooms;
+mod sagas;
+mod tokens;
+mod verify;
+mod world;
