@@ -28,4 +28,4 @@ pub use progress::Progress;
 pub use report::{Input, Latency, Rates, Report};
 pub use run::run;
 pub use seed::{Stage, seed};
-pub use settle::{Calls, Settled, settle};
+pub use settle::{Settled, Step, settle};

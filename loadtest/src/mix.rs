@@ -52,6 +52,9 @@ impl Behaviour {
 /// How near to the end of his hold a customer comes who wants to see on which side of it he is.
 const BOUNDARY_MS: i64 = 100;
 
+/// Makes one of the customers who behave alike.
+type Behave = fn(&mut Rng) -> Behaviour;
+
 /// Percentages of customers; the rest simply buy.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Mix {
@@ -110,7 +113,7 @@ impl Mix {
         dealt
     }
 
-    fn shares(&self) -> [(f64, fn(&mut Rng) -> Behaviour); 7] {
+    fn shares(&self) -> [(f64, Behave); 7] {
         [
             (self.insufficient_points, |random| Behaviour::LacksPoints { tops_up: random.bool() }),
             (self.expired_hold, |random| Behaviour::ComesLate { after_ms: lateness(random) }),

@@ -8,7 +8,7 @@ use crate::drive::Volley;
 use crate::faults::Fired;
 use crate::mix::Mix;
 use crate::plan::{Load, Plan};
-use crate::settle::{Calls, Settled};
+use crate::settle::{Settled, Step};
 use crate::tally::Times;
 
 mod text;
@@ -26,8 +26,8 @@ pub struct Report {
     pub sagas: BTreeMap<&'static str, Latency>,
     /// Why sagas failed.
     pub failures: BTreeMap<String, u64>,
-    /// What was called and compensated, by step.
-    pub steps: BTreeMap<String, Calls>,
+    /// What was called and compensated, step by step.
+    pub steps: Vec<Step>,
     /// What happened to calls on their way, by participant.
     pub faults: BTreeMap<&'static str, Fired>,
     /// Sagas that had not ended.
@@ -121,7 +121,7 @@ impl Rates {
         let answers = by_second.values().sum();
         let completed = settled.sagas.get("COMPLETED").map_or(0, Times::count);
         let sagas: u64 = settled.sagas.values().map(Times::count).sum();
-        let calls: u64 = settled.steps.values().map(|step| step.calls + step.compensation_calls).sum();
+        let calls: u64 = settled.steps.iter().map(|step| step.calls + step.compensation_calls).sum();
         let settle_seconds = settled.waited.as_secs_f64();
         Self {
             seconds,

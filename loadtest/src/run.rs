@@ -23,7 +23,7 @@ pub async fn run(target: &str, plan: &Plan, progress: Progress, faults: Option<&
     let stage = seed(&client, plan, progress).await?;
     let cpu_before = plan.pid.map(cpu::seconds).transpose()?;
     let volley = fire(&client, plan, &stage, progress, faults).await?;
-    let settled = settle(&client, plan, &stage, progress).await?;
+    let settled = settle(&client, plan, &stage).await?;
     let cpu_after = plan.pid.map(cpu::seconds).transpose()?;
     let cpu_seconds = cpu_after.zip(cpu_before).map(|(after, before)| after - before);
     Ok(Report::new(plan, volley, settled, cpu_seconds))

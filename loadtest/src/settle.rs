@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use prost_types::Timestamp;
-use proto::orchestrator::v1::saga::State;
-use proto::orchestrator::v1::saga::step::State as StepState;
-use proto::orchestrator::v1::{ListSagasRequest, Saga};
+use proto::orchestrator::v1::saga::State as SagaState;
+use proto::orchestrator::v1::saga::step::State;
+use proto::orchestrator::v1::{ListSagasRequest, Saga, saga};
 use tokio::time::{Instant, sleep};
 
 use crate::client::{Client, failed};
 use crate::plan::Plan;
-use crate::progress::Progress;
 use crate::seed::Stage;
 use crate::tally::{Times, failure_reason};
 
@@ -21,7 +20,8 @@ const PAGE: i32 = 200;
 /// How often to look for open sagas.
 const LOOK: Duration = Duration::from_millis(200);
 /// The states that end by themselves.
-const OPEN: [State; 4] = [State::Running, State::Arbitrating, State::Completing, State::Compensating];
+const OPEN: [SagaState; 4] =
+    [SagaState::Running, SagaState::Arbitrating, SagaState::Completing, SagaState::Compensating];
 
 /// What became of the sagas.
 #[derive(Debug)]
@@ -34,14 +34,16 @@ pub struct Settled {
     pub(crate) open: u64,
     /// By the reason of their failure.
     pub(crate) failures: BTreeMap<String, u64>,
-    /// By step.
-    pub(crate) steps: BTreeMap<String, Calls>,
+    /// In the order of the plan.
+    pub(crate) steps: Vec<Step>,
 }
 
-/// Calls of one step, and of its compensation.
-#[derive(Debug, Clone, Copy, Default, serde::Serialize)]
-pub struct Calls {
-    /// Sagas that it succeeded in, also if it was compensated later.
+/// One step of the plan, over all sagas.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Step {
+    /// Its id.
+    pub id: String,
+    /// Sagas that it succeeded in, and was not compensated in later.
     pub succeeded: u64,
     /// Sagas that it was refused in.
     pub refused: u64,
@@ -59,46 +61,40 @@ pub struct Calls {
 ///
 /// # Errors
 /// When the server does not list its sagas.
-pub async fn settle(client: &Client, plan: &Plan, stage: &Stage, progress: Progress) -> Result<Settled> {
-    let (started, bar) = (Instant::now(), progress.bar("settling", OPEN.len() as u64));
-    while let Some(position) = first_open(client).await? {
-        if started.elapsed() > plan.settle {
-            break;
-        }
-        bar.set_position(position);
+pub async fn settle(client: &Client, plan: &Plan, stage: &Stage) -> Result<Settled> {
+    let started = Instant::now();
+    while is_any_open(client).await? && started.elapsed() < plan.settle {
         sleep(LOOK).await;
     }
-    bar.set_position(OPEN.len() as u64);
-    bar.finish();
     let mut settled = Settled {
         waited: started.elapsed(),
         sagas: BTreeMap::new(),
         open: 0,
         failures: BTreeMap::new(),
-        steps: BTreeMap::new(),
+        steps: Vec::new(),
     };
     read_all(client, &stage.since, &mut settled).await?;
     Ok(settled)
 }
 
-/// The first of the open states that a saga is in.
-async fn first_open(client: &Client) -> Result<Option<u64>> {
-    for (position, state) in (0..).zip(OPEN) {
+async fn is_any_open(client: &Client) -> Result<bool> {
+    for state in OPEN {
         let mut page_token = String::new();
         loop {
             let filter = format!("state = {}", state.as_str_name());
             let request = ListSagasRequest { filter, page_size: 1, page_token, ..Default::default() };
             let page = client.sagas().list_sagas(request).await.map_err(failed("list open sagas"))?.into_inner();
             if !page.sagas.is_empty() {
-                return Ok(Some(position));
+                return Ok(true);
             }
+            // A page may be empty and yet not be the last one.
             page_token = page.next_page_token;
             if page_token.is_empty() {
                 break;
             }
         }
     }
-    Ok(None)
+    Ok(false)
 }
 
 async fn read_all(client: &Client, since: &Timestamp, settled: &mut Settled) -> Result<()> {
@@ -130,14 +126,28 @@ impl Settled {
             *self.failures.entry(failure_reason(failure)).or_default() += 1;
         }
         for step in &saga.steps {
-            let calls = self.steps.entry(step.id.clone()).or_default();
-            calls.succeeded += u64::from(step.state() == StepState::Succeeded);
-            calls.refused += u64::from(step.state() == StepState::Refused);
-            calls.compensated += u64::from(step.state() == StepState::Compensated);
-            calls.in_doubt += u64::try_from(step.ambiguous_count).unwrap_or_default();
-            calls.calls += u64::try_from(step.attempt_count).unwrap_or_default();
-            calls.compensation_calls += u64::try_from(step.compensation_attempt_count).unwrap_or_default();
+            self.step(&step.id).count(step);
         }
+    }
+
+    fn step(&mut self, id: &str) -> &mut Step {
+        let known = self.steps.iter().position(|step| step.id == id);
+        let index = known.unwrap_or_else(|| {
+            self.steps.push(Step { id: id.to_owned(), ..Step::default() });
+            self.steps.len() - 1
+        });
+        &mut self.steps[index]
+    }
+}
+
+impl Step {
+    fn count(&mut self, step: &saga::Step) {
+        self.succeeded += u64::from(step.state() == State::Succeeded);
+        self.refused += u64::from(step.state() == State::Refused);
+        self.compensated += u64::from(step.state() == State::Compensated);
+        self.in_doubt += u64::from(step.ambiguous_count.unsigned_abs());
+        self.calls += u64::from(step.attempt_count.unsigned_abs());
+        self.compensation_calls += u64::from(step.compensation_attempt_count.unsigned_abs());
     }
 }
 

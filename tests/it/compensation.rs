@@ -42,6 +42,7 @@ async fn a_compensation_that_overtakes_its_step_bars_it() {
         // Every attempt arrives only when the saga has long turned back.
         world.faults.always(method, Fault::Late(Duration::from_secs(120)));
         let checkout = world.buy(&held).await;
+        world.late_messages_arrive().await;
         assert_eq!(checkout.state(), State::Failed, "{method}");
         assert_eq!(world.available(&held.customer).await, PRICE * 2, "{method}");
         assert_ne!(world.reservation(&held.reservation).await.state(), ReservationState::Confirming, "{method}");
@@ -60,6 +61,7 @@ async fn a_late_duplicate_of_a_compensated_step_has_no_effect() {
             _ => Fault::Pass,
         });
         let checkout = world.buy(&held).await;
+        world.late_messages_arrive().await;
         assert_eq!(checkout.state(), State::Failed, "{method}");
         assert_eq!(world.available(&held.customer).await, PRICE * 2, "{method}");
         world.verify().await;

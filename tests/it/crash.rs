@@ -4,41 +4,43 @@ use proto::orchestrator::v1::checkout::State;
 use skald_tests::world::PRICE;
 use skald_tests::{CrashPoint, Fault, World};
 
-/// Writes of the longest run here; one that dies later does not die.
-const MOST_WRITES: usize = 40;
-
 /// Runs one checkout under `script` in an orchestrator that dies at every point in turn, and lets the next one finish.
 async fn die_everywhere(script: fn(&World), expected: State) {
     let mut deaths = 0;
-    for write in 1..MOST_WRITES {
-        for point in [CrashPoint::Before(write), CrashPoint::After(write)] {
-            let mut world = World::with(point).await;
-            let held = world.held(1).await;
-            script(&world);
-            let order = world.order(&held);
-            let died = tokio::select! {
-                biased;
-                died = world.dies() => died,
-                answer = world.send(order.clone()) => {
-                    answer.unwrap();
-                    world.dies().await
-                }
-            };
-            if !died {
-                continue;
-            }
-            deaths += 1;
-            world.restart().await;
-            // Nobody knows whether the order was accepted; asking again with the same id finds out.
-            let checkout = world.send(order).await.unwrap();
-            world.settle().await;
-            assert_eq!(world.checkout(&checkout.name).await.state(), expected, "{point:?}");
-            let left = if expected == State::Completed { PRICE } else { PRICE * 2 };
-            assert_eq!(world.available(&held.customer).await, left, "{point:?}");
-            world.verify().await;
+    for write in 1.. {
+        if !(die_at(CrashPoint::Before(write), script, expected).await) {
+            break;
         }
+        assert!(die_at(CrashPoint::After(write), script, expected).await);
+        deaths += 2;
     }
     assert!(deaths >= 10, "only {deaths} deaths");
+}
+
+/// Tells whether the orchestrator lived to see `point`.
+async fn die_at(point: CrashPoint, script: fn(&World), expected: State) -> bool {
+    let mut world = World::with(point).await;
+    let held = world.held(1).await;
+    script(&world);
+    let order = world.order(&held);
+    let mut checkout = tokio::select! {
+        biased;
+        _ = world.dies() => None,
+        answer = world.send(order.clone()) => Some(answer.unwrap()),
+    };
+    let died = world.dies().await;
+    if died {
+        world.restart().await;
+        // Nobody knows whether the order was accepted; asking again with the same id finds out.
+        checkout = Some(world.send(order).await.unwrap());
+    }
+    world.settle().await;
+    let checkout = checkout.expect("an orchestrator that lives answers");
+    assert_eq!(world.checkout(&checkout.name).await.state(), expected, "{point:?}");
+    let left = if expected == State::Completed { PRICE } else { PRICE * 2 };
+    assert_eq!(world.available(&held.customer).await, left, "{point:?}");
+    world.verify().await;
+    died
 }
 
 #[tokio::test(start_paused = true)]

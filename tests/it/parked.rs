@@ -20,7 +20,7 @@ async fn park_mend_resume(world: &World, held: &Held) -> Checkout {
     assert_eq!(saga.state(), SagaState::Suspended, "{saga:?}");
     assert!(saga.failure.is_some(), "a parked saga says why");
     let calls = world.faults.seen().len();
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    tokio::time::sleep(Duration::from_secs(200)).await;
     assert_eq!(world.faults.seen().len(), calls, "a parked saga calls nobody");
     world.faults.heal();
     let request =

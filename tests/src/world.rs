@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orchestrator::journal::{Journal, Query, SqlJournal};
+use orchestrator::journal::{Query, SqlJournal};
 use orchestrator::participants::{Participant, Participants};
 use orchestrator::Started;
 use proto::concert::v1 as concert;
@@ -113,7 +113,7 @@ impl World {
 
     /// Waits until the orchestrator dies at its point, or says that it will not.
     pub async fn dies(&self) -> bool {
-        tokio::time::timeout(Duration::from_secs(600), self.life.journal.dead.cancelled()).await.is_ok()
+        tokio::time::timeout(Duration::from_secs(100), self.life.journal.dead.cancelled()).await.is_ok()
     }
 
     /// How often this life of the orchestrator has written.
@@ -251,13 +251,17 @@ impl World {
             let all = self.life.started.journal.list(&Query { limit: 1000, ..Query::default() }).await;
             let open = all.expect("the journal can be listed");
             if open.iter().all(|record| record.saga.is_terminal() || record.saga.is_suspended()) {
-                // Late messages arrive too.
-                tokio::time::sleep(Duration::from_secs(60)).await;
                 return;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         panic!("some saga is still open after an hour");
+    }
+
+    /// Waits until whatever is still on its way has arrived.
+    pub async fn late_messages_arrive(&self) {
+        tokio::time::sleep(Duration::from_secs(150)).await;
+        self.settle().await;
     }
 
     /// Checks all books.

@@ -30,10 +30,10 @@ impl Report {
     fn step_table(&self) -> Table {
         let header = ["step", "succeeded", "refused", "compensated", "calls", "compensation calls", "in doubt"];
         let mut table = table(&header);
-        for (step, calls) in &self.steps {
-            let sagas = [calls.succeeded, calls.refused, calls.compensated];
-            let attempts = [calls.calls, calls.compensation_calls, calls.in_doubt];
-            row(&mut table, step, sagas.into_iter().chain(attempts));
+        for step in &self.steps {
+            let sagas = [step.succeeded, step.refused, step.compensated];
+            let attempts = [step.calls, step.compensation_calls, step.in_doubt];
+            row(&mut table, &step.id, sagas.into_iter().chain(attempts));
         }
         table
     }
@@ -86,7 +86,7 @@ fn latencies<K: AsRef<str>>(title: &str, by: &BTreeMap<K, Latency>) -> Table {
 
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_header(header);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

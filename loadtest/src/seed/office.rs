@@ -102,11 +102,8 @@ impl Office {
     }
 
     async fn queue(&self, room: &str, customer: &str) -> Result<QueueToken> {
-        let request = IssueQueueTokenRequest {
-            parent: room.into(),
-            customer: customer.into(),
-            request_id: clock::request_id(),
-        };
+        let request =
+            IssueQueueTokenRequest { parent: room.into(), customer: customer.into(), request_id: clock::request_id() };
         let issued = self.client.tokens().issue_queue_token(request).await;
         Ok(issued.map_err(failed("take a place in the waiting room"))?.into_inner())
     }
@@ -122,7 +119,7 @@ impl Office {
                     let told = token.poll_interval.and_then(|interval| Duration::try_from(interval).ok());
                     sleep(told.unwrap_or(POLL_INTERVAL)).await;
                 }
-                _ => break,
+                State::Unspecified | State::Completed | State::Expired | State::Left | State::Revoked => break,
             }
         }
         bail!("the waiting room let nobody in: {} is {}", token.name, token.state().as_str_name())

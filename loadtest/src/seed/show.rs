@@ -98,11 +98,8 @@ async fn publish(client: &Client, bill: &Bill, waiting_room: String, now: System
         booking_policy: Some(policy),
         ..Default::default()
     };
-    let request = pb::CreateConcertRequest {
-        concert: Some(concert),
-        request_id: clock::request_id(),
-        ..Default::default()
-    };
+    let request =
+        pb::CreateConcertRequest { concert: Some(concert), request_id: clock::request_id(), ..Default::default() };
     let created = client.concerts().create_concert(request).await.map_err(failed("create a concert"))?;
     let name = created.into_inner().name;
     let request = pb::PublishConcertRequest { name: name.clone(), ..Default::default() };
@@ -111,11 +108,8 @@ async fn publish(client: &Client, bill: &Bill, waiting_room: String, now: System
 }
 
 async fn schedule(client: &Client, concert: String, now: SystemTime) -> Result<String> {
-    let performance = pb::Performance {
-        start_time: later(now, DAY * 30),
-        venue: "Olympic Hall, Seoul".into(),
-        ..Default::default()
-    };
+    let performance =
+        pb::Performance { start_time: later(now, DAY * 30), venue: "Olympic Hall, Seoul".into(), ..Default::default() };
     let request = pb::CreatePerformanceRequest {
         parent: concert,
         performance: Some(performance),

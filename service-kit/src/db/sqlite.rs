@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::{Arg, Error, FromRow, Row, Tx};
 use crate::clock::Clock;
 
+mod log;
 mod open;
 mod readers;
 pub(super) mod statement;
@@ -31,7 +32,7 @@ pub(super) struct Sqlite {
 
 enum Mode {
     Thread { readers: Arc<Readers>, writer: Thread },
-    Inline { writer: Mutex<Writer>, _lock: Option<File> },
+    Inline { writer: Box<Mutex<Writer>>, _lock: Option<File> },
     ReadOnly { readers: Arc<Readers> },
 }
 
@@ -62,7 +63,7 @@ impl Sqlite {
             None => (None, open::memory()?),
         };
         let counters = Arc::new(Counters::default());
-        let writer = Mutex::new(Writer::new(connection, clock.clone(), counters.clone()));
+        let writer = Box::new(Mutex::new(Writer::new(connection, clock.clone(), counters.clone())));
         Ok(Self { mode: Mode::Inline { writer, _lock: lock }, clock, counters })
     }
 

@@ -9,7 +9,7 @@ use service_kit::clock::{Clock, ManualClock, SystemClock};
 use service_kit::db::{Db, Error, Migration, Tx};
 use tokio_util::task::TaskTracker;
 
-pub(crate) const NOTES: &[Migration] = &[Migration {
+const NOTES: &[Migration] = &[Migration {
     version: 1,
     name: "notes",
     sql: "create table note (id bigint not null primary key, body text); create table other (id bigint);",
@@ -22,17 +22,17 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
-pub(crate) async fn open(directory: &Path) -> Db {
+async fn open(directory: &Path) -> Db {
     let db = Db::open(directory, clock()).unwrap();
     db.migrate("test", NOTES).await.unwrap();
     db
 }
 
-pub(crate) async fn put(tx: &mut Tx<'_>, id: i64) -> Result<(), Error> {
+async fn put(tx: &mut Tx<'_>, id: i64) -> Result<(), Error> {
     tx.execute("insert into note (id, body) values ($1, $2)", args![id, "text"]).await.map(drop)
 }
 
-pub(crate) async fn ids(db: &Db) -> Vec<i64> {
+async fn ids(db: &Db) -> Vec<i64> {
     let rows: Result<Vec<(i64,)>, Error> =
         db.read(async |tx| tx.fetch_all("select id from note order by id", &[]).await).await;
     rows.unwrap().into_iter().map(|(id,)| id).collect()

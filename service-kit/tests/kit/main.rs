@@ -4,7 +4,6 @@
 
 mod barrier;
 mod db;
-mod disk;
 mod idempotency;
 mod ids;
 mod outbox;

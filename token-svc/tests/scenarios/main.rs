@@ -1,4 +1,5 @@
 //! What the service does, told as scenarios over its gRPC methods, an in-memory database and a clock that the test moves.
+#![cfg(test)]
 
 mod admission;
 mod passes;

@@ -1,9 +1,12 @@
-//! The rules notice what breaks them.
+//! The rules hold whatever people do, and notice what breaks them.
 
+use proto::token::v1::WaitingRoom;
 use service_kit::args;
 use service_kit::db;
+use service_kit::ids::Ids;
+use service_kit::wire::timestamp;
 
-use crate::world::{World, small_room};
+use crate::world::{T0, World, small_room};
 
 /// Which rules are broken once `sql` has spoilt a room with two inside and two in line.
 async fn broken_by(sql: &'static str) -> Vec<&'static str> {
@@ -36,4 +39,42 @@ async fn a_broken_rule_is_found() {
     assert_eq!(broken_by("update token_rooms set issued_count = 9").await, ["Q4"]);
     assert_eq!(broken_by("update token_turns set through_sequence = 3").await, ["Q4"]);
     assert_eq!(broken_by("delete from token_tokens where sequence = 3").await, ["Q2", "Q4"]);
+}
+
+/// One of the many things that can happen to a room of a few dozen customers.
+async fn anything(world: &World, room: &str, tokens: &mut Vec<String>, random: &Ids) {
+    let below = |limit: u64| random.random() % limit;
+    if let Some(token) = tokens.get(below(1 + tokens.len() as u64) as usize).cloned() {
+        match below(10) {
+            0 => drop(world.leave(&token).await),
+            1 => drop(world.revoke(&token).await),
+            2 | 3 => drop(world.complete(&token, below(20).into()).await),
+            4 => drop(world.extend(&token, T0 + below(3_000_000) as i64).await),
+            _ => drop(world.poll(&token).await),
+        }
+    }
+    match below(12) {
+        0 => world.tick(1).await,
+        1 => world.clock.advance(below(50_000) as i64),
+        2 => world.sweep().await,
+        3 => drop(world.pause(room).await),
+        4 | 5 => drop(world.resume(room).await),
+        _ => tokens.extend(world.issue(room, below(30).into()).await.ok().map(|token| token.name)),
+    }
+}
+
+#[tokio::test]
+async fn the_rules_hold_whatever_happens() {
+    for seed in 0..10 {
+        println!("seed {seed}");
+        let (world, random) = (World::new().await, Ids::seeded(seed));
+        let room = WaitingRoom { max_waiting: 20, close_time: Some(timestamp(T0 + 4_000_000)), ..small_room() };
+        let room = world.open(room).await;
+        let mut tokens = Vec::new();
+        for _ in 0..400 {
+            anything(&world, &room, &mut tokens, &random).await;
+            world.verify().await;
+        }
+        assert!(world.room(&room).await.admitted_through > 20);
+    }
 }

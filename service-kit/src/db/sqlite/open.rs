@@ -15,7 +15,7 @@ pub(super) const FILE: &str = "skald.db";
 /// Statements that a connection keeps prepared: all of ours.
 const STATEMENTS: usize = 512;
 /// How long to wait for the short locks that readers and the writer take of each other.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// Pages in the log before the writer copies them back into the file.
 const CHECKPOINT_PAGES: i64 = 4000;
 /// Kibibytes that the writer's pages may take: more than the largest batch dirties, so that none is written twice.

@@ -1,15 +1,16 @@
 //! Group commit. Nobody is answered before the commit that covers him, one unit of work that fails takes back only what
 //! it wrote, and a commit whose outcome is unknown puts the database out of service: a restart looks at the file afresh.
 
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use std::fs::File;
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
+use super::log::Log;
 use super::statement::{classify, execute, gone, script};
 use super::{Error, Tx, perform};
 use crate::clock::Clock;
@@ -133,13 +134,17 @@ pub(super) struct Writer {
     commit: fn(&Connection) -> rusqlite::Result<()>,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
+    // A database in memory has none.
+    log: Option<Log>,
     broken: Option<Error>,
 }
 
 impl Writer {
     pub(super) fn new(connection: Connection, clock: Arc<dyn Clock>, counters: Arc<Counters>) -> Self {
         let commit = |connection: &Connection| connection.execute_batch("commit");
-        Self { connection, commit, clock, counters, broken: None }
+        let file = connection.path().filter(|file| !file.is_empty());
+        let log = file.map(|file| Log::new(Path::new(file)));
+        Self { connection, commit, clock, counters, log, broken: None }
     }
 
     pub(super) fn connection(&mut self) -> &mut Connection {
@@ -158,6 +163,8 @@ impl Writer {
         }
         if let Err(error) = committed {
             jobs.for_each(|job| job.refuse(error.clone()));
+        } else if let Some(log) = &mut self.log {
+            log.check(&self.connection);
         }
     }
 

@@ -1,5 +1,7 @@
 //! A disk that is full or may not be written. Needs the right to mount a small file system; says so where it lacks it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -7,18 +9,24 @@ use std::sync::Arc;
 
 use service_kit::args;
 use service_kit::clock::SystemClock;
-use service_kit::db::{Db, Error, Tx};
+use service_kit::db::{Db, Error, Migration, Tx};
+use tokio::sync::{Mutex, MutexGuard};
 
-use crate::db;
+const NOTES: &[Migration] =
+    &[Migration { version: 1, name: "notes", sql: "create table note (id bigint not null primary key, body text)" }];
+
+/// One test at a time, in a process of their own: a `mount` that starts holds every open file for a moment.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// A file system of a few megabytes.
-struct Small(tempfile::TempDir);
+struct Small(tempfile::TempDir, #[expect(dead_code, reason = "held until the test ends")] MutexGuard<'static, ()>);
 
 impl Small {
-    fn mount() -> Option<Self> {
+    async fn mount() -> Option<Self> {
+        let alone = ALONE.lock().await;
         let directory = tempfile::tempdir().unwrap();
         if mount(&["-t", "tmpfs", "-o", "size=4m", "skald-test"], directory.path()) {
-            return Some(Self(directory));
+            return Some(Self(directory, alone));
         }
         // Past the capture of the test runner: a skipped test must be seen.
         let skipped = b"skipped: no right to mount a tmpfs, so full and read-only disks were not tried\n";
@@ -42,6 +50,18 @@ fn mount(args: &[&str], place: &Path) -> bool {
     mounted.is_ok_and(|output| output.status.success())
 }
 
+async fn open(directory: &Path) -> Db {
+    let db = Db::open(directory, Arc::new(SystemClock)).unwrap();
+    db.migrate("test", NOTES).await.unwrap();
+    db
+}
+
+async fn ids(db: &Db) -> Vec<i64> {
+    let rows: Result<Vec<(i64,)>, Error> =
+        db.read(async |tx| tx.fetch_all("select id from note order by id", &[]).await).await;
+    rows.unwrap().into_iter().map(|(id,)| id).collect()
+}
+
 async fn put(db: &Db, id: i64) -> Result<(), Error> {
     db.write(async move |tx: &mut Tx<'_>| {
         let body = "x".repeat(20_000);
@@ -52,11 +72,11 @@ async fn put(db: &Db, id: i64) -> Result<(), Error> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_writes_keeps_what_it_acknowledged_and_recovers_when_freed() {
-    let Some(disk) = Small::mount() else { return };
+    let Some(disk) = Small::mount().await else { return };
     let ballast = disk.0.path().join("ballast");
     std::fs::write(&ballast, vec![0; 1_000_000]).unwrap();
     let data = disk.0.path().join("data");
-    let db = db::open(&data).await;
+    let db = open(&data).await;
     let mut acknowledged = Vec::new();
     let mut failures = 0;
     for id in 0..400 {
@@ -67,20 +87,20 @@ async fn a_full_disk_refuses_writes_keeps_what_it_acknowledged_and_recovers_when
         }
     }
     assert!(!acknowledged.is_empty() && failures > 0, "{failures} failures");
-    assert_eq!(db::ids(&db).await, acknowledged);
+    assert_eq!(ids(&db).await, acknowledged);
     std::fs::remove_file(ballast).unwrap();
     put(&db, 1000).await.unwrap();
     acknowledged.push(1000);
-    assert_eq!(db::ids(&db).await, acknowledged);
+    assert_eq!(ids(&db).await, acknowledged);
     drop(db);
-    assert_eq!(db::ids(&db::open(&data).await).await, acknowledged);
+    assert_eq!(ids(&open(&data).await).await, acknowledged);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_only_disk_is_named_at_the_start_and_never_acknowledges_a_write() {
-    let Some(disk) = Small::mount() else { return };
+    let Some(disk) = Small::mount().await else { return };
     let data = disk.0.path().join("data");
-    let db = db::open(&data).await;
+    let db = open(&data).await;
     put(&db, 1).await.unwrap();
     drop(db);
     disk.remount("ro");
@@ -90,5 +110,5 @@ async fn a_read_only_disk_is_named_at_the_start_and_never_acknowledges_a_write()
         assert!(error.to_string().contains("Read-only file system"), "{error}");
     }
     disk.remount("rw");
-    assert_eq!(db::ids(&db::open(&data).await).await, [1]);
+    assert_eq!(ids(&open(&data).await).await, [1]);
 }
