@@ -69,11 +69,9 @@ pub(crate) fn pages(desk: Desk) -> Router {
         .route("/sagas/list", get(list_alone))
         .route("/sagas/{id}", get(saga))
         .route("/sagas/{id}/live", get(live))
-        .route("/assets/console.css", get(|| async { asset("text/css", include_str!("../../assets/console.css")) }))
-        .route(
-            "/assets/console.js",
-            get(|| async { asset("text/javascript", include_str!("../../assets/console.js")) }),
-        )
+        .route("/assets/console.css", get(|| asset("text/css", include_str!("../../assets/console.css"))))
+        .route("/assets/console.js", get(|| asset("text/javascript", include_str!("../../assets/console.js"))))
+        .route("/assets/icon.svg", get(|| asset("image/svg+xml", include_str!("../../assets/icon.svg"))))
         .with_state(desk)
         .layer(map_response(guarded))
 }
@@ -150,7 +148,7 @@ fn page(status: StatusCode, template: &impl Template) -> Response {
     }
 }
 
-fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
+async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text)
 }
 

@@ -15,7 +15,7 @@ pub(super) fn terms(filter: &str) -> Result<Vec<Term<'_>>, String> {
     let mut rest = Rest { filter, text: filter.trim_start() };
     let mut terms = Vec::new();
     while !rest.text.is_empty() {
-        if !terms.is_empty() && rest.word() != "AND" {
+        if !terms.is_empty() && !rest.skip_and() {
             return Err(rest.expected("AND; it is the only operator between comparisons"));
         }
         let field = rest.word();
@@ -53,6 +53,15 @@ impl<'a> Rest<'a> {
         };
         self.take(end + 2);
         Ok(&inside[..end])
+    }
+
+    fn skip_and(&mut self) -> bool {
+        let before = self.text;
+        let found = self.word() == "AND";
+        if !found {
+            self.text = before;
+        }
+        found
     }
 
     fn skip(&mut self, wanted: char) -> bool {
@@ -100,8 +109,8 @@ mod tests {
             ("state", 6, "="),
             ("state > 1", 7, "="),
             ("state = ", 9, "a value"),
-            ("state = A OR state = B", 13, "AND"),
-            ("state = A state = B", 16, "AND"),
+            ("state = A OR state = B", 11, "AND"),
+            ("state = A state = B", 11, "AND"),
             ("é = \"a", 5, "a text that ends"),
             ("state = A AND", 14, "the name"),
             ("NOT state = A", 5, "="),

@@ -16,11 +16,11 @@ use tonic::Status;
 use tonic::body::Body;
 use uuid::Uuid;
 
-pub const AMOUNT: i64 = 50_000;
+pub(crate) const AMOUNT: i64 = 50_000;
 
 /// How a method answers from now on.
 #[derive(Clone)]
-pub enum Answer {
+pub(crate) enum Answer {
     Fail(Status),
     /// Not before the switch is set.
     Hold(watch::Receiver<bool>),
@@ -28,34 +28,34 @@ pub enum Answer {
 
 /// All four participants.
 #[derive(Default)]
-pub struct Fakes {
+pub(crate) struct Fakes {
     answers: Mutex<BTreeMap<String, Answer>>,
     calls: Mutex<BTreeMap<String, usize>>,
     /// The title of every concert.
-    pub title: Mutex<String>,
+    pub(crate) title: Mutex<String>,
     /// What `GetReservation` answers.
-    pub reservation: Mutex<concert::Reservation>,
+    pub(crate) reservation: Mutex<concert::Reservation>,
     /// The points that `GetPointAccount` shows.
-    pub points: Mutex<i64>,
+    pub(crate) points: Mutex<i64>,
 }
 
 impl Fakes {
-    pub fn fail(&self, method: &str, status: Status) {
+    pub(crate) fn fail(&self, method: &str, status: Status) {
         self.answers.lock().unwrap().insert(method.into(), Answer::Fail(status));
     }
 
     /// Keeps a method from answering until `true` is sent.
-    pub fn hold(&self, method: &str) -> watch::Sender<bool> {
+    pub(crate) fn hold(&self, method: &str) -> watch::Sender<bool> {
         let (release, released) = watch::channel(false);
         self.answers.lock().unwrap().insert(method.into(), Answer::Hold(released));
         release
     }
 
-    pub fn calls(&self, method: &str) -> usize {
+    pub(crate) fn calls(&self, method: &str) -> usize {
         self.calls.lock().unwrap().get(method).copied().unwrap_or_default()
     }
 
-    pub fn participants(self: &Arc<Self>) -> Participants {
+    pub(crate) fn participants(self: &Arc<Self>) -> Participants {
         Participants::new(["concert", "customer", "payment", "token"].map(|name| {
             let fakes = self.clone();
             let service = tower::service_fn(move |request| fakes.clone().answer(request));
@@ -164,12 +164,12 @@ fn read<M: Message + Default>(bytes: &[u8]) -> M {
 
 /// A journal in memory that counts its reads and may lose the answer to an acceptance.
 #[derive(Debug, Default)]
-pub struct Shaky {
-    pub journal: MemoryJournal,
+pub(crate) struct Shaky {
+    pub(crate) journal: MemoryJournal,
     /// The next acceptance lands, and nobody hears of it.
-    pub loses_answer: AtomicBool,
+    pub(crate) loses_answer: AtomicBool,
     /// How often a saga was read.
-    pub loads: AtomicUsize,
+    pub(crate) loads: AtomicUsize,
 }
 
 #[async_trait]

@@ -1,10 +1,18 @@
 //! The orchestrator as its callers see it: over gRPC and on its pages, with participants that do as they are told.
 
+#[cfg(test)]
 mod console;
+#[cfg(test)]
 mod create;
+#[cfg(test)]
 mod fakes;
+#[cfg(test)]
 mod listing;
+#[cfg(test)]
 mod operate;
+#[cfg(test)]
 mod relay;
+#[cfg(test)]
 mod watch;
+#[cfg(test)]
 mod world;

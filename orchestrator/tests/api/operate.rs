@@ -129,6 +129,22 @@ async fn a_verb_holds_only_for_the_version_that_it_was_decided_on() {
 }
 
 #[tokio::test]
+async fn a_saga_that_nobody_drives_takes_a_verb_decided_on_the_version_that_it_shows() {
+    let world = World::new().await;
+    let release = world.fakes.hold("LockReservation");
+    let running = placed(&world).await;
+    suspend(&world, &running.name, 0).await.unwrap();
+    release.send(true).unwrap();
+    while world.runner.driven() > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let held = get(&world, &running.name).await;
+    let going = resume(&world, &running.name, held.version).await.unwrap();
+    assert!(going.version > held.version && going.epoch > held.epoch);
+    assert_eq!(end(&world, &running.name).await.state(), State::Completed);
+}
+
+#[tokio::test]
 async fn an_aborted_saga_takes_all_back_and_a_retry_of_nothing_is_fine() {
     let world = World::new().await;
     let _never = world.fakes.hold("ReservePoints");

@@ -20,26 +20,26 @@ use uuid::Uuid;
 
 use crate::fakes::{AMOUNT, Fakes, Shaky};
 
-pub const CUSTOMER: &str = "customers/00000000-0000-7000-8000-0000000000c1";
-pub const OTHER: &str = "customers/00000000-0000-7000-8000-0000000000c2";
-pub const RESERVATION: &str = "reservations/00000000-0000-7000-8000-0000000000d1";
+pub(crate) const CUSTOMER: &str = "customers/00000000-0000-7000-8000-0000000000c1";
+pub(crate) const OTHER: &str = "customers/00000000-0000-7000-8000-0000000000c2";
+pub(crate) const RESERVATION: &str = "reservations/00000000-0000-7000-8000-0000000000d1";
 
-pub struct World {
-    pub fakes: Arc<Fakes>,
-    pub journal: Arc<Shaky>,
-    pub host: Host,
-    pub pages: axum::Router,
-    pub runner: orchestrator::runner::Runner,
-    pub checkouts: CheckoutServiceClient<Participant>,
-    pub sagas: SagaServiceClient<Participant>,
+pub(crate) struct World {
+    pub(crate) fakes: Arc<Fakes>,
+    pub(crate) journal: Arc<Shaky>,
+    pub(crate) host: Host,
+    pub(crate) pages: axum::Router,
+    pub(crate) runner: orchestrator::runner::Runner,
+    pub(crate) checkouts: CheckoutServiceClient<Participant>,
+    pub(crate) sagas: SagaServiceClient<Participant>,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(Config::default()).await
     }
 
-    pub async fn with(config: Config) -> Self {
+    pub(crate) async fn with(config: Config) -> Self {
         let fakes = fakes();
         let journal = Arc::new(Shaky::default());
         let host = host();
@@ -49,17 +49,17 @@ impl World {
         Self { fakes, journal, host, pages, runner, checkouts, sagas }
     }
 
-    pub async fn create(&self, request: pb::CreateCheckoutRequest) -> Result<pb::Checkout, Status> {
+    pub(crate) async fn create(&self, request: pb::CreateCheckoutRequest) -> Result<pb::Checkout, Status> {
         self.checkouts.clone().create_checkout(request).await.map(tonic::Response::into_inner)
     }
 
     /// A checkout that has come to its end.
-    pub async fn ended(&self, number: u128) -> pb::Checkout {
+    pub(crate) async fn ended(&self, number: u128) -> pb::Checkout {
         let placed = self.create(request(number)).await.unwrap();
         self.end_of(&placed.name).await
     }
 
-    pub async fn end_of(&self, name: &str) -> pb::Checkout {
+    pub(crate) async fn end_of(&self, name: &str) -> pb::Checkout {
         let request = pb::WatchCheckoutRequest { name: name.into() };
         let mut versions = self.checkouts.clone().watch_checkout(request).await.unwrap().into_inner();
         let mut last = None;
@@ -70,18 +70,18 @@ impl World {
     }
 }
 
-pub fn host() -> Host {
+pub(crate) fn host() -> Host {
     let clock = Arc::new(SystemClock);
     Host::new(Db::open_inline(None, clock.clone()).unwrap(), clock, Ids::seeded(7))
 }
 
-pub fn clients(started: &Started) -> (CheckoutServiceClient<Participant>, SagaServiceClient<Participant>) {
+pub(crate) fn clients(started: &Started) -> (CheckoutServiceClient<Participant>, SagaServiceClient<Participant>) {
     let server = Participant::new(started.grpc.clone());
     (CheckoutServiceClient::new(server.clone()), SagaServiceClient::new(server))
 }
 
 /// Participants that agree to everything.
-pub fn fakes() -> Arc<Fakes> {
+pub(crate) fn fakes() -> Arc<Fakes> {
     let fakes = Arc::new(Fakes::default());
     *fakes.title.lock().unwrap() = "The Weaving".into();
     *fakes.points.lock().unwrap() = AMOUNT;
@@ -98,7 +98,7 @@ pub fn fakes() -> Arc<Fakes> {
 }
 
 /// A request that is fine; one number is one request id.
-pub fn request(number: u128) -> pb::CreateCheckoutRequest {
+pub(crate) fn request(number: u128) -> pb::CreateCheckoutRequest {
     pb::CreateCheckoutRequest {
         checkout: Some(pb::Checkout {
             customer: CUSTOMER.into(),
@@ -111,24 +111,24 @@ pub fn request(number: u128) -> pb::CreateCheckoutRequest {
     }
 }
 
-pub fn seconds(seconds: i64) -> Option<prost_types::Duration> {
+pub(crate) fn seconds(seconds: i64) -> Option<prost_types::Duration> {
     Some(prost_types::Duration { seconds, nanos: 0 })
 }
 
 /// A refusal as a participant gives it to a step.
-pub fn refused(reason: &'static str) -> Status {
+pub(crate) fn refused(reason: &'static str) -> Status {
     let refusal = Refusal::precondition(reason, "said no").with("shortfall", 1);
     SagaOutcome::Refused.mark(refusal.into_status("ticketing.fake.v1"))
 }
 
 /// Code and reason of an error.
-pub fn told<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Code, String) {
+pub(crate) fn told<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Code, String) {
     let status = answer.unwrap_err();
     (status.code(), reason(&status).unwrap_or_default())
 }
 
 /// The reason that a failure carries.
-pub fn reason_of(failure: Option<&tonic_types::Status>) -> String {
+pub(crate) fn reason_of(failure: Option<&tonic_types::Status>) -> String {
     use prost::Message as _;
     let failure = failure.unwrap();
     let details = failure.encode_to_vec().into();

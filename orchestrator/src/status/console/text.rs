@@ -28,6 +28,26 @@ pub(super) fn length(ms: i64) -> String {
     }
 }
 
+/// An amount of money or points, in groups of three digits.
+pub(super) fn amount(amount: i64) -> String {
+    let digits = amount.unsigned_abs().to_string();
+    let mut text = String::from(if amount < 0 { "-" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The end of a resource's name, by which people tell it from others nearby.
+pub(super) fn short(name: &str) -> String {
+    let id = name.rsplit('/').next().unwrap_or_default();
+    let end = id.char_indices().rev().nth(11).map_or(0, |(index, _)| index);
+    if end == 0 { id.to_owned() } else { format!("…{}", &id[end..]) }
+}
+
 /// The name of a gRPC status code, as contracts spell it.
 pub(super) fn code(number: i32) -> String {
     let mut name = String::new();
@@ -85,6 +105,16 @@ mod tests {
         assert_eq!(time(1_700_000_000_042), "2023-11-14 22:13:20.042 UTC");
         let lengths: Vec<_> = [-1, 0, 999, 1_250, 61_000, 3_720_000, 90_000_000].into_iter().map(length).collect();
         assert_eq!(lengths, ["0 ms", "0 ms", "999 ms", "1.2 s", "1 min 1 s", "1 h 2 min", "1 d 1 h"]);
+    }
+
+    #[test]
+    fn amounts_and_names_are_short_enough_to_read() {
+        assert_eq!([0, 999, 1_000, -1_234_567].map(amount), ["0", "999", "1,000", "-1,234,567"]);
+        assert_eq!(short("customers/00000000-0000-7000-8000-0000000000c1"), "…0000000000c1");
+        assert_eq!(
+            [short(""), short("a/é"), short("é".repeat(13).as_str())],
+            ["", "é", &format!("…{}", "é".repeat(12))]
+        );
     }
 
     #[test]

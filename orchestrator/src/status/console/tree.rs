@@ -63,6 +63,8 @@ pub(super) struct Node {
 #[derive(Debug)]
 pub(super) struct Happened {
     pub(super) version: i64,
+    /// It came about together with the entry above.
+    pub(super) same: bool,
     pub(super) offset: String,
     pub(super) time: String,
     pub(super) kind: &'static str,
@@ -141,6 +143,7 @@ fn node(line: &'static Step, step: &StepState, attempts: Vec<Attempt>) -> Node {
 fn happened(record: &Record, entry: &Entry) -> Happened {
     Happened {
         version: entry.version,
+        same: entry.position > 1,
         offset: text::length(entry.time - record.create_time),
         time: text::time(entry.time),
         kind: entry.fact.name(),
@@ -153,12 +156,12 @@ fn about(record: &Record) -> Vec<(&'static str, String)> {
     if let Ok(input) = checkout::input(record) {
         let method = proto::payment::v1::payment::Method::try_from(input.method).unwrap_or_default();
         about.push(("payment method", method.as_str_name().to_owned()));
-        about.push(("expected amount", input.expected_amount.map(|amount| amount.to_string()).unwrap_or_default()));
+        about.push(("expected amount", input.expected_amount.map(text::amount).unwrap_or_default()));
         about.push(("queue token", input.queue_token));
     }
     if let Some(locked) = checkout::locked(record) {
         let seats: Vec<_> = locked.seats.into_iter().map(|(_, label)| label).collect();
-        about.push(("amount", locked.amount.to_string()));
+        about.push(("amount", text::amount(locked.amount)));
         about.push(("concert", format!("{}, {}", locked.title, locked.artist)));
         about.push(("seats", seats.join(", ")));
     }
