@@ -43,7 +43,7 @@ macro_rules! barrier {
                 "insert into ",
                 $prefix,
                 "_saga_op (aggregate_id, saga_id, step, state, request_hash, reply, epoch, create_time) ",
-                "values ($1, $2, $3, $4, $5, null, $6, $7) on conflict do nothing"
+                "values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing"
             ),
             select: concat!(
                 "select state, request_hash, reply from ",
@@ -139,7 +139,7 @@ impl Barrier {
     /// # Errors
     /// Of the store.
     pub async fn open(&self, tx: &mut Tx<'_>, op: &Operation) -> Result<bool, db::Error> {
-        self.insert(tx, op, State::InProgress).await
+        self.insert(tx, op, State::InProgress, None).await
     }
 
     /// Records within the caller's transaction what the outside party answered. Tells whether it was still awaited.
@@ -166,28 +166,33 @@ impl Barrier {
         refusals: Refusals,
         work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault>,
     ) -> Result<Settled<R>, Fault> {
-        if !self.insert(tx, op, State::Applied).await? {
-            return self.repeated(tx, op).await;
+        if let Some(row) = self.find(tx, op).await? {
+            return self.repeated(row, op);
         }
-        let (settled, state, bytes) = match tx.attempt(work).await {
+        let (settled, state, bytes) = match work(tx).await {
             Ok(reply) => {
                 let bytes = reply.encode_to_vec();
                 (Settled::Reply(reply), State::Applied, bytes)
             }
             Err(Fault::Refused(refusal)) if refusals == Refusals::Kept => {
+                tx.restart().await?;
                 let status = refusal.into_status(self.domain);
                 let bytes = refusal::to_bytes(&status);
                 (Settled::Refused(status), State::Refused, bytes)
             }
             Err(fault) => return Err(fault),
         };
-        self.advance(tx, op, (State::Applied, state), Some(&bytes)).await?;
-        Ok(settled)
+        if self.insert(tx, op, state, Some(&bytes)).await? {
+            return Ok(settled);
+        }
+        // Where several write at once, another message of this step may have come first: its row decides.
+        tx.restart().await?;
+        let row = self.select(tx, op).await?;
+        self.repeated(row, op)
     }
 
     /// The answer to a step whose row is there already.
-    async fn repeated<R: Message + Default>(&self, tx: &mut Tx<'_>, op: &Operation) -> Result<Settled<R>, Fault> {
-        let row = self.select(tx, op).await?;
+    fn repeated<R: Message + Default>(&self, row: Kept, op: &Operation) -> Result<Settled<R>, Fault> {
         let compensated = matches!(row.state, State::Compensated | State::Tombstone);
         if !compensated && row.request_hash != op.request_hash {
             tracing::error!(saga.id = %op.saga, step = op.step, "a step was repeated with another request");
@@ -215,7 +220,7 @@ impl Barrier {
         echo: R,
         work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault>,
     ) -> Result<Settled<R>, Fault> {
-        if self.insert(tx, op, State::Tombstone).await? {
+        if self.insert(tx, op, State::Tombstone, None).await? {
             return Ok(Settled::Reply(echo));
         }
         match self.select(tx, op).await?.state {
@@ -236,9 +241,15 @@ impl Barrier {
         Ok(Settled::Reply(echo))
     }
 
-    async fn insert(&self, tx: &mut Tx<'_>, op: &Operation, state: State) -> Result<bool, db::Error> {
+    async fn insert(
+        &self,
+        tx: &mut Tx<'_>,
+        op: &Operation,
+        state: State,
+        reply: Option<&Vec<u8>>,
+    ) -> Result<bool, db::Error> {
         let now_ms = tx.now_ms();
-        let args = args![op.aggregate, op.saga, &op.step, state as i64, &op.request_hash, op.epoch, now_ms];
+        let args = args![op.aggregate, op.saga, &op.step, state as i64, &op.request_hash, reply, op.epoch, now_ms];
         Ok(tx.execute(self.insert, args).await? == 1)
     }
 
@@ -251,6 +262,10 @@ impl Barrier {
     ) -> Result<bool, db::Error> {
         let args = args![op.aggregate, op.saga, &op.step, from as i64, to as i64, reply];
         Ok(tx.execute(self.advance, args).await? == 1)
+    }
+
+    async fn find(&self, tx: &mut Tx<'_>, op: &Operation) -> Result<Option<Kept>, db::Error> {
+        tx.fetch_optional(self.select, args![op.aggregate, op.saga, &op.step]).await
     }
 
     async fn select(&self, tx: &mut Tx<'_>, op: &Operation) -> Result<Kept, db::Error> {

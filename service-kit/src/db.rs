@@ -166,21 +166,12 @@ impl Tx<'_> {
         row.ok_or_else(|| Error::Bug("a statement that always gives a row gave none".into()))
     }
 
-    /// Runs `work` under a savepoint: its error takes back what it wrote and leaves the rest of the transaction.
+    /// Takes back everything that this unit of work has written, which may then write something else.
     ///
     /// # Errors
-    /// The error of `work`, or of the savepoint itself.
-    pub async fn attempt<T, E: From<Error>>(
-        &mut self,
-        work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.execute("savepoint attempt", &[]).await?;
-        let result = work(self).await;
-        if result.is_err() {
-            self.execute("rollback to attempt", &[]).await?;
-        }
-        self.execute("release attempt", &[]).await?;
-        result
+    /// As the engine reports.
+    pub async fn restart(&mut self) -> Result<(), Error> {
+        self.execute(sqlite::RESTART, &[]).await.map(drop)
     }
 
     async fn script(&mut self, sql: &'static str) -> Result<(), Error> {

@@ -27,7 +27,7 @@ use uuid::Uuid;
 use crate::{CrashPoint, Crashing, Faults};
 
 /// When the world begins.
-const NOW_MS: i64 = 1_800_000_000_000;
+pub const NOW_MS: i64 = 1_800_000_000_000;
 /// What every seat costs.
 pub const PRICE: i64 = 50_000;
 /// Seats of the one performance.
@@ -129,6 +129,23 @@ impl World {
     /// A new id.
     pub fn id(&self) -> Uuid {
         self.ids.next(self.clock.now_ms())
+    }
+
+    /// Whoever serves the methods of a package such as `ticketing.concert.v1`, past the faults.
+    pub fn server(&self, package: &str) -> Participant {
+        let server = match package {
+            "ticketing.concert.v1" => &self.services.concert,
+            "ticketing.customer.v1" => &self.services.customer,
+            "ticketing.payment.v1" => &self.services.payment,
+            "ticketing.token.v1" => &self.services.token,
+            _ => &self.life.face,
+        };
+        server.clone()
+    }
+
+    /// The one performance: `concerts/{uuid}/performances/{uuid}`.
+    pub fn performance(&self) -> &str {
+        &self.performance
     }
 
     /// A client of the checkouts.

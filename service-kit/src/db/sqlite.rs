@@ -20,6 +20,7 @@ pub(super) mod statement;
 mod writer;
 
 use readers::{Readers, snapshot};
+pub(in crate::db) use writer::RESTART;
 pub use writer::Stats;
 use writer::{Counters, Job, Thread, Unit, Writer};
 

@@ -158,7 +158,7 @@ async fn a_panic_is_the_error_of_its_own_unit_alone() {
     for db in [open(directory.path()).await, inline] {
         let failing = async |tx: &mut Tx<'_>| -> Result<(), Error> {
             put(tx, 1).await?;
-            tx.attempt(async |_| panic!("a bug")).await
+            panic!("a bug")
         };
         let (before, failed, after) = tokio::join!(
             db.write(async |tx| put(tx, 0).await),
@@ -205,23 +205,21 @@ async fn work_that_was_sent_is_done_even_when_nobody_waits_and_the_database_is_c
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_savepoint_within_a_unit_takes_back_only_what_it_covers() {
-    let db = Db::open_inline(None, clock()).unwrap();
-    db.migrate("test", NOTES).await.unwrap();
-    let nested = async |tx: &mut Tx<'_>| -> Result<(), Error> {
+async fn a_unit_that_begins_anew_takes_back_its_own_writes_and_no_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = open(directory.path()).await;
+    let restarting = async |tx: &mut Tx<'_>| -> Result<(), Error> {
         put(tx, 1).await?;
-        let failed: Result<(), Error> = tx
-            .attempt(async |tx| {
-                put(tx, 2).await?;
-                tx.attempt(async |tx| put(tx, 3).await).await?;
-                Err(Error::Bug("refused".into()))
-            })
-            .await;
-        assert!(failed.is_err());
-        tx.attempt(async |tx| put(tx, 4).await).await
+        tx.restart().await?;
+        put(tx, 2).await
     };
-    db.write(nested).await.unwrap();
-    assert_eq!(ids(&db).await, [1, 4]);
+    let (before, restarted, after) = tokio::join!(
+        db.write(async |tx| put(tx, 0).await),
+        db.write(restarting),
+        db.write(async |tx| put(tx, 3).await)
+    );
+    before.and(restarted).and(after).unwrap();
+    assert_eq!(ids(&db).await, [0, 2, 3]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,6 +20,9 @@ const QUEUE: usize = 4096;
 /// Units of work in one commit: enough to share an fsync widely, few enough to answer within milliseconds.
 const BATCH: usize = 256;
 
+/// Takes back what the unit of work that is running has written.
+pub(in crate::db) const RESTART: &str = "rollback to job";
+
 /// One unit of work with somebody who waits for its answer.
 pub(super) trait Job: Send {
     /// Runs inside the open transaction.
@@ -217,7 +220,7 @@ fn run_job(
         return Err(gone());
     }
     if !keep {
-        execute(connection, "rollback to job", &[])?;
+        execute(connection, RESTART, &[])?;
     }
     execute(connection, "release job", &[]).map(drop)
 }

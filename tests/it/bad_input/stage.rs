@@ -1,0 +1,191 @@
+//! A world with something of everything in it, and for each method that is offered a request that it accepts there.
+
+use std::time::Duration;
+
+use prost::Message;
+use proto::concert::v1 as concert;
+use proto::customer::v1 as customer;
+use proto::orchestrator::v1 as orchestrator;
+use proto::payment::v1 as payment;
+use proto::payment::v1::payment_service_client::PaymentServiceClient;
+use proto::token::v1 as token;
+use proto::token::v1::queue_token_service_client::QueueTokenServiceClient;
+use proto::token::v1::waiting_room_service_client::WaitingRoomServiceClient;
+use service_kit::wire::{duration, timestamp};
+use skald_tests::world::{NOW_MS, PRICE};
+use skald_tests::{Fault, Held, World};
+use tonic::{Request, Status};
+use uuid::Uuid;
+
+use super::call::{self, Sent};
+use super::contract::Method;
+
+mod accounts;
+mod concerts;
+mod queues;
+mod sagas;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// The world and what is in it.
+pub(super) struct Stage {
+    pub(super) world: World,
+    /// Holds a seat; nothing has been done with it.
+    held: Held,
+    /// Holds a seat under the lock of `saga`, which has set his points aside and has authorised his payment.
+    locked: Held,
+    saga: String,
+    /// A checkout that has completed, and who bought.
+    checkout: String,
+    buyer: Held,
+    /// A saga that is suspended.
+    parked: orchestrator::Saga,
+    room: String,
+    /// ACTIVE, with its pass.
+    token: token::QueueToken,
+    token_customer: String,
+    request_id: Uuid,
+}
+
+impl Stage {
+    pub(super) async fn new() -> Self {
+        let world = World::new().await;
+        let (room, token, token_customer) = admit(&world).await;
+        let (held, locked, buyer) = (world.held(1).await, world.held(2).await, world.held(3).await);
+        let saga = format!("sagas/{}", world.id());
+        lock(&world, &locked, &saga).await.expect("it can be locked");
+        let checkout = world.buy(&buyer).await.name;
+        let parked = park(&world).await;
+        let request_id = world.id();
+        Self { world, held, locked, saga, checkout, buyer, parked, room, token, token_customer, request_id }
+    }
+
+    /// The accepted request of a method, unless the method is not offered yet.
+    pub(super) fn sample(&self, method: &Method) -> Option<Sent> {
+        let message = self.message(&method.name)?;
+        let step = STEPS.iter().find(|(name, _)| *name == method.name).map(|(_, step)| *step);
+        let metadata = step.map(|step| vec![("saga-step", step.to_owned()), ("saga-epoch", "1".to_owned())]);
+        Some(Sent { path: method.path.clone(), metadata: metadata.unwrap_or_default(), message })
+    }
+
+    /// Encoded; nothing for a method that is not offered yet.
+    fn message(&self, method: &str) -> Option<Vec<u8>> {
+        let found = self.catalogue(method).or_else(|| self.reservations(method)).or_else(|| self.customers(method));
+        let found = found.or_else(|| self.points(method)).or_else(|| self.payments(method));
+        let found = found.or_else(|| self.rooms(method)).or_else(|| self.tokens(method));
+        found.or_else(|| self.checkouts(method)).or_else(|| self.operations(method))
+    }
+
+    fn concert(&self) -> String {
+        self.world.performance().split('/').take(2).collect::<Vec<_>>().join("/")
+    }
+
+    fn seat(&self, seat: &str) -> String {
+        format!("{}/seats/{seat}", self.world.performance())
+    }
+
+    fn request_id(&self) -> String {
+        self.request_id.to_string()
+    }
+
+    /// One that has done nothing yet.
+    fn other_saga(&self) -> String {
+        format!("sagas/{}", self.request_id)
+    }
+
+    pub(super) async fn call(&self, method: &Method, sent: &Sent) -> Result<bytes::Bytes, Status> {
+        call::call(self.world.server(&method.package), sent).await
+    }
+}
+
+/// Methods that are steps, or compensations of one, with the id of the step.
+pub(super) const STEPS: [(&str, &str); 10] = [
+    ("LockReservation", "lock-reservation"),
+    ("UnlockReservation", "lock-reservation"),
+    ("ConfirmReservation", "confirm-reservation"),
+    ("ReservePoints", "reserve-points"),
+    ("ReleasePoints", "reserve-points"),
+    ("CapturePoints", "capture-points"),
+    ("AuthorizePayment", "authorize-payment"),
+    ("CancelPayment", "authorize-payment"),
+    ("CapturePayment", "capture-payment"),
+    ("CompleteQueueToken", "complete-token"),
+];
+
+/// Somebody who has waited for his turn.
+async fn admit(world: &World) -> (String, token::QueueToken, String) {
+    let wanted = token::WaitingRoom {
+        open_time: Some(timestamp(NOW_MS - 1000)),
+        max_active_tokens: 10,
+        admissions_per_second: 10.0,
+        ..Default::default()
+    };
+    let request = token::CreateWaitingRoomRequest { waiting_room: Some(wanted), ..Default::default() };
+    let mut rooms = WaitingRoomServiceClient::new(world.server("ticketing.token.v1"));
+    let room = rooms.create_waiting_room(request).await.expect("a room opens").into_inner().name;
+    let customer = world.customer(0).await;
+    let request =
+        token::IssueQueueTokenRequest { parent: room.clone(), customer: customer.clone(), request_id: String::new() };
+    let mut tokens = QueueTokenServiceClient::new(world.server("ticketing.token.v1"));
+    let issued = tokens.issue_queue_token(request).await.expect("there is a place").into_inner();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let request = token::GetQueueTokenRequest { name: issued.name };
+    let active = tokens.get_queue_token(request).await.expect("it is his turn").into_inner();
+    assert!(!active.admission_pass.is_empty(), "{active:?}");
+    (room, active, customer)
+}
+
+/// The first steps of a checkout, by hand.
+async fn lock(world: &World, held: &Held, saga: &str) -> Result<(), Status> {
+    let request_id = world.id().to_string();
+    let lock = concert::LockReservationRequest {
+        name: held.reservation.clone(),
+        customer: held.customer.clone(),
+        saga: saga.into(),
+        request_id: request_id.clone(),
+        ..Default::default()
+    };
+    world.reservations().lock_reservation(step("lock-reservation", lock)).await?;
+    let reserve = customer::ReservePointsRequest {
+        customer: held.customer.clone(),
+        saga: saga.into(),
+        amount: PRICE,
+        request_id: request_id.clone(),
+    };
+    world.points().reserve_points(step("reserve-points", reserve)).await?;
+    let authorize = payment::AuthorizePaymentRequest {
+        customer: held.customer.clone(),
+        saga: saga.into(),
+        purpose: payment::payment::Purpose::Reservation.into(),
+        reference: held.reservation.clone(),
+        method: payment::payment::Method::Point.into(),
+        amount: PRICE,
+        request_id,
+        ..Default::default()
+    };
+    let mut payments = PaymentServiceClient::new(world.server("ticketing.payment.v1"));
+    payments.authorize_payment(step("authorize-payment", authorize)).await?;
+    Ok(())
+}
+
+fn step<T>(id: &'static str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("saga-step", id.parse().expect("ids of steps are plain"));
+    request.metadata_mut().insert("saga-epoch", "1".parse().expect("a number is plain"));
+    request
+}
+
+/// A saga that waits for a person, after an answer that nobody understands.
+async fn park(world: &World) -> orchestrator::Saga {
+    let held = world.held(4).await;
+    world.faults.always("ReservePoints", Fault::Garbage);
+    let order = orchestrator::CreateCheckoutRequest { wait: Some(duration(0)), ..world.order(&held) };
+    let name = world.send(order).await.expect("the order is accepted").name;
+    world.settle().await;
+    world.faults.heal();
+    world.saga(&name).await
+}
+
+fn encode(message: &impl Message) -> Option<Vec<u8>> {
+    Some(message.encode_to_vec())
+}

@@ -1,0 +1,93 @@
+//! What `ticketing.customer.v1` and `ticketing.payment.v1` accept.
+
+use proto::customer::v1 as customer;
+use proto::payment::v1 as payment;
+use proto::payment::v1::payment::{Method, Purpose};
+use skald_tests::world::PRICE;
+
+use super::{Stage, encode};
+
+impl Stage {
+    pub(super) fn customers(&self, method: &str) -> Option<Vec<u8>> {
+        let (name, etag) = (self.held.customer.clone(), "1".to_owned());
+        match method {
+            "CreateCustomer" => encode(&customer::CreateCustomerRequest {
+                customer: Some(customer::Customer {
+                    display_name: "Lee".into(),
+                    phone_number: "+821012345678".into(),
+                    notification_consent: true,
+                    ..Default::default()
+                }),
+                customer_id: self.request_id(),
+                request_id: self.request_id(),
+            }),
+            "GetCustomer" => encode(&customer::GetCustomerRequest { name }),
+            "ListCustomers" => encode(&customer::ListCustomersRequest {
+                page_size: 1,
+                filter: "state = ACTIVE".into(),
+                ..Default::default()
+            }),
+            "SuspendCustomer" => encode(&customer::SuspendCustomerRequest { name, etag }),
+            "ReactivateCustomer" => encode(&customer::ReactivateCustomerRequest { name, etag }),
+            _ => None,
+        }
+    }
+
+    pub(super) fn points(&self, method: &str) -> Option<Vec<u8>> {
+        let (customer, saga, request_id) = (self.locked.customer.clone(), self.saga.clone(), self.request_id());
+        match method {
+            "GetPointAccount" => encode(&customer::GetPointAccountRequest { name: format!("{customer}/pointAccount") }),
+            "ListPointTransactions" => encode(&customer::ListPointTransactionsRequest {
+                parent: customer,
+                page_size: 1,
+                filter: "kind = ADJUSTMENT".into(),
+                ..Default::default()
+            }),
+            "ReservePoints" => encode(&customer::ReservePointsRequest {
+                customer,
+                saga: self.other_saga(),
+                amount: PRICE,
+                request_id,
+            }),
+            "ReleasePoints" => encode(&customer::ReleasePointsRequest { customer, saga, request_id }),
+            "CapturePoints" => {
+                let credit_account = format!("revenue/{}", self.concert());
+                encode(&customer::CapturePointsRequest { customer, saga, credit_account, request_id })
+            }
+            "AdjustPoints" => {
+                let reason = "goodwill".to_owned();
+                encode(&customer::AdjustPointsRequest { customer, amount: PRICE, reason, request_id })
+            }
+            "GetPointReservation" => encode(&customer::GetPointReservationRequest { customer, saga }),
+            _ => None,
+        }
+    }
+
+    pub(super) fn payments(&self, method: &str) -> Option<Vec<u8>> {
+        let (saga, request_id) = (self.saga.clone(), self.request_id());
+        match method {
+            "AuthorizePayment" => encode(&payment::AuthorizePaymentRequest {
+                customer: self.held.customer.clone(),
+                saga: self.other_saga(),
+                purpose: Purpose::Reservation.into(),
+                reference: self.held.reservation.clone(),
+                method: Method::Point.into(),
+                amount: PRICE,
+                currency_code: "KRW".into(),
+                request_id,
+                ..Default::default()
+            }),
+            "CancelPayment" => encode(&payment::CancelPaymentRequest { saga, reason: "too dear".into(), request_id }),
+            "CapturePayment" => encode(&payment::CapturePaymentRequest { saga, request_id }),
+            "GetPayment" => {
+                encode(&payment::GetPaymentRequest { name: self.checkout.replace("checkouts/", "payments/") })
+            }
+            "ListPayments" => encode(&payment::ListPaymentsRequest {
+                filter: format!("customer = \"{}\" AND state = CAPTURED", self.buyer.customer),
+                page_size: 1,
+                ..Default::default()
+            }),
+            _ => None,
+        }
+    }
+}

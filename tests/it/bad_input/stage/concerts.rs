@@ -1,0 +1,142 @@
+//! What `ticketing.concert.v1` accepts.
+
+use proto::concert::v1 as pb;
+use service_kit::wire::{duration, timestamp};
+use skald_tests::world::{NOW_MS, PRICE};
+
+use super::{DAY_MS, Stage, encode};
+
+impl Stage {
+    pub(super) fn catalogue(&self, method: &str) -> Option<Vec<u8>> {
+        let (name, parent, performance) = (self.concert(), self.concert(), self.world.performance().to_owned());
+        // It has been created and published.
+        let etag = "2".to_owned();
+        match method {
+            "CreateConcert" => encode(&pb::CreateConcertRequest {
+                concert: Some(self.new_concert()),
+                concert_id: self.request_id(),
+                request_id: self.request_id(),
+            }),
+            "GetConcert" => encode(&pb::GetConcertRequest { name }),
+            "ListConcerts" => encode(&pb::ListConcertsRequest {
+                page_size: 1,
+                filter: "state = ACTIVE".into(),
+                order_by: "create_time".into(),
+                ..Default::default()
+            }),
+            "PublishConcert" => encode(&pb::PublishConcertRequest { name, etag }),
+            "SuspendConcert" => encode(&pb::SuspendConcertRequest { name, etag }),
+            "CloseConcert" => encode(&pb::CloseConcertRequest { name, etag }),
+            "CreatePerformance" => encode(&pb::CreatePerformanceRequest {
+                parent,
+                performance: Some(new_performance()),
+                performance_id: self.request_id(),
+                request_id: self.request_id(),
+            }),
+            "GetPerformance" => encode(&pb::GetPerformanceRequest { name: performance }),
+            "ListPerformances" => encode(&pb::ListPerformancesRequest {
+                parent,
+                page_size: 1,
+                filter: "state = SCHEDULED".into(),
+                ..Default::default()
+            }),
+            "BatchCreateSeats" => encode(&pb::BatchCreateSeatsRequest {
+                parent: performance,
+                seats: vec![self.new_seat("B-1"), self.new_seat("B-2")],
+                request_id: self.request_id(),
+            }),
+            "ListSeats" => encode(&pb::ListSeatsRequest {
+                parent: performance,
+                page_size: 1,
+                filter: "state = AVAILABLE AND grade = VIP".into(),
+                ..Default::default()
+            }),
+            "GetSeatAvailability" => encode(&pb::GetSeatAvailabilityRequest {
+                performance,
+                max_staleness: Some(duration(500)),
+                known_version: 1,
+            }),
+            _ => None,
+        }
+    }
+
+    fn new_concert(&self) -> pb::Concert {
+        pb::Concert {
+            title: "Spring Night".into(),
+            artist: "The Southern Lights".into(),
+            booking_open_time: Some(timestamp(NOW_MS)),
+            booking_close_time: Some(timestamp(NOW_MS + DAY_MS)),
+            waiting_room: self.room.clone(),
+            booking_policy: Some(pb::BookingPolicy {
+                hold_ttl: Some(duration(60_000)),
+                max_hold_lifetime: Some(duration(600_000)),
+                retry_grace: Some(duration(30_000)),
+                max_seats_per_reservation: 1,
+                max_live_reservations_per_customer: 1,
+                max_seats_per_customer: 1,
+            }),
+            ..Default::default()
+        }
+    }
+
+    pub(in super::super) fn new_seat(&self, id: &str) -> pb::Seat {
+        pb::Seat {
+            name: self.seat(id),
+            section: "Floor".into(),
+            row: "B".into(),
+            number: "1".into(),
+            grade: "VIP".into(),
+            price: PRICE,
+            ..Default::default()
+        }
+    }
+
+    pub(super) fn reservations(&self, method: &str) -> Option<Vec<u8>> {
+        let (held, locked) = (self.held.clone(), self.locked.clone());
+        let (saga, request_id) = (self.saga.clone(), self.request_id());
+        match method {
+            "CreateReservation" => encode(&pb::CreateReservationRequest {
+                customer: held.customer,
+                performance: self.world.performance().into(),
+                seats: vec![self.seat("A-10"), self.seat("A-11")],
+                request_id,
+                ..Default::default()
+            }),
+            "GetReservation" => encode(&pb::GetReservationRequest { name: held.reservation }),
+            "ListReservations" => encode(&pb::ListReservationsRequest {
+                filter: format!("customer = \"{}\" AND state = HELD", held.customer),
+                page_size: 1,
+                ..Default::default()
+            }),
+            "ReleaseReservation" => {
+                encode(&pb::ReleaseReservationRequest { name: held.reservation, customer: held.customer })
+            }
+            "LockReservation" => encode(&pb::LockReservationRequest {
+                name: held.reservation,
+                customer: held.customer,
+                saga: self.other_saga(),
+                expected_total_amount: Some(PRICE),
+                request_id,
+            }),
+            "UnlockReservation" => {
+                encode(&pb::UnlockReservationRequest { name: locked.reservation, saga, request_id })
+            }
+            "ConfirmReservation" => encode(&pb::ConfirmReservationRequest {
+                name: locked.reservation,
+                payment: saga.replace("sagas/", "payments/"),
+                saga,
+                request_id,
+            }),
+            "ListTickets" => {
+                let parent = self.buyer.reservation.clone();
+                encode(&pb::ListTicketsRequest { parent, page_size: 1, ..Default::default() })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn new_performance() -> pb::Performance {
+    let start_time = Some(timestamp(NOW_MS + 60 * DAY_MS));
+    pb::Performance { start_time, venue: "Hall".into(), ..Default::default() }
+}

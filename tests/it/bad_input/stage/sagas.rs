@@ -1,0 +1,75 @@
+//! What `ticketing.orchestrator.v1` accepts.
+
+use proto::orchestrator::v1 as pb;
+use proto::orchestrator::v1::saga::step::State as StepState;
+use proto::payment::v1::payment::Method;
+use service_kit::wire::duration;
+use skald_tests::world::PRICE;
+
+use super::{Stage, encode};
+
+impl Stage {
+    pub(super) fn checkouts(&self, method: &str) -> Option<Vec<u8>> {
+        let name = self.checkout.clone();
+        match method {
+            "CreateCheckout" => encode(&pb::CreateCheckoutRequest {
+                checkout: Some(pb::Checkout {
+                    customer: self.held.customer.clone(),
+                    reservation: self.held.reservation.clone(),
+                    payment_method: Method::Point.into(),
+                    queue_token: self.token.name.clone(),
+                    ..Default::default()
+                }),
+                expected_amount: Some(PRICE),
+                wait: Some(duration(10)),
+                request_id: self.request_id(),
+                ..Default::default()
+            }),
+            "GetCheckout" => encode(&pb::GetCheckoutRequest { name }),
+            "ListCheckouts" => encode(&pb::ListCheckoutsRequest {
+                filter: format!("customer = \"{}\" AND state = COMPLETED", self.buyer.customer),
+                page_size: 1,
+                order_by: "create_time desc".into(),
+                ..Default::default()
+            }),
+            "WatchCheckout" => encode(&pb::WatchCheckoutRequest { name }),
+            "CancelCheckout" => encode(&pb::CancelCheckoutRequest {
+                name: self.parked.name.replace("sagas/", "checkouts/"),
+                customer: self.parked.customer.clone(),
+                reason: "changed my mind".into(),
+            }),
+            _ => None,
+        }
+    }
+
+    pub(super) fn operations(&self, method: &str) -> Option<Vec<u8>> {
+        let (name, expected_version) = (self.parked.name.clone(), self.parked.version);
+        let reason = "by hand".to_owned();
+        match method {
+            "GetSaga" => encode(&pb::GetSagaRequest { name }),
+            "ListSagas" => encode(&pb::ListSagasRequest {
+                filter: "kind = checkout AND state = SUSPENDED".into(),
+                page_size: 1,
+                order_by: "create_time desc".into(),
+                ..Default::default()
+            }),
+            "ListSagaEvents" => {
+                encode(&pb::ListSagaEventsRequest { parent: name, page_size: 1, ..Default::default() })
+            }
+            "WatchSaga" => encode(&pb::WatchSagaRequest { name }),
+            "RetrySaga" => encode(&pb::RetrySagaRequest { name, reason, expected_version }),
+            "AbortSaga" => encode(&pb::AbortSagaRequest { name, reason, expected_version }),
+            "SuspendSaga" => encode(&pb::SuspendSagaRequest { name, reason, expected_version }),
+            "ResumeSaga" => encode(&pb::ResumeSagaRequest { name, reason, expected_version }),
+            "ResolveSagaStep" => encode(&pb::ResolveSagaStepRequest {
+                name,
+                step_id: "reserve-points".into(),
+                state: StepState::Refused.into(),
+                reason,
+                expected_version,
+                evidence: "the ledger".into(),
+            }),
+            _ => None,
+        }
+    }
+}
