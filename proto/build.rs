@@ -34,9 +34,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         file.source_code_info = None;
     }
     let out_dir = env::var("OUT_DIR")?;
-    fs::write(
-        Path::new(&out_dir).join("descriptors.binpb"),
-        descriptors.encode_to_vec(),
-    )?;
+    fs::write(Path::new(&out_dir).join("descriptors.binpb"), descriptors.encode_to_vec())?;
     Ok(())
 }

@@ -6,15 +6,12 @@ use std::ops::RangeInclusive;
 use prost_types::Timestamp;
 use service_kit::ids;
 use service_kit::refusal::Fault;
-use service_kit::wire::millis;
+use service_kit::wire::millis_of;
 use uuid::Uuid;
 
 pub(crate) mod catalogue;
 pub(crate) mod page;
 pub(crate) mod reservations;
-
-/// The last millisecond of the year 9999.
-const LAST_TIME: i64 = 253_402_300_799_999;
 
 /// "concerts/{uuid}".
 pub(crate) fn concert_name(field: &str, name: &str) -> Result<Uuid, Fault> {
@@ -74,9 +71,7 @@ fn text(field: &str, value: &str, length: RangeInclusive<usize>) -> Result<Strin
 }
 
 fn time(field: &str, time: Option<Timestamp>) -> Result<i64, Fault> {
-    let ms = time.map(millis).ok_or_else(|| Fault::field(field, "is required"))?;
-    if (0..=LAST_TIME).contains(&ms) {
-        return Ok(ms);
-    }
-    Err(Fault::field(field, "must be in the years 1970 to 9999"))
+    let time = time.ok_or_else(|| Fault::field(field, "is required"))?;
+    let ms = millis_of(time).filter(|ms| *ms >= 0);
+    ms.ok_or_else(|| Fault::field(field, "must be in the years 1970 to 9999"))
 }

@@ -165,9 +165,9 @@ pub(crate) fn cannot_resolve(key: Key, found: Option<ReservationState>) -> Refus
 
 /// A saga sets points aside once, whichever of its steps asks.
 pub(crate) fn already_reserved(key: Key) -> Refusal {
-    let name = key.name();
-    let message = format!("{name} exists already; a saga reserves points once");
-    Refusal::new(Code::AlreadyExists, "POINT_RESERVATION_EXISTS", message).with("name", name)
+    let saga = format!("sagas/{}", key.saga);
+    let message = format!("{saga} has set points aside already; a saga reserves once");
+    Refusal::new(Code::AlreadyExists, "POINT_RESERVATION_EXISTS", message).with("saga", saga)
 }
 
 #[cfg(test)]

@@ -48,15 +48,14 @@ create table customer_customers (
     check (posted >= reserved)
 );
 
--- Keyed by the saga first: sagas sort by time, so new rows go to the end of the tree.
+-- Keyed by the saga, which reserves once. Sagas sort by time, so new rows go to the end of the tree.
 create table customer_point_reservations (
-    saga_id uuid not null,
+    saga_id uuid not null primary key,
     customer_id uuid not null,
     amount bigint not null check (amount > 0),
     state bigint not null check (state between 1 and 3),
     create_time bigint not null,
-    resolve_time bigint,
-    primary key (saga_id, customer_id)
+    resolve_time bigint
 );
 
 -- The ledger: rows are added, never changed. A customer's entries count up from 1 without a gap.

@@ -3,8 +3,5 @@
 use service_kit::db::Migration;
 
 /// Its steps, in order.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "init",
-    sql: include_str!("../orchestrator/0001_init.sql"),
-}];
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, name: "init", sql: include_str!("../orchestrator/0001_init.sql") }];

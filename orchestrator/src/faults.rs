@@ -40,6 +40,9 @@ pub(crate) fn of_runner(error: runner::Error) -> Fault {
             let message = "the orchestrator is shutting down; repeat the call with the same request_id";
             Refusal::new(Code::Unavailable, "STOPPING", message).retry_after(RETRY_AFTER).into()
         }
+        runner::Error::UnknownPlan { .. } => {
+            Refusal::new(Code::FailedPrecondition, "PLAN_UNKNOWN", error.to_string()).into()
+        }
         runner::Error::NotFound => Refusal::new(Code::NotFound, "SAGA_NOT_FOUND", error.to_string()).into(),
         runner::Error::Moved(version) => {
             let message = format!("the saga has moved on to version {version}; look at it again");

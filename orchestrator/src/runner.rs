@@ -83,6 +83,14 @@ pub enum Error {
     /// There is no such saga.
     #[error("there is no such saga")]
     NotFound,
+    /// The saga follows a plan that this build does not have.
+    #[error("this build does not know version {version} of the plan {kind}")]
+    UnknownPlan {
+        /// The plan.
+        kind: String,
+        /// Its version.
+        version: u32,
+    },
     /// The saga has moved on since the version that was decided on.
     #[error("the saga is at version {0} by now")]
     Moved(i64),
@@ -120,6 +128,8 @@ struct Inner {
     driven: Mutex<BTreeMap<Uuid, mpsc::Sender<Signal>>>,
     /// Open sagas of this incarnation that no task drove when the watch last looked.
     suspects: Mutex<BTreeSet<Uuid>>,
+    /// Open sagas of plans that this build does not know: they wait for one that does.
+    foreign: Mutex<BTreeSet<Uuid>>,
     draining: AtomicBool,
 }
 
@@ -140,6 +150,10 @@ impl Inner {
 
     fn suspects(&self) -> MutexGuard<'_, BTreeSet<Uuid>> {
         self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn foreign(&self) -> MutexGuard<'_, BTreeSet<Uuid>> {
+        self.foreign.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn moment(&self) -> Moment {
@@ -166,6 +180,7 @@ impl Runner {
             gates,
             driven: Mutex::default(),
             suspects: Mutex::default(),
+            foreign: Mutex::default(),
             draining: AtomicBool::new(false),
         }));
         runner.adopt_orphans().await?;

@@ -94,8 +94,10 @@ impl FromRow for CheckoutFact {
             None => Course::Compensated,
         };
         let stored: String = row.get(4)?;
-        let invariants = saga::invariants::check(&checkout::PLAN, &saga).err().map(|violation| format!("{violation:?}"));
-        let state = (stored != saga.state().name()).then(|| format!("the row says {stored}, its machine {}", saga.state().name()));
+        let invariants =
+            saga::invariants::check(&checkout::PLAN, &saga).err().map(|violation| format!("{violation:?}"));
+        let state = (stored != saga.state().name())
+            .then(|| format!("the row says {stored}, its machine {}", saga.state().name()));
         Ok(Self {
             id: row.get(0)?,
             customer: row.get(2)?,

@@ -5,12 +5,7 @@
 
 pub use generated::{concert, customer, event, orchestrator, payment, token};
 
-#[expect(
-    missing_docs,
-    clippy::allow_attributes,
-    clippy::too_many_lines,
-    reason = "written by a generator"
-)]
+#[expect(missing_docs, clippy::allow_attributes, clippy::too_many_lines, reason = "written by a generator")]
 mod generated {
     /// Concerts, their seats, and the reservations of those seats.
     pub mod concert {
@@ -56,8 +51,7 @@ mod generated {
 }
 
 /// A `google.protobuf.FileDescriptorSet` of all contracts and their imports, for reflection.
-pub const FILE_DESCRIPTOR_SET: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));
 
 #[cfg(test)]
 mod tests {
@@ -72,11 +66,7 @@ mod tests {
         let mut services: Vec<String> = descriptors
             .file
             .iter()
-            .flat_map(|file| {
-                file.service
-                    .iter()
-                    .map(|service| format!("{}.{}", file.package(), service.name()))
-            })
+            .flat_map(|file| file.service.iter().map(|service| format!("{}.{}", file.package(), service.name())))
             .collect();
         services.sort();
         assert_eq!(
@@ -100,11 +90,6 @@ mod tests {
     fn the_descriptor_set_is_closed_under_imports() {
         let descriptors = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
         let held = |name: &String| descriptors.file.iter().any(|file| file.name() == name);
-        assert!(
-            descriptors
-                .file
-                .iter()
-                .all(|file| file.dependency.iter().all(held))
-        );
+        assert!(descriptors.file.iter().all(|file| file.dependency.iter().all(held)));
     }
 }

@@ -54,7 +54,7 @@ macro_rules! outbox {
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Where the row lives on a distributed engine; 0 for services that are not spread.
+    /// Where the row lies, once it is written; follows from the saga.
     pub bucket: i64,
     /// Its id for ever: consumers recognise a repeat by it.
     pub id: Uuid,
@@ -90,8 +90,8 @@ impl Outbox {
     /// # Errors
     /// Of the store.
     pub async fn put(&self, tx: &mut Tx<'_>, event: &Event) -> Result<(), db::Error> {
-        let row =
-            args![event.bucket, event.id, &event.aggregate, &event.kind, event.saga, &event.data, event.create_time];
+        let bucket = event.saga.map_or(0, |saga| tx.bucket(saga));
+        let row = args![bucket, event.id, &event.aggregate, &event.kind, event.saga, &event.data, event.create_time];
         tx.execute(self.insert, row).await.map(drop)
     }
 

@@ -59,7 +59,7 @@ pub struct Error(String);
 /// When the filter cannot be read, or logging has been started before.
 pub fn init(format: Format, filter: Option<&str>) -> Result<(), Error> {
     let set = FILTERS.into_iter().filter_map(|name| Some((name, std::env::var(name).ok()?)));
-    let filter = set.chain(filter.map(|text| ("the setting", text.to_owned()))).find(|(_, text)| !text.is_empty());
+    let filter = set.chain(filter.map(|text| ("server.log", text.to_owned()))).find(|(_, text)| !text.is_empty());
     let (source, text) = filter.unwrap_or_else(|| ("the default", DEFAULT_FILTER.to_owned()));
     start(format, read(source, &text)?)
 }

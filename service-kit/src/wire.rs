@@ -2,6 +2,11 @@
 
 use prost_types::{Duration, Timestamp};
 
+/// The years 1 to 9999, as in the definition of Timestamp.
+const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
+/// Of one second.
+const NANOS: i32 = 1_000_000_000;
+
 /// A point in time, from milliseconds since the Unix epoch.
 pub fn timestamp(ms: i64) -> Timestamp {
     let nanos = i32::try_from(ms.rem_euclid(1000) * 1_000_000).unwrap_or_default();
@@ -13,6 +18,11 @@ pub fn millis(time: Timestamp) -> i64 {
     time.seconds.saturating_mul(1000).saturating_add(i64::from(time.nanos / 1_000_000))
 }
 
+/// [`millis`] of what a caller sent; nothing if that is no Timestamp.
+pub fn millis_of(time: Timestamp) -> Option<i64> {
+    (SECONDS.contains(&time.seconds) && (0..NANOS).contains(&time.nanos)).then(|| millis(time))
+}
+
 /// A length of time, from milliseconds.
 pub fn duration(ms: i64) -> Duration {
     let nanos = i32::try_from(ms % 1000 * 1_000_000).unwrap_or_default();
@@ -22,4 +32,11 @@ pub fn duration(ms: i64) -> Duration {
 /// Milliseconds of a length of time, rounded towards zero; long ones are clamped.
 pub fn duration_ms(length: Duration) -> i64 {
     length.seconds.saturating_mul(1000).saturating_add(i64::from(length.nanos / 1_000_000))
+}
+
+/// [`duration_ms`] of what a caller sent; nothing if that is no Duration.
+pub fn duration_ms_of(length: Duration) -> Option<i64> {
+    let nanos = i64::from(length.nanos);
+    let is_one = nanos.abs() < i64::from(NANOS) && nanos.signum() * length.seconds.signum() >= 0;
+    is_one.then(|| duration_ms(length))
 }

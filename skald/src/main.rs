@@ -108,7 +108,14 @@ struct DemoArguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Also when help was asked for, which is no failure.
+        Err(problem) => {
+            let said = problem.print();
+            return ExitCode::from(if problem.use_stderr() || said.is_err() { EXIT_USAGE } else { 0 });
+        }
+    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow::Error::new(error)),
@@ -118,7 +125,8 @@ fn main() -> ExitCode {
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
-    ExitCode::from(if error.is::<config::Error>() { EXIT_USAGE } else { EXIT_FOUND })
+    let is_usage = error.is::<config::Error>() || error.is::<telemetry::Error>();
+    ExitCode::from(if is_usage { EXIT_USAGE } else { EXIT_FOUND })
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -134,7 +142,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Saga { command, server } => sagas::run(command, &server.address, as_json).await?,
         Command::Verify { data_dir } => {
             let report = verify::data_dir(&data_dir).await?;
-            report.print(as_json);
+            if as_json {
+                println!("{:#}", report.json());
+            } else {
+                println!("{report}");
+            }
             return Ok(found(!report.is_clean()));
         }
         Command::Completions { shell } => {

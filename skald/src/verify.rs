@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 use service_kit::clock::SystemClock;
 use service_kit::db::{self, Db, Tx};
 
@@ -85,17 +85,12 @@ impl Report {
         self.rules.iter().all(|rule| rule.findings.is_empty())
     }
 
-    /// Prints it, for people or for programs.
-    pub fn print(&self, as_json: bool) {
-        if as_json {
-            let rules =
-                self.rules.iter().map(|rule| json!({ "id": rule.id, "rule": rule.text, "findings": rule.findings }));
-            let (checkouts, open) = self.checkouts;
-            let rules = rules.collect::<Vec<_>>();
-            println!("{:#}", json!({ "clean": self.is_clean(), "checkouts": checkouts, "open": open, "rules": rules }));
-        } else {
-            println!("{self}");
-        }
+    /// The report for programs.
+    pub fn json(&self) -> Value {
+        let rule = |rule: &Rule| json!({ "id": rule.id, "rule": rule.text, "findings": rule.findings });
+        let (checkouts, open) = self.checkouts;
+        let rules: Vec<_> = self.rules.iter().map(rule).collect();
+        json!({ "clean": self.is_clean(), "checkouts": checkouts, "open": open, "rules": rules })
     }
 }
 

@@ -1,7 +1,5 @@
 //! Sagas and checkouts as people read them, and the same as JSON for programs.
 
-
-
 use comfy_table::{ContentArrangement, Table, presets};
 use prost::Message as _;
 use proto::orchestrator::v1 as pb;
@@ -13,7 +11,7 @@ use service_kit::wire;
 /// A table without a heavy frame, as wide as the terminal.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header);
     table
 }

@@ -9,14 +9,8 @@ use skald_tests::{Fault, World};
 use tonic::Code;
 
 /// Every forward step.
-const FORWARD: [&str; 6] = [
-    "LockReservation",
-    "ReservePoints",
-    "AuthorizePayment",
-    "ConfirmReservation",
-    "CapturePoints",
-    "CapturePayment",
-];
+const FORWARD: [&str; 6] =
+    ["LockReservation", "ReservePoints", "AuthorizePayment", "ConfirmReservation", "CapturePoints", "CapturePayment"];
 
 /// What can happen to a message, that leaves its sender in doubt or makes him try again.
 fn faults() -> Vec<Fault> {

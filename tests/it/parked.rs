@@ -23,8 +23,7 @@ async fn park_mend_resume(world: &World, held: &Held) -> Checkout {
     tokio::time::sleep(Duration::from_secs(200)).await;
     assert_eq!(world.faults.seen().len(), calls, "a parked saga calls nobody");
     world.faults.heal();
-    let request =
-        ResumeSagaRequest { name: saga.name, reason: "mended".into(), expected_version: saga.version };
+    let request = ResumeSagaRequest { name: saga.name, reason: "mended".into(), expected_version: saga.version };
     world.sagas().resume_saga(request).await.unwrap();
     world.settle().await;
     world.checkout(&name).await

@@ -47,13 +47,15 @@ fn production_files_are_small() {
 
 #[test]
 fn every_file_opens_with_what_it_is() {
-    let silent: Vec<_> = sources().into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|(path, _)| path).collect();
+    let silent: Vec<_> =
+        sources().into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|(path, _)| path).collect();
     assert!(silent.is_empty(), "{silent:#?}");
 }
 
 #[test]
 fn the_core_of_the_engine_is_pure() {
-    let impure = ["async ", "SystemTime", "Instant", "tokio", "rand", "tracing", "println", "std::fs", "std::net", "HashMap"];
+    let impure =
+        ["async ", "SystemTime", "Instant", "tokio", "rand", "tracing", "println", "std::fs", "std::net", "HashMap"];
     for (path, text) in sources() {
         let relative = path.strip_prefix(root()).unwrap().to_owned();
         if !relative.starts_with("saga/src") {

@@ -100,7 +100,9 @@ impl Faults {
     /// The first call of `method` suffers `fault`.
     pub fn once(&self, method: &'static str, fault: Fault) {
         let before = self.count(method);
-        self.script(move |seen| if seen.method == method && seen.earlier == before { fault.clone() } else { Fault::Pass });
+        self.script(
+            move |seen| if seen.method == method && seen.earlier == before { fault.clone() } else { Fault::Pass },
+        );
     }
 
     /// How many calls of `method` there were.

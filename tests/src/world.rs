@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use orchestrator::Started;
 use orchestrator::journal::{Query, SqlJournal};
 use orchestrator::participants::{Participant, Participants};
-use orchestrator::Started;
 use proto::concert::v1 as concert;
 use proto::concert::v1::concert_service_client::ConcertServiceClient;
 use proto::concert::v1::reservation_service_client::ReservationServiceClient;
@@ -305,7 +305,8 @@ impl World {
         let parent = client.create_concert(request).await.expect("a concert is created").into_inner().name;
         let publish = concert::PublishConcertRequest { name: parent.clone(), ..Default::default() };
         client.publish_concert(publish).await.expect("it is published");
-        let evening = concert::Performance { start_time: Some(timestamp(NOW_MS + 40 * 86_400_000)), ..Default::default() };
+        let evening =
+            concert::Performance { start_time: Some(timestamp(NOW_MS + 40 * 86_400_000)), ..Default::default() };
         let request = concert::CreatePerformanceRequest { parent, performance: Some(evening), ..Default::default() };
         let performance = client.create_performance(request).await.expect("an evening is set").into_inner().name;
         let seat = |number: usize| concert::Seat {

@@ -77,13 +77,18 @@ pub(crate) async fn revoke(tx: &mut Tx<'_>, key: Key, reason: &str) -> Result<Pl
 
 /// Ends a live token whose customer has bought. Any other stays as it is, and it is no fault if there is none: the
 /// purchase is final.
-pub(crate) async fn complete(tx: &mut Tx<'_>, key: Key, saga: Uuid) -> Result<Option<Token>, db::Error> {
-    match store::complete_live(tx, key, saga).await? {
+pub(crate) async fn complete(
+    tx: &mut Tx<'_>,
+    key: Key,
+    customer: Uuid,
+    saga: Uuid,
+) -> Result<Option<Token>, db::Error> {
+    match store::complete_live(tx, key, customer, saga).await? {
         Some(token) => {
             store::count_off(tx, key.room, token.sequence).await?;
             Ok(Some(token))
         }
-        None => store::find_token(tx, key).await,
+        None => Ok(store::find_token(tx, key).await?.filter(|token| token.customer == customer)),
     }
 }
 

@@ -3,17 +3,13 @@
 use prost_types::{Duration, Timestamp};
 use service_kit::ids;
 use service_kit::refusal::Fault;
-use service_kit::wire::{duration_ms, millis};
+use service_kit::wire::{duration_ms_of, millis_of};
 use uuid::Uuid;
 
 use crate::queue::Key;
 
 pub(crate) mod rooms;
 pub(crate) mod tokens;
-
-/// The years 1 to 9999, as in the definition of Timestamp.
-const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
-const NANOS: std::ops::RangeInclusive<i32> = 0..=999_999_999;
 
 /// The room of that name.
 pub(crate) fn room_id(field: &str, name: &str) -> Result<Uuid, Fault> {
@@ -32,12 +28,8 @@ fn request_id(text: &str) -> Result<Option<Uuid>, Fault> {
 }
 
 fn optional_time(field: &str, time: Option<Timestamp>) -> Result<Option<i64>, Fault> {
-    match time {
-        Some(time) if !SECONDS.contains(&time.seconds) || !NANOS.contains(&time.nanos) => {
-            Err(Fault::field(field, "must be a time between the years 1 and 9999"))
-        }
-        time => Ok(time.map(millis)),
-    }
+    let read = |time| millis_of(time).ok_or_else(|| Fault::field(field, "must be a time between the years 1 and 9999"));
+    time.map(read).transpose()
 }
 
 fn time(field: &str, time: Option<Timestamp>) -> Result<i64, Fault> {
@@ -49,10 +41,9 @@ fn length_ms(field: &str, length: Option<Duration>, default: i64, longest: i64) 
     let Some(length) = length else {
         return Ok(default);
     };
-    let ms = duration_ms(length);
-    if NANOS.contains(&length.nanos) && (1_000..=longest).contains(&ms) {
+    if let Some(ms) = duration_ms_of(length).filter(|ms| (1_000..=longest).contains(ms)) {
         return Ok(ms);
     }
     let longest = longest / 1_000;
-    Err(Fault::field(field, format!("must be between 1 and {longest} seconds, not {length}")))
+    Err(Fault::field(field, format!("must be between 1 and {longest} seconds")))
 }

@@ -15,6 +15,9 @@ use crate::seat::{self, Seat};
 use crate::wire::{self, catalogue, page};
 use crate::{not_found, store};
 
+/// Seats that a refusal names; it counts the others.
+const SEATS_NAMED: usize = 10;
+
 #[tonic::async_trait]
 impl ConcertService for Api {
     async fn create_concert(
@@ -286,12 +289,20 @@ async fn add_seats(
         }
     }
     if !existing.is_empty() {
-        let existing = existing.join(",");
-        return Err(exists("SEAT_EXISTS", &existing).with("seats", existing).into());
+        return Err(seats_exist(&existing).into());
     }
     store::seats_added(tx, id, count).await?;
     let seats = seats.iter().map(|seat| catalogue::seat((concert, id), seat)).collect();
     Ok(pb::BatchCreateSeatsResponse { seats })
+}
+
+fn seats_exist(names: &[String]) -> Refusal {
+    // A status travels as a header, which has no room for a thousand names.
+    let named = names[..names.len().min(SEATS_NAMED)].join(",");
+    let count = names.len();
+    let message = format!("{count} of the seats exist already: {named}");
+    let refusal = Refusal::new(Code::AlreadyExists, "SEAT_EXISTS", message);
+    refusal.with("seats", named).with("count", count)
 }
 
 fn exists(reason: &'static str, what: &str) -> Refusal {

@@ -234,7 +234,7 @@ impl Api {
     async fn list_tickets(&self, request: &pb::ListTicketsRequest) -> Result<pb::ListTicketsResponse, Fault> {
         let id = wire::reservation_name("parent", &request.parent)?;
         let size = page::size(request.page_size)?;
-        let after = request.page_token.clone();
+        let after = page::after_seat(&request.page_token)?;
         let read = async move |tx: &mut Tx<'_>| {
             let found = store::reservation(tx, id).await?;
             let found = found.ok_or_else(|| not_found::reservation(id))?;

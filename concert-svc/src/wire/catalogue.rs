@@ -7,7 +7,7 @@ use prost_types::Duration;
 use proto::concert::v1 as pb;
 use service_kit::ids;
 use service_kit::refusal::Fault;
-use service_kit::wire::{duration, duration_ms, timestamp};
+use service_kit::wire::{duration, duration_ms_of, timestamp};
 use uuid::Uuid;
 
 use super::page::{self, Filter};
@@ -82,14 +82,10 @@ fn count(field: &str, value: i32, most: i64) -> Result<i64, Fault> {
 /// A length in milliseconds that may be so many seconds.
 fn length(field: &str, value: Option<Duration>, seconds: RangeInclusive<i64>, default: i64) -> Result<i64, Fault> {
     let (least, most) = seconds.into_inner();
-    match value.map_or(0, duration_ms) {
-        0 => Ok(default),
-        ms if (least * 1_000..=most * 1_000).contains(&ms) => Ok(ms),
-        ms => {
-            let field = format!("concert.booking_policy.{field}");
-            let problem = format!("must be {least} s to {most} s, not {ms} ms");
-            Err(Fault::field(field, problem))
-        }
+    match value.map_or(Some(0), duration_ms_of) {
+        Some(0) => Ok(default),
+        Some(ms) if (least * 1_000..=most * 1_000).contains(&ms) => Ok(ms),
+        _ => Err(Fault::field(format!("concert.booking_policy.{field}"), format!("must be {least} s to {most} s"))),
     }
 }
 
@@ -262,9 +258,9 @@ pub(crate) fn seats_after(request: &pb::ListSeatsRequest) -> Result<(usize, Seat
 
 /// How old a map may be, at most `longest`, which is also the default.
 pub(crate) fn staleness(asked: Option<Duration>, longest: i64) -> Result<i64, Fault> {
-    match asked.map_or(longest, duration_ms) {
-        ms if ms < 0 => Err(Fault::field("max_staleness", "must not be negative")),
-        ms => Ok(ms.min(longest)),
+    match asked.map_or(Some(longest), duration_ms_of) {
+        Some(ms) if ms >= 0 => Ok(ms.min(longest)),
+        _ => Err(Fault::field("max_staleness", "must not be negative")),
     }
 }
 

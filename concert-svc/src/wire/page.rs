@@ -53,6 +53,11 @@ pub(crate) fn after<T: std::str::FromStr>(token: &str, first: T) -> Result<T, Fa
     if token.is_empty() { Ok(first) } else { token.parse().map_err(|_| foreign()) }
 }
 
+/// Reads a page token that is the id of a seat; an empty one stands before all seats.
+pub(crate) fn after_seat(token: &str) -> Result<String, Fault> {
+    if token.is_empty() { Ok(String::new()) } else { super::seat_id("page_token", token).map_err(|_| foreign()) }
+}
+
 fn foreign() -> Fault {
     Fault::field("page_token", "must be the next_page_token of an earlier answer")
 }

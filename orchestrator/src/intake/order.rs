@@ -7,7 +7,7 @@ use proto::payment::v1::payment::Method;
 use saga::Act;
 use service_kit::ids;
 use service_kit::refusal::Fault;
-use service_kit::wire::duration_ms;
+use service_kit::wire::duration_ms_of;
 use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
@@ -17,7 +17,7 @@ use crate::runner::NewSaga;
 /// The largest total that a customer can have been shown: ten seats of the highest price.
 const MOST: i64 = 100_000_000;
 /// The longest that a call may wait.
-const LONGEST_WAIT_MS: i64 = 30_000;
+const LONGEST_WAIT_MS: u64 = 30_000;
 /// The longest reason that a history keeps.
 const LONGEST_REASON: usize = 500;
 
@@ -107,10 +107,9 @@ fn expected(amount: i64) -> Result<(), Fault> {
 }
 
 fn wait(length: prost_types::Duration) -> Result<Duration, Fault> {
-    let ms = duration_ms(length);
     let is_negative = length.seconds < 0 || length.nanos < 0;
-    match u64::try_from(ms) {
-        Ok(wait) if !is_negative && ms <= LONGEST_WAIT_MS => Ok(Duration::from_millis(wait)),
+    match duration_ms_of(length).map(u64::try_from) {
+        Some(Ok(ms)) if !is_negative && ms <= LONGEST_WAIT_MS => Ok(Duration::from_millis(ms)),
         _ => Err(Fault::field("wait", "must be from 0 to 30 seconds")),
     }
 }

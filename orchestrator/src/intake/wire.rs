@@ -29,22 +29,21 @@ pub(super) fn checkout(record: &Record) -> pb::Checkout {
     let (input, locked) = (checkout::input(record).ok(), checkout::locked(record));
     let state = state(record);
     let fails = matches!(state, Shown::Compensating | Shown::Failed);
-    let (amount, seats) = locked.map_or_else(Default::default, |locked| (locked.amount, locked.seats));
     pb::Checkout {
         name: format!("checkouts/{}", record.id),
         customer: record.subject.clone(),
         reservation: record.reference.clone(),
         payment_method: input.as_ref().map_or(0, |input| input.method),
-        amount,
+        amount: locked.as_ref().map_or(0, |locked| locked.amount),
         payment: checkout::payment(record).unwrap_or_default(),
-        tickets: checkout::confirmed(record).map(|confirmed| confirmed.tickets).unwrap_or_default(),
+        tickets: checkout::tickets(record),
         state: state.into(),
         failure: record.saga.failure().filter(|_| fails).map(failure),
         create_time: Some(timestamp(record.create_time)),
         decide_time: record.saga.decided_ms().map(timestamp),
         end_time: record.saga.ended_ms().map(timestamp),
         version: record.version,
-        seats: seats.into_iter().map(|(name, _)| name).collect(),
+        seats: locked.map(|locked| locked.seat_names()).unwrap_or_default(),
         queue_token: input.map(|input| input.queue_token).unwrap_or_default(),
     }
 }

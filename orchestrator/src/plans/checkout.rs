@@ -83,14 +83,16 @@ pub struct Locked {
     pub artist: String,
     /// When, in milliseconds.
     pub start_ms: i64,
-    /// Names of the seats, and how people read them.
+    /// `concerts/{uuid}/performances/{uuid}`.
+    pub performance: String,
+    /// Ids of the seats, and how people read them.
     pub seats: Vec<(String, String)>,
 }
 
 /// What the confirmation answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirmed {
-    /// Names of the tickets.
+    /// Ids of the tickets.
     pub tickets: Vec<String>,
 }
 
@@ -112,9 +114,11 @@ pub fn locked(record: &Record) -> Option<Locked> {
     output(&record.saga, LOCK)
 }
 
-/// What the confirmation answered, once it has.
-pub fn confirmed(record: &Record) -> Option<Confirmed> {
-    output(&record.saga, CONFIRM)
+/// Names of the tickets, once they are issued.
+pub fn tickets(record: &Record) -> Vec<String> {
+    let confirmed: Option<Confirmed> = output(&record.saga, CONFIRM);
+    let name = |ticket| format!("{}/tickets/{ticket}", record.reference);
+    confirmed.map_or_else(Vec::new, |confirmed| confirmed.tickets.into_iter().map(name).collect())
 }
 
 /// The payment's name, once there is one.
@@ -129,6 +133,13 @@ pub fn amount(saga: &Saga) -> Option<i64> {
 
 fn output<T: DeserializeOwned>(saga: &Saga, step: StepIndex) -> Option<T> {
     saga.output(step).and_then(|bytes| serde_json::from_slice(bytes).ok())
+}
+
+impl Locked {
+    /// Names of the seats.
+    pub fn seat_names(&self) -> Vec<String> {
+        self.seats.iter().map(|(id, _)| format!("{}/seats/{id}", self.performance)).collect()
+    }
 }
 
 /// What the journal keeps of a reply.

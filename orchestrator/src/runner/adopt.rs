@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use saga::Illegal;
+use saga::{Event, Illegal};
 use uuid::Uuid;
 
 use super::drive::Start;
-use super::{Error, Runner, Signal};
-use crate::journal::{self, Adopted, Orphans};
-use crate::plans;
+use super::{Error, Intervention, Runner, Signal};
+use crate::journal::{self, Adopted, Orphans, Record};
+use crate::plans::{self, Definition};
 
 /// Sagas taken over in one go; the next go follows at once.
 const ADOPTION_BATCH: usize = 256;
@@ -22,10 +22,29 @@ impl Runner {
         if record.saga.is_terminal() {
             return Err(Error::Illegal(Illegal::Ended));
         }
+        let Some(definition) = plans::find(&record.kind, record.plan_version) else {
+            return Err(Error::UnknownPlan { kind: record.kind, version: record.plan_version });
+        };
+        self.expect_willing(definition, &record, &signal.intervention)?;
         let adopted = self.0.parts.journal.adopt(self.0.incarnation, Orphans::One(id)).await?;
         let mut signal = Some(signal);
         adopted.into_iter().for_each(|adopted| self.go_on(adopted, signal.take()));
         Ok(())
+    }
+
+    /// A wish that is refused leaves no trace, so it is tried on the saga before that is taken over for it.
+    fn expect_willing(
+        &self,
+        definition: &dyn Definition,
+        record: &Record,
+        intervention: &Intervention,
+    ) -> Result<(), Error> {
+        if intervention.expected_version.is_some_and(|version| version != record.version) {
+            return Err(Error::Moved(record.version));
+        }
+        let (plan, at) = (definition.plan(), self.0.moment());
+        let adopted = saga::decide(plan, &record.saga, &Event::Adopted, at).map_err(Error::Illegal)?;
+        adopted.then(plan, &intervention.event, at).map(drop).map_err(Error::Illegal)
     }
 
     /// Drives own sagas whose tasks are gone: they panicked, or the acceptance was in doubt. One that was found twice in
@@ -35,7 +54,9 @@ impl Runner {
         let mut after = None;
         loop {
             let page = self.0.parts.journal.owned(self.0.incarnation, after, ADOPTION_BATCH).await?;
-            idle.extend(page.iter().copied().filter(|id| self.signals(*id).is_none()));
+            let foreign = self.0.foreign().clone();
+            let undriven = |id: &Uuid| self.signals(*id).is_none() && !foreign.contains(id);
+            idle.extend(page.iter().copied().filter(undriven));
             match page.last() {
                 Some(last) if page.len() == ADOPTION_BATCH => after = Some(*last),
                 _ => break,
@@ -71,7 +92,8 @@ impl Runner {
                 Some(definition) => self.drive(definition, Arc::new(*record), Start::Adopting(signal)),
                 None => {
                     let (kind, version) = (&record.kind, record.plan_version);
-                    tracing::error!(saga.id = %record.id, kind, version, "this build does not know the saga's plan");
+                    tracing::error!(saga.id = %record.id, kind, version, "this build does not know the saga's plan; it waits");
+                    self.0.foreign().insert(record.id);
                 }
             },
             Adopted::Broken { id, problem } => {

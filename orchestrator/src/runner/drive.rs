@@ -194,6 +194,11 @@ impl<'a> Drive<'a> {
         let stored = loop {
             match self.inner.parts.journal.load(append.next.id).await {
                 Ok(stored) => break stored,
+                Err(error @ journal::Error::Corrupt(_)) => {
+                    tracing::error!(saga.id = %append.next.id, %error, "the saga's row was spoiled; parking it");
+                    self.park().await;
+                    return Err(Lost);
+                }
                 Err(error) => {
                     tracing::warn!(saga.id = %append.next.id, %error, "the journal cannot be read; trying again")
                 }

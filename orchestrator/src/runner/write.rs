@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use prost::Message as _;
 use saga::{Act, Announcement, Call, Command, Decision, Event, Moment, Saga};
-use service_kit::ids::{Ids, bucket};
+use service_kit::ids::Ids;
 use service_kit::outbox;
 
 use crate::journal::{Append, Record};
@@ -98,7 +98,7 @@ fn step_in_trouble(definition: &dyn Definition, saga: &Saga) -> &'static str {
 
 fn event(record: &Record, announced: Announced, id: uuid::Uuid) -> outbox::Event {
     outbox::Event {
-        bucket: bucket(record.id),
+        bucket: 0,
         id,
         aggregate: announced.aggregate,
         kind: announced.kind.to_owned(),

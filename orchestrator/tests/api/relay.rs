@@ -63,7 +63,7 @@ impl Outside {
         let now_ms = self.clock.now_ms();
         let id = self.ids.next(now_ms);
         let event = Event {
-            bucket: service_kit::ids::bucket(id),
+            bucket: 0,
             id,
             aggregate: aggregate.into(),
             kind: kind.into(),

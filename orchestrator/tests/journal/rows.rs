@@ -2,7 +2,6 @@
 
 use orchestrator::journal::{Adopted, Error, Orphans, Query, Record};
 use service_kit::args;
-use service_kit::ids::bucket;
 use uuid::Uuid;
 
 use crate::bench::{Bench, OTHER, OWNER, id, toggle};
@@ -18,7 +17,7 @@ const SPOIL: [&str; 6] = [
 ];
 
 async fn run(bench: &Bench, sql: &'static str, id: Uuid) {
-    let work = async move |tx: &mut service_kit::db::Tx<'_>| tx.execute(sql, args![bucket(id), id]).await;
+    let work = async move |tx: &mut service_kit::db::Tx<'_>| tx.execute(sql, args![tx.bucket(id), id]).await;
     assert_eq!(bench.db().write(work).await.unwrap(), 1);
 }
 

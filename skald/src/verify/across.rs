@@ -14,7 +14,7 @@ type Judge = fn(&Facts) -> Vec<String>;
 
 /// The rules, in the order of the report.
 const RULES: &[(&str, &str, Judge)] = &[
-    ("S6", "a reservation is locked exactly while an open saga has locked it", locks_are_of_open_sagas),
+    ("S6b", "a reservation is locked exactly while an open saga has locked it", locks_are_of_open_sagas),
     ("Y3", "checkout, reservation, points and payment speak of the same amount", amounts_agree),
     ("Y4", "what payments captured in points is what the ledger booked as used", captures_are_booked),
     ("Y5", "revenue of a concert is what its confirmed reservations cost", revenue_is_of_seats),

@@ -1,5 +1,6 @@
 //! Calls of raw bytes, so that it is the server who decodes them, and what may be answered to a bad one.
 
+use std::fmt;
 use std::panic::AssertUnwindSafe;
 
 use bytes::Bytes;
@@ -15,12 +16,22 @@ use tower::ServiceExt as _;
 /// Longest status, encoded, that surely reaches a client: proxies and clients limit all headers together to 8 KiB.
 const LONGEST_STATUS: usize = 4096;
 
+/// Bytes of a message that are shown when something is wrong with the answer to it.
+const SHOWN: usize = 600;
+
 /// Everything that one call sends.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Sent {
     pub(super) path: String,
     pub(super) metadata: Vec<(&'static str, String)>,
     pub(super) message: Vec<u8>,
+}
+
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, metadata, message } = self;
+        write!(f, "{path} {metadata:?} \"{}\"", message[..message.len().min(SHOWN)].escape_ascii())
+    }
 }
 
 /// Sends it, and waits for the end of the answer, or for the first message of one that says OK.

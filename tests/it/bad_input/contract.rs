@@ -72,7 +72,8 @@ fn required_fields() -> BTreeSet<String> {
     for package in std::fs::read_dir(root).unwrap() {
         for file in std::fs::read_dir(package.unwrap().path().join("v1")).unwrap() {
             let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
-            let marked = source.lines().filter(|line| line.ends_with("(google.api.field_behavior) = REQUIRED];")).count();
+            let marked =
+                source.lines().filter(|line| line.ends_with("(google.api.field_behavior) = REQUIRED];")).count();
             let found = required_fields_of(&source);
             assert_eq!(found.len(), marked, "every mark is understood");
             required.extend(found);

@@ -3,7 +3,7 @@
 
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
 use prost_types::FieldDescriptorProto;
-use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::field_descriptor_proto::Type;
 
 use super::contract::Contract;
 
@@ -49,10 +49,6 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn last_name(&self) -> &str {
         self.field.name()
-    }
-
-    pub(super) fn is_repeated(&self) -> bool {
-        self.field.label() == Label::Repeated
     }
 }
 

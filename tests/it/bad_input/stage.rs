@@ -40,6 +40,8 @@ pub(super) struct Stage {
     buyer: Held,
     /// A saga that is suspended.
     parked: orchestrator::Saga,
+    /// A saga that waits before it tries a step again.
+    backing_off: orchestrator::Saga,
     room: String,
     /// ACTIVE, with its pass.
     token: token::QueueToken,
@@ -56,8 +58,22 @@ impl Stage {
         lock(&world, &locked, &saga).await.expect("it can be locked");
         let checkout = world.buy(&buyer).await.name;
         let parked = park(&world).await;
+        let backing_off = back_off(&world).await;
         let request_id = world.id();
-        Self { world, held, locked, saga, checkout, buyer, parked, room, token, token_customer, request_id }
+        Self {
+            world,
+            held,
+            locked,
+            saga,
+            checkout,
+            buyer,
+            parked,
+            backing_off,
+            room,
+            token,
+            token_customer,
+            request_id,
+        }
     }
 
     /// The accepted request of a method, unless the method is not offered yet.
@@ -182,6 +198,16 @@ async fn park(world: &World) -> orchestrator::Saga {
     let order = orchestrator::CreateCheckoutRequest { wait: Some(duration(0)), ..world.order(&held) };
     let name = world.send(order).await.expect("the order is accepted").name;
     world.settle().await;
+    world.faults.heal();
+    world.saga(&name).await
+}
+
+/// A saga whose participant could not be reached just now. No time passes here, so it stays so.
+async fn back_off(world: &World) -> orchestrator::Saga {
+    let held = world.held(5).await;
+    world.faults.always("ReservePoints", Fault::NotSent);
+    let order = orchestrator::CreateCheckoutRequest { wait: Some(duration(1)), ..world.order(&held) };
+    let name = world.send(order).await.expect("the order is accepted").name;
     world.faults.heal();
     world.saga(&name).await
 }

@@ -77,10 +77,10 @@ impl QueueTokenService for Api {
         &self,
         request: Request<pb::CompleteQueueTokenRequest>,
     ) -> Result<Response<pb::CompleteQueueTokenResponse>, Status> {
-        let (op, key) = wire::tokens::complete(&request).map_err(status)?;
+        let (op, key, customer) = wire::tokens::complete(&request).map_err(status)?;
         let saga = op.saga;
         let complete = async move |tx: &mut Tx<'_>| {
-            let found = tokens::complete(tx, key, saga).await?;
+            let found = tokens::complete(tx, key, customer, saga).await?;
             Ok(wire::tokens::completed(saga, found.as_ref()))
         };
         BARRIER.forward(&self.host.db, op, Refusals::Forgotten, complete).await

@@ -59,13 +59,18 @@ pub(crate) async fn set_ended(
 }
 
 /// Ends a live token for a saga whose customer has bought; nothing when there is none.
-pub(crate) async fn complete_live(tx: &mut Tx<'_>, key: Key, saga: Uuid) -> Result<Option<Token>, db::Error> {
+pub(crate) async fn complete_live(
+    tx: &mut Tx<'_>,
+    key: Key,
+    customer: Uuid,
+    saga: Uuid,
+) -> Result<Option<Token>, db::Error> {
     const UPDATE: &str = concat!(
         "update token_tokens set state = 3, end_time = $4, saga_id = $3 \
-         where room_id = $1 and token_id = $2 and state <= 2 returning ",
+         where room_id = $1 and token_id = $2 and customer_id = $5 and state <= 2 returning ",
         token_columns!()
     );
-    tx.fetch_optional(UPDATE, args![key.room, key.token, saga, tx.now_ms()]).await
+    tx.fetch_optional(UPDATE, args![key.room, key.token, saga, tx.now_ms(), customer]).await
 }
 
 /// Ends at most `limit` tokens whose time inside is over; tells how many.

@@ -46,13 +46,14 @@ pub(crate) fn revoke(request: pb::RevokeQueueTokenRequest) -> Result<(Key, Strin
     }
 }
 
-/// The token to complete, and for which step of which saga.
-pub(crate) fn complete(request: &Request<pb::CompleteQueueTokenRequest>) -> Result<(Operation, Key), Fault> {
+/// The token to complete, for which step of which saga, and whose it must be.
+pub(crate) fn complete(request: &Request<pb::CompleteQueueTokenRequest>) -> Result<(Operation, Key, Uuid), Fault> {
     let order = request.get_ref();
     let key = key("name", &order.name)?;
     let saga = ids::name("saga", &order.saga, "sagas")?;
+    let customer = ids::name("customer", &order.customer, "customers")?;
     ids::uuid("request_id", &order.request_id)?;
-    Ok((Operation::of(request, saga, key.room)?, key))
+    Ok((Operation::of(request, saga, key.room)?, key, customer))
 }
 
 /// The answer to a saga whose token, if there is one, is ended.

@@ -6,7 +6,7 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
-use crate::world::{World, completion, refusal, refused, small_room};
+use crate::world::{World, completion, customer_name, refusal, refused, small_room};
 
 #[tokio::test]
 async fn a_live_token_is_completed_and_an_ended_one_stays_as_it_is() {
@@ -58,12 +58,23 @@ async fn a_token_that_never_was_does_not_hold_a_paid_checkout_up() {
 }
 
 #[tokio::test]
+async fn somebody_elses_token_is_left_alone() {
+    let world = World::new().await;
+    let room = world.open(small_room()).await;
+    let tokens = world.join(&room, 2).await;
+    let request = completion(&tokens[0], &customer_name(2), 1);
+    let answer = world.tokens.clone().complete_queue_token(request).await.unwrap().into_inner();
+    assert_eq!(answer.queue_token, None);
+    assert_eq!(world.states(&tokens).await, "WW");
+}
+
+#[tokio::test]
 async fn a_step_without_its_metadata_changes_nothing() {
     let world = World::new().await;
     let room = world.open(small_room()).await;
     let tokens = world.join(&room, 1).await;
     for key in ["saga-step", "saga-epoch"] {
-        let mut request = completion(&tokens[0], 1);
+        let mut request = completion(&tokens[0], &customer_name(1), 1);
         request.metadata_mut().remove(key);
         let status = world.tokens.clone().complete_queue_token(request).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);

@@ -1,6 +1,7 @@
 //! A started service, a clock, and short words for what people do with it.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use proto::token::v1 as pb;
 use proto::token::v1::queue_token_service_client::QueueTokenServiceClient;
@@ -25,6 +26,8 @@ pub(crate) struct World {
     pub(crate) keys: VerifyingKeys,
     pub(crate) rooms: WaitingRoomServiceClient<Routes>,
     pub(crate) tokens: QueueTokenServiceClient<Routes>,
+    /// Who each token was issued to.
+    owners: Mutex<BTreeMap<String, String>>,
 }
 
 impl World {
@@ -46,7 +49,7 @@ impl World {
         let started = token_svc::start(&host, token_svc::Config::default()).await.unwrap();
         let rooms = WaitingRoomServiceClient::new(started.routes.clone());
         let tokens = QueueTokenServiceClient::new(started.routes);
-        Self { clock, host, keys: started.keys, rooms, tokens }
+        Self { clock, host, keys: started.keys, rooms, tokens, owners: Mutex::default() }
     }
 
     pub(crate) async fn open(&self, room: pb::WaitingRoom) -> String {
@@ -69,7 +72,10 @@ impl World {
             customer: customer_name(customer),
             request_id: String::new(),
         };
-        self.tokens.clone().issue_queue_token(request).await.map(Response::into_inner)
+        let owner = request.customer.clone();
+        let issued = self.tokens.clone().issue_queue_token(request).await.map(Response::into_inner)?;
+        self.owners.lock().unwrap().insert(issued.name.clone(), owner);
+        Ok(issued)
     }
 
     /// Customers 1 to `count` come one after the other; the names of their tokens.
@@ -111,7 +117,8 @@ impl World {
     }
 
     pub(crate) async fn complete(&self, token: &str, saga: u128) -> Result<pb::CompleteQueueTokenResponse, Status> {
-        self.tokens.clone().complete_queue_token(completion(token, saga)).await.map(Response::into_inner)
+        let owner = self.owners.lock().unwrap().get(token).cloned().unwrap_or_else(|| customer_name(1));
+        self.tokens.clone().complete_queue_token(completion(token, &owner, saga)).await.map(Response::into_inner)
     }
 
     pub(crate) async fn pause(&self, room: &str) -> Result<pb::WaitingRoom, Status> {
@@ -174,11 +181,12 @@ pub(crate) fn customer_name(number: u128) -> String {
     format!("customers/{}", Uuid::from_u128(number))
 }
 
-pub(crate) fn completion(token: &str, saga: u128) -> Request<pb::CompleteQueueTokenRequest> {
+pub(crate) fn completion(token: &str, customer: &str, saga: u128) -> Request<pb::CompleteQueueTokenRequest> {
     let mut request = Request::new(pb::CompleteQueueTokenRequest {
         name: token.into(),
         saga: format!("sagas/{}", Uuid::from_u128(saga)),
         request_id: Uuid::from_u128(saga + 1).into(),
+        customer: customer.into(),
     });
     request.metadata_mut().insert("saga-step", "complete-token".parse().unwrap());
     request.metadata_mut().insert("saga-epoch", "1".parse().unwrap());

@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use saga::{Class, Direction, Fact};
 use service_kit::args;
 use service_kit::db::{self, Arg, FromRow, Row, Tx};
-use service_kit::ids::bucket;
 use uuid::Uuid;
 
 use super::rows;
@@ -64,7 +63,7 @@ impl Line {
 pub(super) async fn insert(tx: &mut Tx<'_>, record: &Record, lines: &[Line]) -> Result<(), db::Error> {
     let mut positions = 1..;
     for chunk in lines.chunks(CHUNK) {
-        let version = args![bucket(record.id), record.id, record.version, record.epoch, record.update_time];
+        let version = args![tx.bucket(record.id), record.id, record.version, record.epoch, record.update_time];
         let mut values = version.to_vec();
         for (line, position) in chunk.iter().zip(positions.by_ref()) {
             values.extend(line.args(position));
@@ -76,7 +75,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, record: &Record, lines: &[Line]) -> 
 
 /// The entries beyond `after`.
 pub(super) async fn page(tx: &mut Tx<'_>, saga: Uuid, after: (i64, i64), limit: usize) -> Result<Vec<Entry>, Error> {
-    let from = args![bucket(saga), saga, after.0, after.1, rows(limit)];
+    let from = args![tx.bucket(saga), saga, after.0, after.1, rows(limit)];
     match tx.fetch_all(PAGE, from).await {
         Err(error @ db::Error::Corrupt { .. }) => {
             Err(Error::Corrupt(format!("orchestrator_saga_event {saga}: {error}")))

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use service_kit::args;
 use service_kit::db::{self, FromRow, Row, Tx};
-use service_kit::ids::bucket;
 use service_kit::outbox::Event;
 use uuid::Uuid;
 
@@ -72,7 +71,7 @@ impl Write {
     pub(super) async fn insert(&self, tx: &mut Tx<'_>) -> Result<bool, db::Error> {
         let next = &*self.next;
         let row = args![
-            bucket(next.id),
+            tx.bucket(next.id),
             next.id,
             &next.kind,
             i64::from(next.plan_version),
@@ -98,7 +97,7 @@ impl Write {
         let next = &*self.next;
         let sql = if next.saga.is_terminal() { UPDATE_LAST } else { UPDATE };
         let row = args![
-            bucket(next.id),
+            tx.bucket(next.id),
             next.id,
             next.version - 1,
             next.epoch,
@@ -150,7 +149,7 @@ pub(super) fn decode(row: &Row<'_>) -> Result<Record, db::Error> {
 }
 
 pub(super) async fn load(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Record>, Error> {
-    match tx.fetch_optional(LOAD, args![bucket(id), id]).await? {
+    match tx.fetch_optional(LOAD, args![tx.bucket(id), id]).await? {
         Some(Stored(record)) => record.map(Some).map_err(|error| Error::Corrupt(problem(id, &error))),
         None => Ok(None),
     }
@@ -162,20 +161,20 @@ pub(super) async fn adopt(tx: &mut Tx<'_>, id: Uuid, owner: Uuid, orphans: Orpha
         Orphans::Any(_) => ORPHANED,
         Orphans::One(_) => OPEN,
     };
-    let Some(Stored(record)) = tx.fetch_optional(sql, args![bucket(id), id]).await? else {
+    let Some(Stored(record)) = tx.fetch_optional(sql, args![tx.bucket(id), id]).await? else {
         return Ok(None);
     };
     let mut record = match record {
         Ok(record) => record,
         Err(error) => {
             let problem = problem(id, &error);
-            tx.execute(PARK, args![bucket(id), id, &problem]).await?;
+            tx.execute(PARK, args![tx.bucket(id), id, &problem]).await?;
             return Ok(Some(Adopted::Broken { id, problem }));
         }
     };
     let (version, epoch) = (record.version, record.epoch);
     let state = record.saga.state().name();
-    let row = args![bucket(id), id, version, epoch, owner, state];
+    let row = args![tx.bucket(id), id, version, epoch, owner, state];
     if tx.execute(ADOPT, row).await? == 0 {
         return Ok(None);
     }

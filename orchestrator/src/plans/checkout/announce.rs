@@ -5,7 +5,7 @@ use proto::event::v1 as event;
 use saga::{StepIndex, StepStatus};
 use service_kit::wire::timestamp;
 
-use super::{Checkout, confirmed, input, locked, payment};
+use super::{Checkout, input, locked, payment, tickets};
 use crate::journal::Record;
 use crate::plans::Announced;
 use crate::status::wire;
@@ -20,7 +20,7 @@ pub(super) fn completed(record: &Record) -> Announced {
         payment: payment(record).unwrap_or_default(),
         amount: locked.as_ref().map_or(0, |locked| locked.amount),
         currency_code: "KRW".into(),
-        tickets: confirmed(record).map(|confirmed| confirmed.tickets).unwrap_or_default(),
+        tickets: tickets(record),
         decide_time: record.saga.decided_ms().map(timestamp),
         performance_start_time: locked.as_ref().map(|locked| timestamp(locked.start_ms)),
         seat_labels: locked.iter().flat_map(|locked| &locked.seats).map(|(_, label)| label.clone()).collect(),

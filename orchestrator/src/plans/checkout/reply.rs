@@ -51,14 +51,16 @@ impl Read<'_> {
         if reply.amount < 0 {
             return Err(format!("the reply speaks of the amount {}", reply.amount));
         }
-        let items = reply.reservation.unwrap_or_default().items.into_iter().map(|item| item.seat);
+        let reservation = reply.reservation.unwrap_or_default();
+        let seats: Vec<_> = reservation.items.iter().map(|item| last_segment(&item.seat)).collect();
         let locked = Locked {
             amount: reply.amount,
             concert: reply.concert,
             title: reply.concert_title,
             artist: reply.artist,
             start_ms: reply.performance_start_time.map_or(0, millis),
-            seats: items.zip(reply.seat_labels).collect(),
+            performance: reservation.performance,
+            seats: seats.into_iter().zip(reply.seat_labels).collect(),
         };
         // A free ticket moves no money.
         let skip = if locked.amount == 0 { vec![POINTS, PAYMENT, CAPTURE_POINTS, CAPTURE_PAYMENT] } else { Vec::new() };
@@ -69,7 +71,12 @@ impl Read<'_> {
         let reply: concert::ConfirmReservationResponse = self.decode()?;
         self.same_saga(&reply.saga)?;
         self.same_amount(reply.amount)?;
-        let confirmed = Confirmed { tickets: reply.tickets.into_iter().map(|ticket| ticket.name).collect() };
+        let confirmed = Confirmed { tickets: reply.tickets.iter().map(|ticket| last_segment(&ticket.name)).collect() };
         Ok(Reply { output: to_json(&confirmed), skip: Vec::new() })
     }
+}
+
+/// The id at the end of a resource name.
+fn last_segment(name: &str) -> String {
+    name.rsplit('/').next().unwrap_or_default().to_owned()
 }

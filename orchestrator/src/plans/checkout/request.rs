@@ -54,7 +54,7 @@ impl Ask<'_> {
                 customer::CapturePointsRequest { customer, saga, credit_account, request_id }.encode_to_vec()
             }
             CAPTURE_PAYMENT => payment::CapturePaymentRequest { saga, request_id }.encode_to_vec(),
-            TOKEN => token::CompleteQueueTokenRequest { name: queue_token, saga, request_id }.encode_to_vec(),
+            TOKEN => token::CompleteQueueTokenRequest { name: queue_token, saga, request_id, customer }.encode_to_vec(),
             StepIndex(other) => return Err(format!("the plan has no step {other}")),
         })
     }

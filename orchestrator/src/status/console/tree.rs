@@ -166,7 +166,7 @@ fn about(record: &Record) -> Vec<(&'static str, String)> {
         about.push(("seats", seats.join(", ")));
     }
     about.push(("payment", checkout::payment(record).unwrap_or_default()));
-    let tickets = checkout::confirmed(record).map(|confirmed| confirmed.tickets.len());
+    let tickets = Some(checkout::tickets(record).len()).filter(|tickets| *tickets > 0);
     about.push(("tickets", tickets.map(|count| count.to_string()).unwrap_or_default()));
     about.retain(|(_, value)| !value.is_empty());
     about

@@ -18,8 +18,9 @@ const STATEMENTS: usize = 512;
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// Pages in the log before the writer copies them back into the file.
 const CHECKPOINT_PAGES: i64 = 4000;
-/// Kibibytes that the writer's pages may take: more than the largest batch dirties, so that none is written twice.
-const CACHE_KIB: i64 = 16 * 1024;
+/// Kibibytes that the writer's pages may take: what a large batch dirties. SQLite walks over all of them at a commit, so
+/// more costs more.
+const CACHE_KIB: i64 = 8 * 1024;
 
 /// Creates the directory and locks it for as long as the file that is returned stays open.
 pub(super) fn lock(directory: &Path) -> Result<File, Error> {

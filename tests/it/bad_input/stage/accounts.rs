@@ -43,12 +43,9 @@ impl Stage {
                 filter: "kind = ADJUSTMENT".into(),
                 ..Default::default()
             }),
-            "ReservePoints" => encode(&customer::ReservePointsRequest {
-                customer,
-                saga: self.other_saga(),
-                amount: PRICE,
-                request_id,
-            }),
+            "ReservePoints" => {
+                encode(&customer::ReservePointsRequest { customer, saga: self.other_saga(), amount: PRICE, request_id })
+            }
             "ReleasePoints" => encode(&customer::ReleasePointsRequest { customer, saga, request_id }),
             "CapturePoints" => {
                 let credit_account = format!("revenue/{}", self.concert());

@@ -26,7 +26,6 @@ impl Stage {
             }),
             "PublishConcert" => encode(&pb::PublishConcertRequest { name, etag }),
             "SuspendConcert" => encode(&pb::SuspendConcertRequest { name, etag }),
-            "CloseConcert" => encode(&pb::CloseConcertRequest { name, etag }),
             "CreatePerformance" => encode(&pb::CreatePerformanceRequest {
                 parent,
                 performance: Some(new_performance()),
@@ -118,9 +117,7 @@ impl Stage {
                 expected_total_amount: Some(PRICE),
                 request_id,
             }),
-            "UnlockReservation" => {
-                encode(&pb::UnlockReservationRequest { name: locked.reservation, saga, request_id })
-            }
+            "UnlockReservation" => encode(&pb::UnlockReservationRequest { name: locked.reservation, saga, request_id }),
             "ConfirmReservation" => encode(&pb::ConfirmReservationRequest {
                 name: locked.reservation,
                 payment: saga.replace("sagas/", "payments/"),

@@ -63,9 +63,12 @@ impl Stage {
                 let min_expire_time = Some(timestamp(NOW_MS + 900_000));
                 encode(&pb::ExtendQueueTokenRequest { name, min_expire_time })
             }
-            "CompleteQueueToken" => {
-                encode(&pb::CompleteQueueTokenRequest { name, saga: self.saga.clone(), request_id })
-            }
+            "CompleteQueueToken" => encode(&pb::CompleteQueueTokenRequest {
+                name,
+                customer: self.token_customer.clone(),
+                saga: self.saga.clone(),
+                request_id,
+            }),
             "RevokeQueueToken" => encode(&pb::RevokeQueueTokenRequest { name, reason: "a scalper".into() }),
             _ => None,
         }

@@ -53,11 +53,12 @@ impl Stage {
                 order_by: "create_time desc".into(),
                 ..Default::default()
             }),
-            "ListSagaEvents" => {
-                encode(&pb::ListSagaEventsRequest { parent: name, page_size: 1, ..Default::default() })
-            }
+            "ListSagaEvents" => encode(&pb::ListSagaEventsRequest { parent: name, page_size: 1, ..Default::default() }),
             "WatchSaga" => encode(&pb::WatchSagaRequest { name }),
-            "RetrySaga" => encode(&pb::RetrySagaRequest { name, reason, expected_version }),
+            "RetrySaga" => {
+                let pb::Saga { name, version: expected_version, .. } = self.backing_off.clone();
+                encode(&pb::RetrySagaRequest { name, reason, expected_version })
+            }
             "AbortSaga" => encode(&pb::AbortSagaRequest { name, reason, expected_version }),
             "SuspendSaga" => encode(&pb::SuspendSagaRequest { name, reason, expected_version }),
             "ResumeSaga" => encode(&pb::ResumeSagaRequest { name, reason, expected_version }),

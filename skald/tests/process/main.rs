@@ -1,0 +1,10 @@
+//! The real binary: what survives when it is killed, what it hands over when it is asked to stop, what it says about wrong
+//! settings, and its tools against a running one.
+
+mod config;
+mod handover;
+mod kill;
+mod load;
+mod process;
+mod shop;
+mod tools;
