@@ -116,11 +116,17 @@ fn main() -> ExitCode {
             return ExitCode::from(if problem.use_stderr() || said.is_err() { EXIT_USAGE } else { 0 });
         }
     };
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow::Error::new(error)),
     };
     runtime.block_on(run(arguments)).unwrap_or_else(|error| fail(&error))
+}
+
+/// One thread fewer than there are cores: the database's writer has one to itself.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    tokio::runtime::Builder::new_multi_thread().worker_threads(cores.saturating_sub(1).max(1)).enable_all().build()
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {

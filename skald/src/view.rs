@@ -148,10 +148,9 @@ fn failure_json(status: &tonic_types::Status) -> Value {
 fn attempt_line(attempt: &Attempt, step: &pb::saga::Step) -> String {
     let method = if attempt.compensation { &step.compensation_method } else { &step.method };
     let method = method.rsplit('/').next().unwrap_or_default();
-    let outcome = match attempt.outcome() {
-        Outcome::Unspecified => "under way".to_owned(),
-        outcome => outcome.as_str_name().to_lowercase(),
-    };
+    let outcome = attempt.outcome();
+    let is_under_way = outcome == Outcome::Unspecified;
+    let outcome = if is_under_way { "under way".to_owned() } else { outcome.as_str_name().to_lowercase() };
     let elapsed = attempt.elapsed.map(|elapsed| format!(" in {} ms", wire::duration_ms(elapsed))).unwrap_or_default();
     let status = attempt.status.as_ref().map(|status| format!(": {}", failure(status))).unwrap_or_default();
     format!("#{} {method} {outcome}{elapsed}{status}", attempt.number)

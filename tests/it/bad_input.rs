@@ -28,14 +28,14 @@ const CONTENT_WITH_NOTHING: [&str; 4] = ["UnlockReservation", "ReleasePoints", "
 
 #[tokio::test(start_paused = true)]
 async fn every_method_accepts_its_sample_or_is_not_offered_yet() {
-    let mut problems = Vec::new();
+    let (mut problems, mut stage) = (Vec::new(), Stage::new().await);
     for method in contract::Contract::read().methods {
-        let stage = Stage::new().await;
         let sample = stage.sample(&method);
         let is_offered = sample.is_some();
         let empty = Sent { path: method.path.clone(), metadata: Vec::new(), message: Vec::new() };
         match stage.call(&method, &sample.unwrap_or(empty)).await {
-            Ok(_) if is_offered => {}
+            // The next one needs what this one may have used up.
+            Ok(_) if is_offered => stage = Stage::new().await,
             Err(status) if !is_offered && status.code() == Code::Unimplemented => {}
             answer => problems.push(format!("{}, offered: {is_offered}: {answer:?}", method.name)),
         }
@@ -68,7 +68,7 @@ async fn a_value_that_cannot_be_right_is_refused_and_named() {
                 let message = with(&sent.message, &place.path, Some(&value));
                 let status = trial.refused(&method, Sent { message, ..sent.clone() }).await;
                 // A number may be wrong only in relation to another field.
-                if !matches!(wrong::kind(&place), Kind::Number | Kind::Message | Kind::Proof) {
+                if !matches!(wrong::kind(&place), Kind::Number | Kind::Proof) {
                     trial.expect_named(&method, &place, status);
                 }
             }

@@ -32,9 +32,10 @@ async fn asked_to_stop_under_load_it_ends_in_time_and_the_next_start_goes_on() {
         let channel = skald.channel().await;
         load::resumed(&skald, &channel, open).await;
         Load::start(&channel, &ledger).end().await;
-        for checkout in ledger.accepted().clone().values() {
+        let accepted = ledger.accepted().clone();
+        for checkout in accepted.values() {
             load::ended(&channel, checkout).await;
         }
-        assert_eq!(ledger.accepted().len(), SIZE.customers * SIZE.seats_each);
+        assert_eq!(accepted.len(), SIZE.customers * SIZE.seats_each);
     }
 }

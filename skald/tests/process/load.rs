@@ -152,10 +152,10 @@ pub(crate) async fn ended(channel: &Channel, name: &str) -> State {
     loop {
         let request = GetCheckoutRequest { name: name.to_owned() };
         let checkout = client.get_checkout(request).await.expect("an accepted checkout exists").into_inner();
-        match checkout.state() {
-            state @ (State::Completed | State::Failed) => return state,
-            state => assert!(Instant::now() < until, "{name} stays {state:?}"),
+        if matches!(checkout.state(), State::Completed | State::Failed) {
+            return checkout.state();
         }
+        assert!(Instant::now() < until, "{name} stays {:?}", checkout.state());
         sleep(Duration::from_millis(5)).await;
     }
 }

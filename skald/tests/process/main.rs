@@ -1,6 +1,8 @@
 //! The real binary: what survives when it is killed, what it hands over when it is asked to stop, what it says about wrong
 //! settings, and its tools against a running one.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod config;
 mod handover;
 mod kill;

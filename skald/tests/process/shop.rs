@@ -141,7 +141,7 @@ impl Shop {
         };
         let held = ReservationServiceClient::new(self.channel.clone()).create_reservation(request).await;
         let reservation = held.map(Response::into_inner)?.name;
-        Ok(Order { customer, reservation, request_id: self.id(), impatient: seat % 2 == 0 })
+        Ok(Order { customer, reservation, request_id: self.id(), impatient: seat.is_multiple_of(2) })
     }
 }
 

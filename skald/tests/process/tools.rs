@@ -30,7 +30,8 @@ fn text(arguments: &[&str]) -> String {
 /// Everybody buys, and every checkout ends.
 async fn buy_all(channel: &Channel, ledger: &Arc<Ledger>) {
     Load::start(channel, ledger).end().await;
-    for checkout in ledger.accepted().clone().values() {
+    let accepted = ledger.accepted().clone();
+    for checkout in accepted.values() {
         load::ended(channel, checkout).await;
     }
 }

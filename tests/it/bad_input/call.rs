@@ -50,17 +50,12 @@ pub(super) async fn call(server: Participant, sent: &Sent) -> Result<Bytes, Stat
         if let Some(status) = Status::from_header_map(&head.headers) {
             return Err(status);
         }
-        while let Some(frame) = body.frame().await {
-            match frame.expect("nothing is lost within a process").into_data() {
-                Ok(message) => return Ok(message),
-                Err(trailers) => {
-                    let trailers = trailers.into_trailers().expect("a frame is data or trailers");
-                    let status = Status::from_header_map(&trailers).expect("an answer ends with a status");
-                    return if status.code() == Code::Ok { Ok(Bytes::new()) } else { Err(status) };
-                }
-            }
-        }
-        panic!("the answer has no end")
+        let frame = body.frame().await.expect("an answer has an end").expect("nothing is lost within a process");
+        frame.into_data().or_else(|trailers| {
+            let trailers = trailers.into_trailers().expect("a frame is data or trailers");
+            let status = Status::from_header_map(&trailers).expect("an answer ends with a status");
+            if status.code() == Code::Ok { Ok(Bytes::new()) } else { Err(status) }
+        })
     });
     answer.catch_unwind().await.unwrap_or_else(|_panic| panic!("it panicked: {sent:?}"))
 }
@@ -95,12 +90,9 @@ pub(super) fn expect_well_formed(status: &Status, sent: &Sent) {
 
 /// Of messages that no service has seen: they were too long, or no messages at all.
 fn is_of_the_transport(status: &Status) -> bool {
-    let undecodable = "failed to decode Protobuf message";
-    match status.code() {
-        Code::OutOfRange => status.message().contains("decoded message length too large"),
-        Code::Internal => status.message().starts_with(undecodable),
-        _ => false,
-    }
+    let (code, message) = (status.code(), status.message());
+    let is_too_long = code == Code::OutOfRange && message.contains("decoded message length too large");
+    is_too_long || code == Code::Internal && message.starts_with("failed to decode Protobuf message")
 }
 
 /// The fields that a status names, with what is wrong with them.

@@ -120,15 +120,21 @@ impl Fuzz<'_> {
     fn value(&mut self, place: &Place) -> Option<Value> {
         let random = &mut self.random;
         let wrong = wrong::values(place);
-        match place.field.r#type() {
-            _ if random.u8(..8) == 0 => None,
-            _ if !wrong.is_empty() && random.bool() => Some(wrong[random.usize(..wrong.len())].clone()),
-            Type::String => Some(self.text()),
-            Type::Message => None,
-            Type::Double => Some(Value::Fixed(random.u64(..))),
-            Type::Int64 if random.bool() => Some(Value::int(random.i64(..))),
-            _ => Some(Value::int(random.i64(-2..10))),
+        let kind = place.field.r#type();
+        if kind == Type::Message || random.u8(..8) == 0 {
+            return None;
         }
+        Some(if !wrong.is_empty() && random.bool() {
+            wrong[random.usize(..wrong.len())].clone()
+        } else if kind == Type::String {
+            self.text()
+        } else if kind == Type::Double {
+            Value::Fixed(random.u64(..))
+        } else if kind == Type::Int64 && random.bool() {
+            Value::int(random.i64(..))
+        } else {
+            Value::int(random.i64(-2..10))
+        })
     }
 
     /// A text from some sample, now and then with a wrong letter.

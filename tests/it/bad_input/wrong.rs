@@ -23,38 +23,42 @@ pub(super) enum Kind {
     Proof,
     Number,
     Choice,
-    Message,
-    /// Every value is as good as another: flags, and what the server alone sets.
+    /// Every value is as good as another: flags, and what the server alone sets. Messages are spoilt in their fields.
     Any,
 }
 
 pub(super) fn kind(place: &Place) -> Kind {
-    let is_of_request = place.path.len() == 1;
-    match place.field.r#type() {
-        Type::String => match (place.last_name(), &place.value) {
-            ("filter", _) => Kind::Filter,
-            ("order_by", _) => Kind::Order,
-            ("page_token", _) => Kind::PageToken,
-            ("etag" | "admission_pass", Some(_)) => Kind::Proof,
-            // Nobody looks at a pass where there is no waiting room.
-            ("admission_pass", None) => Kind::Any,
-            (_, Some(value)) if value.as_text().contains('/') => Kind::Name,
-            (_, Some(value)) if Uuid::try_parse(value.as_text()).is_ok() => Kind::Uuid,
-            (_, value) if value.is_some() || is_of_request => Kind::Text,
-            _ => Kind::Any,
-        },
+    let kind = place.field.r#type();
+    // Within a time or a length of time 0 is not sent.
+    let is_there = place.value.is_some() || place.within.starts_with("google.protobuf.");
+    if kind == Type::String {
+        kind_of_text(place)
+    } else if !is_there || place.last_name() == "known_version" {
         // What the caller has seen is a hint.
-        _ if place.last_name() == "known_version" => Kind::Any,
-        Type::Int32 | Type::Int64 | Type::Double if place.value.is_some() || is_well_known(place) => Kind::Number,
-        Type::Enum if place.value.is_some() => Kind::Choice,
-        Type::Message if place.value.is_some() => Kind::Message,
-        _ => Kind::Any,
+        Kind::Any
+    } else if [Type::Int32, Type::Int64, Type::Double].contains(&kind) {
+        Kind::Number
+    } else if kind == Type::Enum {
+        Kind::Choice
+    } else {
+        Kind::Any
     }
 }
 
-/// Within a time or a length of time, where 0 is not sent.
-fn is_well_known(place: &Place) -> bool {
-    place.within.starts_with("google.protobuf.")
+fn kind_of_text(place: &Place) -> Kind {
+    let is_of_request = place.path.len() == 1;
+    match (place.last_name(), &place.value) {
+        ("filter", _) => Kind::Filter,
+        ("order_by", _) => Kind::Order,
+        ("page_token", _) => Kind::PageToken,
+        ("etag" | "admission_pass", Some(_)) => Kind::Proof,
+        // Nobody looks at a pass where there is no waiting room.
+        ("admission_pass", None) => Kind::Any,
+        (_, Some(value)) if value.as_text().contains('/') => Kind::Name,
+        (_, Some(value)) if Uuid::try_parse(value.as_text()).is_ok() => Kind::Uuid,
+        (_, value) if value.is_some() || is_of_request => Kind::Text,
+        _ => Kind::Any,
+    }
 }
 
 /// The wrong values of a field.
@@ -76,7 +80,7 @@ pub(super) fn values(place: &Place) -> Vec<Value> {
         Kind::Text | Kind::Proof => vec![Value::text("x".repeat(LONG)), Value::text("\u{1f980}".repeat(LONG / 4))],
         Kind::Number => numbers(place),
         Kind::Choice => vec![Value::int(99), Value::int(-1)],
-        Kind::Message | Kind::Any => Vec::new(),
+        Kind::Any => Vec::new(),
     }
 }
 
@@ -157,15 +161,12 @@ fn filters() -> Vec<String> {
 }
 
 fn numbers(place: &Place) -> Vec<Value> {
-    let (least, most) = match place.field.r#type() {
-        Type::Double => {
-            return [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, 0.0, 1e300, f64::MIN_POSITIVE]
-                .map(|number| Value::Fixed(number.to_bits()))
-                .into();
-        }
-        Type::Int32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
-        _ => (i64::MIN, i64::MAX),
-    };
+    if place.field.r#type() == Type::Double {
+        let numbers = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, 0.0, 1e300, f64::MIN_POSITIVE];
+        return numbers.map(|number| Value::Fixed(number.to_bits())).into();
+    }
+    let is_short = place.field.r#type() == Type::Int32;
+    let (least, most) = if is_short { (i64::from(i32::MIN), i64::from(i32::MAX)) } else { (i64::MIN, i64::MAX) };
     let has_no_most =
         ["page_size", "max_waiting"].contains(&place.last_name()) || place.name.starts_with("max_staleness");
     let small = match (place.within.as_str(), place.last_name()) {
