@@ -109,6 +109,11 @@ impl Db {
         self.0.read(work).await
     }
 
+    /// Whether a commit has failed in a way that only a restart can clear up; nothing is written any more.
+    pub fn is_out_of_service(&self) -> bool {
+        self.0.is_out_of_service()
+    }
+
     /// What the writer has done so far.
     pub fn stats(&self) -> Stats {
         self.0.stats()

@@ -12,6 +12,9 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::ids::Ids;
 
+/// A job that was set to run all the time still lets the others run.
+const SHORTEST: Duration = Duration::from_millis(10);
+
 /// The surroundings of one service; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Host {
@@ -42,7 +45,7 @@ impl Host {
     {
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
-            while stop.run_until_cancelled(tokio::time::sleep(period)).await.is_some() {
+            while stop.run_until_cancelled(tokio::time::sleep(period.max(SHORTEST))).await.is_some() {
                 // A panic is in the log already.
                 if let Ok(Err(error)) = AssertUnwindSafe(async { round().await }).catch_unwind().await {
                     tracing::warn!(job = name, %error, "a round of a job failed; the next one tries again");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use service_kit::config::{self, EXIT_USAGE};
 use service_kit::{serve, telemetry};
@@ -185,7 +185,10 @@ async fn run_up(given: Up) -> anyhow::Result<()> {
     println!("gRPC and status page: http://{}", running.address);
     println!("data: {data_dir}");
     println!("Ctrl-C ends it; what is under way then goes on at the next start.");
-    serve::shutdown_signal().await.context("cannot wait for signals")?;
+    tokio::select! {
+        signal = serve::shutdown_signal() => signal.context("cannot wait for signals")?,
+        () = running.fails() => bail!("a commit failed and nobody knows what the disk holds; see the log, then start again"),
+    }
     println!("shutting down");
     let stats = running.db.stats();
     running.shut_down().await?;

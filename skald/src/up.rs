@@ -51,6 +51,14 @@ pub struct Running {
 }
 
 impl Running {
+    /// Returns if the database takes no writes any more. Ending the process is then the only way on: a start looks at the
+    /// file afresh.
+    pub async fn fails(&self) {
+        while !self.db.is_out_of_service() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     /// Takes nothing new, lets what is under way go on for a moment, and hands the rest over to the next process.
     ///
     /// # Errors

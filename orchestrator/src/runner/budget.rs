@@ -7,6 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use saga::{Call, Direction};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use service_kit::clock::Stopwatch;
 use service_kit::refusal::SagaOutcome;
 use tokio::sync::Semaphore;
@@ -20,7 +22,8 @@ use crate::participants;
 pub struct Limits {
     /// Sagas under way; a new one beyond that is turned away.
     pub sagas: usize,
-    /// Calls under way at one participant.
+    /// Calls under way at one participant, 800 at most.
+    #[serde(deserialize_with = "calls")]
     pub calls: usize,
     /// Of those, calls that only compensations may use.
     pub compensation_calls: usize,
@@ -34,6 +37,18 @@ pub struct Limits {
     pub breaker_failures: u32,
     /// How long an open breaker lets nothing through before it tries one call.
     pub breaker_pause_ms: u64,
+}
+
+/// Calls to all four participants must fit into the queue of the database's writer (4,096) with room to spare, or a saga
+/// that waits to be written could wait behind its own calls.
+pub(super) const MOST_CALLS: usize = 800;
+
+fn calls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let calls = usize::deserialize(deserializer)?;
+    if (1..=MOST_CALLS).contains(&calls) {
+        return Ok(calls);
+    }
+    Err(D::Error::custom(format!("{calls} is out of range; it must be 1 to {MOST_CALLS}")))
 }
 
 impl Default for Limits {

@@ -68,6 +68,10 @@ impl Sqlite {
         Ok(Self { mode: Mode::Inline { writer, _lock: lock }, clock, counters })
     }
 
+    pub(super) fn is_out_of_service(&self) -> bool {
+        self.counters.is_broken()
+    }
+
     pub(super) fn stats(&self) -> Stats {
         self.counters.stats()
     }

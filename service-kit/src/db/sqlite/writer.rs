@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, ErrorCode};
@@ -75,9 +75,14 @@ pub struct Stats {
 pub(super) struct Counters {
     commits: AtomicU64,
     units: AtomicU64,
+    broken: AtomicBool,
 }
 
 impl Counters {
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+
     pub(super) fn stats(&self) -> Stats {
         Stats { commits: self.commits.load(Ordering::Relaxed), units: self.units.load(Ordering::Relaxed) }
     }
@@ -198,6 +203,7 @@ impl Writer {
 
     fn leave_service(&mut self, why: &str) {
         tracing::error!(why, "the database takes no more writes: restart the process to see what it holds");
+        self.counters.broken.store(true, Ordering::Relaxed);
         self.broken = Some(Error::Unavailable(format!("out of service until a restart: {why}")));
     }
 }
