@@ -170,20 +170,27 @@ async fn nothing_there(request: Request) -> Response {
     (StatusCode::NOT_FOUND, format!("nothing at {path}\n")).into_response()
 }
 
-/// Ends with the first SIGINT or SIGTERM that the process gets.
+/// Listens for SIGINT and SIGTERM from now on, which end the process no longer; what it returns ends with the first one.
 ///
 /// # Errors
 /// When the process may not listen for signals.
-pub async fn shutdown_signal() -> std::io::Result<()> {
+pub fn shutdown_signal() -> std::io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminate.recv() => Ok(()),
-        }
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
     }
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    Ok(async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::warn!(%error, "Ctrl-C cannot be heard");
+            std::future::pending::<()>().await;
+        }
+    })
 }

@@ -47,7 +47,7 @@ pub async fn run(settings: Settings, options: Options, as_json: bool) -> Result<
     print(&report, &books, as_json);
     if !options.exit {
         println!("\nEvery saga of this run: {address}  (Ctrl-C ends)");
-        serve::shutdown_signal().await.context("cannot wait for signals")?;
+        serve::shutdown_signal().context("cannot listen for signals")?.await;
     }
     running.shut_down().await?;
     Ok(report.is_clean() && books.is_clean())

@@ -181,12 +181,14 @@ async fn run_up(given: Up) -> anyhow::Result<()> {
     }
     telemetry::init(settings.server.log_format, Some(&settings.server.log))?;
     let data_dir = settings.server.data_dir.clone();
+    // Before it says that it is up: whoever stops it from then on can count on the hand-over.
+    let stopped = serve::shutdown_signal().context("cannot listen for signals")?;
     let running = up::start(settings, Box::new(|_, participant| participant)).await?;
     println!("gRPC and status page: http://{}", running.address);
     println!("data: {data_dir}");
     println!("Ctrl-C ends it; what is under way then goes on at the next start.");
     tokio::select! {
-        signal = serve::shutdown_signal() => signal.context("cannot wait for signals")?,
+        () = stopped => {}
         () = running.fails() => bail!("a commit failed and nobody knows what the disk holds; see the log, then start again"),
     }
     println!("shutting down");

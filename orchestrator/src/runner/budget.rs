@@ -122,13 +122,9 @@ impl Gates {
 impl Gate {
     fn new(limits: Limits) -> Self {
         let state = State { retries: limits.retry_burst.saturating_mul(100), failures: 0, opened: None };
-        let ordinary = limits.calls.saturating_sub(limits.compensation_calls).max(1);
-        Self {
-            limits,
-            all: Semaphore::new(limits.calls.max(1)),
-            ordinary: Semaphore::new(ordinary),
-            state: Mutex::new(state),
-        }
+        let calls = limits.calls.clamp(1, Semaphore::MAX_PERMITS);
+        let ordinary = calls.saturating_sub(limits.compensation_calls).max(1);
+        Self { limits, all: Semaphore::new(calls), ordinary: Semaphore::new(ordinary), state: Mutex::new(state) }
     }
 
     async fn pass(

@@ -90,6 +90,31 @@ fn the_settings_that_are_printed_can_be_read_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_number_is_too_large_to_start_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let numbers = stdout(&run(&["up", "--print-config"]));
+    let mut section = "";
+    let mut settings = Vec::new();
+    for line in numbers.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']');
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|(_, value)| value.parse::<i64>().is_ok()) {
+            settings.push(format!("{section}.{key}={}", i64::MAX));
+        }
+    }
+    assert!(settings.len() > 30, "{numbers}");
+    // Some are refused, as their type is small; none makes it fall over.
+    for setting in settings {
+        let output = run(&["up", "--print-config", "--set", &setting]);
+        assert!([Some(0), USAGE].contains(&output.status.code()), "{setting}: {}", stderr(&output));
+        if output.status.success() {
+            let skald = Skald::start(dir.path(), &["--set", &setting]).await;
+            assert_eq!(skald.terminate().await.0, Some(0), "{setting}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_directory_or_a_port_is_used_by_one_process_at_a_time() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let skald = Skald::start(dir.path(), &[]).await;
