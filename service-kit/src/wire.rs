@@ -40,3 +40,31 @@ pub fn duration_ms_of(length: Duration) -> Option<i64> {
     let is_one = nanos.abs() < i64::from(NANOS) && nanos.signum() * length.seconds.signum() >= 0;
     is_one.then(|| duration_ms(length))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_of_the_years_1_to_9999_with_parts_of_one_second() {
+        let read = |seconds, nanos| millis_of(Timestamp { seconds, nanos });
+        assert_eq!(read(1, 999_999_999), Some(1_999));
+        assert_eq!(read(*SECONDS.start(), 0), Some(-62_135_596_800_000));
+        for (seconds, nanos) in
+            [(i64::MIN, 0), (i64::MAX, 0), (*SECONDS.end() + 1, 0), (0, -1), (0, NANOS), (0, i32::MIN)]
+        {
+            assert_eq!(read(seconds, nanos), None, "{seconds} {nanos}");
+        }
+    }
+
+    #[test]
+    fn both_parts_of_a_length_have_one_sign_and_a_long_one_is_clamped() {
+        let read = |seconds, nanos| duration_ms_of(Duration { seconds, nanos });
+        assert_eq!(read(1, 5_000_000), Some(1_005));
+        assert_eq!(read(-1, -5_000_000), Some(-1_005));
+        assert_eq!((read(i64::MAX, 0), read(i64::MIN, 0)), (Some(i64::MAX), Some(i64::MIN)));
+        for (seconds, nanos) in [(1, -1), (-1, 1), (0, NANOS), (0, i32::MIN)] {
+            assert_eq!(read(seconds, nanos), None, "{seconds} {nanos}");
+        }
+    }
+}
