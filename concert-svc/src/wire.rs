@@ -10,7 +10,7 @@ use service_kit::wire::millis_of;
 use uuid::Uuid;
 
 pub(crate) mod catalogue;
-pub(crate) mod page;
+pub(crate) mod listing;
 pub(crate) mod reservations;
 
 /// "concerts/{uuid}".

@@ -4,9 +4,9 @@
 use proto::customer::v1 as pb;
 use service_kit::barrier::Operation;
 use service_kit::idempotency::Call;
-use service_kit::ids;
 use service_kit::refusal::Fault;
 use service_kit::wire::timestamp;
+use service_kit::{filter, ids, page};
 use tonic::Request;
 use uuid::Uuid;
 
@@ -15,7 +15,6 @@ use crate::points::{Account, Adjustment, Capture, Key, Kind, Reservation, Reserv
 use crate::store::points::Entries;
 
 pub(crate) mod customers;
-pub(crate) mod list;
 
 /// The order to set points aside.
 pub(crate) fn reserve(request: &Request<pb::ReservePointsRequest>) -> Result<(Operation, Key, i64), Fault> {
@@ -58,7 +57,7 @@ pub(crate) fn adjust(order: &pb::AdjustPointsRequest, config: &Config) -> Result
         let problem = format!("must be 1 to {balance_limit} points to give or to take, not {amount}");
         return Err(out_of_range(problem));
     }
-    let reason = list::text("reason", &order.reason, config.reason_limit)?;
+    let reason = text("reason", &order.reason, config.reason_limit)?;
     let request_id = ids::uuid("request_id", &order.request_id)?;
     let call = Call::new("AdjustPoints", Some(request_id), order);
     Ok((call, Adjustment { customer, amount, reason, request_id, balance_limit }))
@@ -79,14 +78,14 @@ pub(crate) fn reservation_of(request: &pb::GetPointReservationRequest) -> Result
 /// The entries that are asked for, one more than fill the page.
 pub(crate) fn entries(request: &pb::ListPointTransactionsRequest) -> Result<Entries, Fault> {
     let customer = ids::name("parent", &request.parent, "customers")?;
-    let [kind, saga] = list::filter(&request.filter, ["kind", "saga"])?;
+    let [kind, saga] = filter::values(&request.filter, ["kind", "saga"])?;
     let kind = kind.map(kind_number).transpose()?;
     let saga = saga.map(|saga| ids::name("filter", saga, "sagas")).transpose()?;
     let from = match request.page_token.as_str() {
         "" => i64::MAX,
-        token => token.parse().map_err(|_| list::foreign_token())?,
+        token => token.parse().map_err(|_| page::foreign_token())?,
     };
-    let limit = list::page_size(request.page_size)? + 1;
+    let limit = page::limit(page::size(request.page_size)?);
     Ok(Entries { customer, from, kind, saga, limit })
 }
 
@@ -163,7 +162,7 @@ pub(crate) fn point_transaction(transfer: &Transfer) -> pb::PointTransaction {
 
 pub(crate) fn transactions(rows: &[Transfer], limit: i64) -> pb::ListPointTransactionsResponse {
     let token = |transfer: &Transfer| transfer.sequence.to_string();
-    let (point_transactions, next_page_token) = list::page(rows, limit, token, point_transaction);
+    let (point_transactions, next_page_token) = page::split(rows, limit, token, point_transaction);
     pb::ListPointTransactionsResponse { point_transactions, next_page_token }
 }
 
@@ -194,4 +193,17 @@ fn out_of_range(problem: String) -> Fault {
 
 fn saga_name(saga: Uuid) -> String {
     format!("sagas/{saga}")
+}
+
+/// A text that people read: 1 to `limit` characters.
+fn text(field: &str, text: &str, limit: usize) -> Result<String, Fault> {
+    let length = text.chars().count();
+    if text.trim().is_empty() || length > limit {
+        let problem = format!("must have 1 to {limit} characters, not only spaces; it has {length}");
+        return Err(Fault::field(field, problem));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Fault::field(field, "must not contain control characters"));
+    }
+    Ok(text.to_owned())
 }

@@ -18,7 +18,6 @@ use crate::later;
 use crate::runner::Intervention;
 
 pub(crate) mod console;
-mod filter;
 mod history;
 pub(crate) mod listing;
 mod token;

@@ -1,20 +1,17 @@
-//! Payments on the wire and within, both ways. What a client got wrong is named by its field. Pages and filters are
-//! translated in `wire/list.rs`.
+//! Payments on the wire and within, both ways. What a client got wrong is named by its field.
 
 use proto::payment::v1 as pb;
 use proto::payment::v1::payment::{Method, Purpose, State as WireState};
 use service_kit::barrier::Operation;
-use service_kit::ids;
 use service_kit::refusal::Fault;
 use service_kit::wire::timestamp;
+use service_kit::{filter, ids, page};
 use tonic::Request;
 use uuid::Uuid;
 
 use crate::config::Config;
 use crate::payment::{self, Order, Payment, State};
 use crate::store::Wanted;
-
-mod list;
 
 /// The one currency there is.
 const CURRENCY: &str = "KRW";
@@ -51,7 +48,7 @@ pub(crate) fn cancel(
 ) -> Result<(Operation, Uuid, String, pb::CancelPaymentResponse), Fault> {
     let asked = request.get_ref();
     let saga = ids::name("saga", &asked.saga, "sagas")?;
-    let reason = list::optional_text("reason", &asked.reason, config.reason_limit)?;
+    let reason = optional_text("reason", &asked.reason, config.reason_limit)?;
     ids::uuid("request_id", &asked.request_id)?;
     let nothing = pb::CancelPaymentResponse { saga: asked.saga.clone(), amount: 0, payment: None };
     Ok((Operation::of(request, saga, saga)?, saga, reason, nothing))
@@ -73,10 +70,10 @@ pub(crate) fn payment_of(request: &pb::GetPaymentRequest) -> Result<Uuid, Fault>
 /// The payments that are asked for, one more than fill the page.
 pub(crate) fn wanted(request: &pb::ListPaymentsRequest) -> Result<Wanted, Fault> {
     let fields = ["customer", "reference", "saga", "state", "method"];
-    let [customer, reference, saga, state, method] = list::filter(&request.filter, fields)?;
+    let [customer, reference, saga, state, method] = filter::values(&request.filter, fields)?;
     let newest = match request.page_token.as_str() {
         "" => Uuid::max(),
-        token => Uuid::try_parse(token).map_err(|_| list::foreign_token())?,
+        token => Uuid::try_parse(token).map_err(|_| page::foreign_token())?,
     };
     let saga = saga.map(|saga| ids::name("filter", saga, "sagas")).transpose()?;
     Ok(Wanted {
@@ -85,7 +82,7 @@ pub(crate) fn wanted(request: &pb::ListPaymentsRequest) -> Result<Wanted, Fault>
         reference: reference.map(str::to_owned),
         state: state.map(|name| number(WireState::from_str_name(name))).transpose()?,
         method: method.map(|name| number(Method::from_str_name(name))).transpose()?,
-        limit: list::page_size(request.page_size)? + 1,
+        limit: page::limit(page::size(request.page_size)?),
     })
 }
 
@@ -115,7 +112,7 @@ pub(crate) fn captured(payment: &Payment) -> pb::CapturePaymentResponse {
 
 pub(crate) fn payments(rows: &[Payment], limit: i64) -> pb::ListPaymentsResponse {
     let token = |payment: &Payment| payment.saga.to_string();
-    let (payments, next_page_token) = list::page(rows, limit, token, encode);
+    let (payments, next_page_token) = page::split(rows, limit, token, encode);
     pb::ListPaymentsResponse { payments, next_page_token }
 }
 
@@ -189,4 +186,14 @@ fn number(value: Option<impl Into<i32>>) -> Result<i64, Fault> {
 
 fn saga_name(saga: Uuid) -> String {
     format!("sagas/{saga}")
+}
+
+/// A text that people read: at most `limit` characters.
+fn optional_text(field: &str, text: &str, limit: usize) -> Result<String, Fault> {
+    let length = text.chars().count();
+    if length > limit {
+        let problem = format!("must have at most {limit} characters; it has {length}");
+        return Err(Fault::field(field, problem));
+    }
+    Ok(text.to_owned())
 }

@@ -4,6 +4,7 @@ use proto::concert::v1 as pb;
 use proto::concert::v1::concert_service_server::ConcertService;
 use service_kit::db::Tx;
 use service_kit::idempotency::Call;
+use service_kit::page;
 use service_kit::refusal::{Fault, Refusal};
 use tonic::codegen::BoxStream;
 use tonic::{Code, Request, Response, Status};
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use super::{Api, IDEMPOTENCY, answer, not_offered};
 use crate::concert::{Concert, Performance};
 use crate::seat::{self, Seat};
-use crate::wire::{self, catalogue, page};
+use crate::wire::{self, catalogue, listing};
 use crate::{not_found, store};
 
 /// Seats that a refusal names; it counts the others.
@@ -144,7 +145,7 @@ impl Api {
         let order = after.order;
         let rows = self.0.host.db.read(async move |tx| store::concerts(tx, &after).await).await?;
         let (concerts, next_page_token) =
-            page::cut(rows, size, |concert| page::time_token(order.time(concert), concert.id));
+            page::cut(rows, size, |concert| listing::time_token(order.time(concert), concert.id));
         let concerts = concerts.iter().map(catalogue::concert).collect();
         Ok(pb::ListConcertsResponse { concerts, next_page_token })
     }
@@ -187,7 +188,7 @@ impl Api {
             Ok::<_, Fault>(store::performances(tx, &after).await?)
         };
         let rows = self.0.host.db.read(read).await?;
-        let (performances, next_page_token) = page::cut(rows, size, |row| page::time_token(row.start_time, row.id));
+        let (performances, next_page_token) = page::cut(rows, size, |row| listing::time_token(row.start_time, row.id));
         let performances = performances.iter().map(catalogue::performance).collect();
         Ok(pb::ListPerformancesResponse { performances, next_page_token })
     }

@@ -5,6 +5,7 @@ use proto::concert::v1::reservation_service_server::ReservationService;
 use service_kit::barrier::{Operation, Refusals};
 use service_kit::db::Tx;
 use service_kit::idempotency::Call;
+use service_kit::page;
 use service_kit::pass::Claims;
 use service_kit::refusal::Fault;
 use tonic::{Request, Response, Status};
@@ -12,7 +13,7 @@ use tonic::{Request, Response, Status};
 use super::{Api, BARRIER, IDEMPOTENCY, answer, not_offered, refuse};
 use crate::hold::{self, Order};
 use crate::reservation::Reservation;
-use crate::wire::{self, page, reservations};
+use crate::wire::{self, listing, reservations};
 use crate::{HoldPlaced, checkout, not_found, store};
 
 #[tonic::async_trait]
@@ -234,7 +235,7 @@ impl Api {
     async fn list_tickets(&self, request: &pb::ListTicketsRequest) -> Result<pb::ListTicketsResponse, Fault> {
         let id = wire::reservation_name("parent", &request.parent)?;
         let size = page::size(request.page_size)?;
-        let after = page::after_seat(&request.page_token)?;
+        let after = listing::after_seat(&request.page_token)?;
         let read = async move |tx: &mut Tx<'_>| {
             let found = store::reservation(tx, id).await?;
             let found = found.ok_or_else(|| not_found::reservation(id))?;

@@ -5,12 +5,12 @@ use std::ops::RangeInclusive;
 
 use prost_types::Duration;
 use proto::concert::v1 as pb;
-use service_kit::ids;
 use service_kit::refusal::Fault;
 use service_kit::wire::{duration, duration_ms_of, timestamp};
+use service_kit::{filter, ids, page};
 use uuid::Uuid;
 
-use super::page::{self, Filter};
+use super::listing;
 use super::{concert_name, optional, performance_name, seat_id, text, time, within};
 use crate::concert::{BookingPolicy, Concert, MAX_SEATS, Performance};
 use crate::config::Config;
@@ -117,7 +117,7 @@ pub(crate) fn concert(concert: &Concert) -> pb::Concert {
 /// A page of concerts: its size, and what to look for.
 pub(crate) fn concerts_after(request: &pb::ListConcertsRequest) -> Result<(usize, ConcertsAfter), Fault> {
     let size = page::size(request.page_size)?;
-    let filter = Filter::parse(&request.filter, &["state", "artist"])?;
+    let [state, artist] = filter::values(&request.filter, ["state", "artist"])?;
     let order = match request.order_by.as_str() {
         "" | "create_time" => ConcertOrder::CreateTime,
         "booking_open_time" => ConcertOrder::BookingOpenTime,
@@ -127,9 +127,9 @@ pub(crate) fn concerts_after(request: &pb::ListConcertsRequest) -> Result<(usize
         size,
         ConcertsAfter {
             order,
-            after: page::after_time(&request.page_token)?,
-            state: filter.state()?,
-            artist: filter.value("artist").map(str::to_owned),
+            after: listing::after_time(&request.page_token)?,
+            state: listing::state(state)?,
+            artist: artist.map(str::to_owned),
             limit: page::limit(size),
         },
     ))
@@ -172,13 +172,13 @@ pub(crate) fn performance(performance: &Performance) -> pb::Performance {
 /// A page of performances: its size, and what to look for.
 pub(crate) fn performances_after(request: &pb::ListPerformancesRequest) -> Result<(usize, PerformancesAfter), Fault> {
     let size = page::size(request.page_size)?;
-    let filter = Filter::parse(&request.filter, &["state"])?;
+    let [state] = filter::values(&request.filter, ["state"])?;
     Ok((
         size,
         PerformancesAfter {
             concert: concert_name("parent", &request.parent)?,
-            after: page::after_time(&request.page_token)?,
-            state: filter.state()?,
+            after: listing::after_time(&request.page_token)?,
+            state: listing::state(state)?,
             limit: page::limit(size),
         },
     ))
@@ -242,15 +242,15 @@ pub(crate) fn seat((concert, performance): (Uuid, Uuid), seat: &Seat) -> pb::Sea
 /// A page of seats: its size, and what to look for.
 pub(crate) fn seats_after(request: &pb::ListSeatsRequest) -> Result<(usize, SeatsAfter), Fault> {
     let size = page::size(request.page_size)?;
-    let filter = Filter::parse(&request.filter, &["state", "grade", "section"])?;
+    let [state, grade, section] = filter::values(&request.filter, ["state", "grade", "section"])?;
     Ok((
         size,
         SeatsAfter {
             performance: performance_name("parent", &request.parent)?.1,
-            ordinal: page::after(&request.page_token, -1)?,
-            state: filter.state()?,
-            grade: filter.value("grade").map(str::to_owned),
-            section: filter.value("section").map(str::to_owned),
+            ordinal: listing::after(&request.page_token, -1)?,
+            state: listing::state(state)?,
+            grade: grade.map(str::to_owned),
+            section: section.map(str::to_owned),
             limit: page::limit(size),
         },
     ))

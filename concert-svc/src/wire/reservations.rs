@@ -1,12 +1,12 @@
 //! Reservations and tickets on the wire.
 
 use proto::concert::v1 as pb;
-use service_kit::ids;
 use service_kit::refusal::Fault;
 use service_kit::wire::timestamp;
+use service_kit::{filter, ids, page};
 use uuid::Uuid;
 
-use super::page::{self, Filter};
+use super::listing;
 use super::{optional, performance_name, reservation_name, seat_id};
 use crate::concert::MAX_SEATS;
 use crate::reservation::{self, Lock, Reservation};
@@ -74,16 +74,16 @@ pub(crate) fn reservation(reservation: &Reservation) -> pb::Reservation {
 /// A page of reservations: its size, and what to look for.
 pub(crate) fn reservations_before(request: &pb::ListReservationsRequest) -> Result<(usize, ReservationsBefore), Fault> {
     let size = page::size(request.page_size)?;
-    let filter = Filter::parse(&request.filter, &["customer", "performance", "state"])?;
-    let customer = filter.value("customer").map(|name| customer_name("filter", name));
-    let performance = filter.value("performance").map(|name| performance_name("filter", name));
+    let [customer, performance, state] = filter::values(&request.filter, ["customer", "performance", "state"])?;
+    let customer = customer.map(|name| customer_name("filter", name));
+    let performance = performance.map(|name| performance_name("filter", name));
     Ok((
         size,
         ReservationsBefore {
-            before: page::after(&request.page_token, Uuid::max())?,
+            before: listing::after(&request.page_token, Uuid::max())?,
             customer: customer.transpose()?,
             performance: performance.transpose()?.map(|(_, performance)| performance),
-            state: filter.state()?,
+            state: listing::state(state)?,
             limit: page::limit(size),
         },
     ))

@@ -2,12 +2,12 @@
 
 use proto::customer::v1 as pb;
 use service_kit::idempotency::Call;
-use service_kit::ids;
 use service_kit::refusal::Fault;
 use service_kit::wire::timestamp;
+use service_kit::{filter, ids, page};
 use uuid::Uuid;
 
-use super::list;
+use super::text;
 use crate::config::Config;
 use crate::customers::{self, Change, Customer, Registration, State};
 
@@ -21,7 +21,7 @@ pub(crate) fn register(
     let wanted = wanted.ok_or_else(|| Fault::field("customer", "is required"))?;
     let new = Registration {
         customer: optional_uuid("customer_id", &request.customer_id)?.unwrap_or(new_id),
-        display_name: list::text("customer.display_name", &wanted.display_name, config.display_name_limit)?,
+        display_name: text("customer.display_name", &wanted.display_name, config.display_name_limit)?,
         phone_number: phone_number(&wanted.phone_number)?,
         notification_consent: wanted.notification_consent,
     };
@@ -45,12 +45,12 @@ pub(crate) fn change(name: &str, etag: &str, to: State) -> Result<Change, Fault>
 
 /// Where the page starts, the state asked for, and the number of rows: one more than fill the page.
 pub(crate) fn page(request: &pb::ListCustomersRequest) -> Result<(Uuid, Option<i64>, i64), Fault> {
-    let [state] = list::filter(&request.filter, ["state"])?;
+    let [state] = filter::values(&request.filter, ["state"])?;
     let from = match request.page_token.as_str() {
         "" => Uuid::nil(),
-        token => Uuid::try_parse(token).map_err(|_| list::foreign_token())?,
+        token => Uuid::try_parse(token).map_err(|_| page::foreign_token())?,
     };
-    let limit = list::page_size(request.page_size)? + 1;
+    let limit = page::limit(page::size(request.page_size)?);
     Ok((from, state.map(state_number).transpose()?, limit))
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn customer(customer: &Customer) -> pb::Customer {
 
 pub(crate) fn customers(rows: &[Customer], limit: i64) -> pb::ListCustomersResponse {
     let token = |customer: &Customer| customer.id.to_string();
-    let (customers, next_page_token) = list::page(rows, limit, token, customer);
+    let (customers, next_page_token) = page::split(rows, limit, token, customer);
     pb::ListCustomersResponse { customers, next_page_token }
 }
 

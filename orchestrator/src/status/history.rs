@@ -7,7 +7,7 @@ use saga::{Direction, Fact};
 use service_kit::refusal::Fault;
 use service_kit::wire::timestamp;
 
-use super::{SAGAS, listing, token, wire};
+use super::{SAGAS, token, wire};
 use crate::desk::Desk;
 use crate::faults;
 use crate::journal::{Entry, Record};
@@ -52,7 +52,7 @@ pub(super) async fn page(
     request: &pb::ListSagaEventsRequest,
 ) -> Result<pb::ListSagaEventsResponse, Fault> {
     let id = SAGAS.id("parent", &request.parent)?;
-    let size = listing::page_size(request.page_size)?;
+    let size = service_kit::page::size(request.page_size)?;
     let mut place = Place::read(&request.page_token)?;
     let record = desk.load(&SAGAS, id).await?;
     let after = (place.version, place.position);

@@ -1,16 +1,12 @@
 //! Pages of sagas, under whichever name they are shown: what to list, from where, and how the next page is asked for.
 
-use service_kit::ids;
 use service_kit::refusal::Fault;
+use service_kit::{filter, ids, page};
 use uuid::Uuid;
 
-use super::filter::{self, Term};
 use super::token;
 use crate::faults;
 use crate::journal::{Journal, Query, Record};
-
-/// The size of a page unless the caller says otherwise, and the largest.
-const PAGE: (usize, usize) = (50, 1_000);
 
 /// The states of a saga that go by one name, and that name.
 pub(crate) type Named = (&'static str, &'static [&'static str]);
@@ -53,7 +49,7 @@ pub(crate) struct Page {
 
 impl Ask<'_> {
     pub(crate) fn read<'c>(&self, catalogue: &'c Catalogue) -> Result<Listing<'c>, Fault> {
-        let limit = page_size(self.page_size)?;
+        let limit = page::size(self.page_size)?;
         let before = match self.page_token {
             "" => None,
             token => Some(place(token)?),
@@ -65,26 +61,17 @@ impl Ask<'_> {
         let kind = catalogue.kind.map(str::to_owned);
         let query = Query { kind, before, limit, ..Query::default() };
         let mut listing = Listing { query, state: None, catalogue };
-        let terms = filter::terms(self.filter).map_err(|problem| Fault::field("filter", problem))?;
-        for (index, term) in terms.iter().enumerate() {
-            if terms[..index].iter().any(|earlier| earlier.field == term.field) {
-                return Err(Fault::field("filter", format!("names {} twice", term.field)));
-            }
-            listing.narrow(*term)?;
+        for (field, value) in filter::conditions(self.filter, catalogue.fields)? {
+            listing.narrow(field, value)?;
         }
         Ok(listing)
     }
 }
 
 impl Listing<'_> {
-    fn narrow(&mut self, term: Term<'_>) -> Result<(), Fault> {
-        let Catalogue { fields, states, .. } = self.catalogue;
-        let Some(field) = fields.iter().find(|field| **field == term.field) else {
-            let problem = format!("names {}, which is none of {}", term.field, fields.join(", "));
-            return Err(Fault::field("filter", problem));
-        };
-        let value = term.value.to_owned();
-        match *field {
+    fn narrow(&mut self, field: &str, value: &str) -> Result<(), Fault> {
+        let value = value.to_owned();
+        match field {
             "kind" => self.query.kind = Some(value),
             "customer" => {
                 ids::name("filter", &value, "customers")?;
@@ -95,6 +82,7 @@ impl Listing<'_> {
                 self.query.reference = Some(value);
             }
             _ => {
+                let states = self.catalogue.states;
                 let Some((name, states)) = states.iter().find(|(name, _)| *name == value) else {
                     let names: Vec<_> = states.iter().map(|(name, _)| *name).collect();
                     let problem = format!("names the state {value}, which is none of {}", names.join(", "));
@@ -120,24 +108,9 @@ pub(super) async fn fetch(journal: &dyn Journal, mut query: Query) -> Result<Pag
     let size = query.limit;
     // One more tells whether there is a next page.
     query.limit += 1;
-    let mut records = journal.list(&query).await.map_err(faults::of_journal)?;
-    let more = records.len() > size;
-    records.truncate(size);
-    let next = match records.last() {
-        Some(last) if more => token_of(last),
-        _ => String::new(),
-    };
+    let records = journal.list(&query).await.map_err(faults::of_journal)?;
+    let (records, next) = page::cut(records, size, token_of);
     Ok(Page { records, next })
-}
-
-/// The size that a caller asks for; the largest one if he asks for more.
-pub(super) fn page_size(asked: i32) -> Result<usize, Fault> {
-    let (default, largest) = PAGE;
-    match usize::try_from(asked) {
-        Ok(0) => Ok(default),
-        Ok(size) => Ok(size.min(largest)),
-        Err(_) => Err(Fault::field("page_size", "must not be negative")),
-    }
 }
 
 fn token_of(last: &Record) -> String {

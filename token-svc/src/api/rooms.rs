@@ -48,7 +48,7 @@ impl WaitingRoomService for Api {
         &self,
         request: Request<pb::ListWaitingRoomsRequest>,
     ) -> Result<Response<pb::ListWaitingRoomsResponse>, Status> {
-        let (from, size) = wire::rooms::page(request.get_ref()).map_err(status)?;
+        let (from, size) = wire::rooms::page_of(request.get_ref()).map_err(status)?;
         let page = self.host.db.read(async move |tx| {
             let rooms = store::list_rooms(tx, from, size + 1).await?;
             Ok(wire::rooms::list(&rooms, size, tx.now_ms()))

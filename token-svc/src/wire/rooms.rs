@@ -3,18 +3,14 @@
 use proto::token::v1 as pb;
 use proto::token::v1::waiting_room::{Ordering, State};
 use service_kit::idempotency::Call;
-use service_kit::ids;
 use service_kit::refusal::Fault;
 use service_kit::wire::{duration, timestamp};
+use service_kit::{ids, page};
 use uuid::Uuid;
 
 use super::{length_ms, optional_time, request_id, time};
 use crate::config::Config;
 use crate::room::{self, Room, RoomState, Settings};
-
-/// Rooms of a page whose size is not asked for, and of any page.
-const PAGE: i64 = 50;
-const LARGEST_PAGE: i64 = 1_000;
 
 /// A new room: the call, its id and what is set.
 pub(crate) fn create(
@@ -206,13 +202,9 @@ fn int32(count: i64) -> i32 {
 }
 
 /// Where a page starts (create_time, id), and how many rooms fill it.
-pub(crate) fn page(request: &pb::ListWaitingRoomsRequest) -> Result<((i64, Uuid), i64), Fault> {
-    let size = match i64::from(request.page_size) {
-        ..0 => return Err(Fault::field("page_size", "must not be negative")),
-        0 => PAGE,
-        size => size.min(LARGEST_PAGE),
-    };
-    let foreign = || Fault::field("page_token", "must be the next_page_token of the page before");
+pub(crate) fn page_of(request: &pb::ListWaitingRoomsRequest) -> Result<((i64, Uuid), i64), Fault> {
+    let size = page::size(request.page_size)? as i64;
+    let foreign = page::foreign_token;
     let from = match request.page_token.as_str() {
         "" => (i64::MIN, Uuid::nil()),
         token => {

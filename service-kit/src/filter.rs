@@ -1,17 +1,58 @@
 //! The part of AIP-160 that lists understand: `field = value AND field = value`. A value is a word or a quoted text.
 
+use crate::refusal::Fault;
+
+/// Longest filter that is looked at, in bytes.
+const LONGEST: usize = 1_024;
+
+/// The value that a filter asks for of each of `fields`, if it does.
+///
+/// # Errors
+/// A violation of `filter`: what is wrong, and where.
+pub fn values<'a, const N: usize>(filter: &'a str, fields: [&str; N]) -> Result<[Option<&'a str>; N], Fault> {
+    let mut values = [None; N];
+    for (field, value) in conditions(filter, &fields)? {
+        if let Some(place) = fields.iter().position(|known| *known == field) {
+            values[place] = Some(value);
+        }
+    }
+    Ok(values)
+}
+
+/// The conditions of a filter, each over another one of `fields`.
+///
+/// # Errors
+/// As [`values`].
+pub fn conditions<'a>(filter: &'a str, fields: &[&str]) -> Result<Vec<(&'a str, &'a str)>, Fault> {
+    let wrong = |problem: String| Fault::field("filter", problem);
+    if filter.len() > LONGEST {
+        return Err(wrong(format!("has {} bytes; at most {LONGEST} are read", filter.len())));
+    }
+    let mut conditions: Vec<(&str, &str)> = Vec::new();
+    for Term { field, value } in terms(filter).map_err(wrong)? {
+        if !fields.contains(&field) {
+            return Err(wrong(format!("names {field}, which is none of {}", fields.join(", "))));
+        }
+        if conditions.iter().any(|(earlier, _)| *earlier == field) {
+            return Err(wrong(format!("names {field} twice")));
+        }
+        conditions.push((field, value));
+    }
+    Ok(conditions)
+}
+
 /// One comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Term<'a> {
-    pub(super) field: &'a str,
-    pub(super) value: &'a str,
+struct Term<'a> {
+    field: &'a str,
+    value: &'a str,
 }
 
 /// The comparisons of a filter, which must all hold; none in an empty one.
 ///
 /// # Errors
 /// What is wrong, and where.
-pub(super) fn terms(filter: &str) -> Result<Vec<Term<'_>>, String> {
+fn terms(filter: &str) -> Result<Vec<Term<'_>>, String> {
     let mut rest = Rest { filter, text: filter.trim_start() };
     let mut terms = Vec::new();
     while !rest.text.is_empty() {
@@ -100,6 +141,22 @@ mod tests {
             read(r#" customer = "customers/1 é" AND kind='a "b"'  AND state = X "#),
             Ok(vec![("customer", "customers/1 é"), ("kind", "a \"b\""), ("state", "X")])
         );
+    }
+
+    #[test]
+    fn every_field_has_the_value_that_is_asked_for() {
+        let read = |text| values(text, ["kind", "saga"]).ok();
+        assert_eq!(read(""), Some([None, None]));
+        assert_eq!(read("saga = \"sagas/1\""), Some([None, Some("sagas/1")]));
+        assert_eq!(read("kind=USE AND saga = x"), Some([Some("USE"), Some("x")]));
+    }
+
+    #[test]
+    fn a_field_that_is_unknown_or_named_twice_is_refused() {
+        let long = format!("kind = {}", "x".repeat(LONGEST));
+        for text in ["colour = red", "kind = A AND kind = B", long.as_str()] {
+            assert!(values(text, ["kind"]).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -1,0 +1,67 @@
+//! The page tokens of this service's lists, and the states that their filters ask for.
+
+use service_kit::ids;
+use service_kit::page::foreign_token;
+use service_kit::refusal::Fault;
+use uuid::Uuid;
+
+use crate::state::State;
+
+/// A page token of rows in order of a time and, at the same time, of their id.
+pub(crate) fn time_token(time: i64, id: Uuid) -> String {
+    format!("{time}.{id}")
+}
+
+/// Reads [`time_token`]; an empty one stands before all rows.
+pub(crate) fn after_time(token: &str) -> Result<(i64, Uuid), Fault> {
+    if token.is_empty() {
+        return Ok((i64::MIN, Uuid::nil()));
+    }
+    let parts = token.split_once('.').ok_or_else(foreign_token)?;
+    let time = parts.0.parse().map_err(|_| foreign_token())?;
+    Ok((time, ids::uuid("page_token", parts.1).map_err(|_| foreign_token())?))
+}
+
+/// Reads a page token that a number or an id makes up; an empty one means `first`.
+pub(crate) fn after<T: std::str::FromStr>(token: &str, first: T) -> Result<T, Fault> {
+    if token.is_empty() { Ok(first) } else { token.parse().map_err(|_| foreign_token()) }
+}
+
+/// Reads a page token that is the id of a seat; an empty one stands before all seats.
+pub(crate) fn after_seat(token: &str) -> Result<String, Fault> {
+    if token.is_empty() { Ok(String::new()) } else { super::seat_id("page_token", token).map_err(|_| foreign_token()) }
+}
+
+/// The state that a filter asks for by name.
+pub(crate) fn state<S: State>(name: Option<&str>) -> Result<Option<S>, Fault> {
+    let state = name.map(|name| {
+        let names: Vec<_> = S::ALL.iter().map(|state| state.name()).collect();
+        let problem = || format!("may ask for state {}", names.join(", "));
+        S::named(name).ok_or_else(|| Fault::field("filter", problem()))
+    });
+    state.transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::SeatState;
+
+    #[test]
+    fn a_state_is_asked_for_by_its_name() {
+        assert_eq!(state::<SeatState>(Some("HELD")).unwrap(), Some(SeatState::Held));
+        assert_eq!(state::<SeatState>(None).unwrap(), None);
+        assert!(state::<SeatState>(Some("LOST")).is_err());
+    }
+
+    #[test]
+    fn a_page_token_reads_back_and_a_foreign_one_does_not() {
+        let id = Uuid::from_u128(7);
+        assert_eq!(after_time(&time_token(-3, id)).unwrap(), (-3, id));
+        assert!(after_time("").unwrap() < (0, id));
+        for token in ["x", "1.x", ".", "1"] {
+            assert!(after_time(token).is_err(), "{token}");
+        }
+        assert!(after::<i64>("x", -1).is_err());
+    }
+}
