@@ -57,6 +57,7 @@ async fn a_step_before_the_pivot_that_stays_in_doubt_is_given_up_and_leaves_noth
                 world.late_messages_arrive().await;
             }
             assert_eq!(checkout.state(), State::Failed, "{method} {fault:?}");
+            assert!(checkout.failure.is_some_and(|why| !why.details.is_empty()), "{method} {fault:?} without a reason");
             assert_eq!(world.available(&held.customer).await, PRICE * 2, "{method} {fault:?}");
             world.verify().await;
         }

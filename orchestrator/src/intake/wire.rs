@@ -8,7 +8,7 @@ use service_kit::wire::timestamp;
 use crate::journal::Record;
 use crate::plans::checkout;
 use crate::status::listing::Catalogue;
-use crate::status::wire::failure;
+use crate::status::wire::why;
 
 /// What checkouts are listed by.
 pub(super) const CATALOGUE: Catalogue = Catalogue {
@@ -38,7 +38,7 @@ pub(super) fn checkout(record: &Record) -> pb::Checkout {
         payment: checkout::payment(record).unwrap_or_default(),
         tickets: checkout::tickets(record),
         state: state.into(),
-        failure: record.saga.failure().filter(|_| fails).map(failure),
+        failure: record.saga.failure().filter(|_| fails).map(why),
         create_time: Some(timestamp(record.create_time)),
         decide_time: record.saga.decided_ms().map(timestamp),
         end_time: record.saga.ended_ms().map(timestamp),

@@ -49,6 +49,15 @@ pub fn failure(failure: &Failure) -> Status {
     })
 }
 
+/// Why a saga did not complete. Where no participant gave a reason, the tries of a step have come to nothing.
+pub fn why(cause: &Failure) -> Status {
+    if !cause.reason.is_empty() {
+        return failure(cause);
+    }
+    let message = if cause.message.is_empty() { "a step stayed without an answer" } else { &cause.message };
+    failure(&Failure::new(cause.code, "RETRIES_EXHAUSTED", message))
+}
+
 /// A failure's reason as callers know it.
 pub(super) fn reason(failure: &Failure) -> &str {
     match failure.reason.as_str() {
@@ -60,7 +69,7 @@ pub(super) fn reason(failure: &Failure) -> &str {
 
 /// Why the saga is suspended, or else why it is to stop or did not complete.
 pub fn cause(saga: &Saga) -> Option<Status> {
-    failure_of(saga).map(failure)
+    failure_of(saga).map(why)
 }
 
 /// See [`cause`].

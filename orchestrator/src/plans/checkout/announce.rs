@@ -37,7 +37,7 @@ pub(super) fn failed(record: &Record) -> Announced {
         customer: record.subject.clone(),
         reservation: record.reference.clone(),
         refusing_step: refusing_step(record).to_owned(),
-        failure: record.saga.failure().map(wire::failure),
+        failure: record.saga.failure().map(wire::why),
     };
     Announced { kind: "ticketing.checkout.failed.v1", aggregate: data.checkout.clone(), data: data.encode_to_vec() }
 }
