@@ -4,6 +4,7 @@
 use std::{env, error::Error, fs, path::Path};
 
 use prost::Message as _;
+use prost_types::FileDescriptorProto;
 
 const CONTRACTS: [&str; 11] = [
     "ticketing/concert/v1/concert.proto",
@@ -29,6 +30,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .extern_path(".google.rpc.Status", "::tonic_types::Status")
         .compile_fds(descriptors.clone())?;
 
+    // Whoever reads a failure by reflection has to know what its details are.
+    let details = protox::compile(["google/rpc/error_details.proto"], ["third_party"])?;
+    let missing = |file: &FileDescriptorProto| !descriptors.file.iter().any(|known| known.name == file.name);
+    let details: Vec<_> = details.file.into_iter().filter(missing).collect();
+    descriptors.file.extend(details);
     // Comments are for the generated code; reflection does without.
     for file in &mut descriptors.file {
         file.source_code_info = None;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use saga::{Command, Event, Illegal, Moment, StepIndex};
+use service_kit::clock::Stopwatch;
 use service_kit::host::Host;
 use service_kit::ids::Ids;
 use tokio::sync::{mpsc, oneshot};
@@ -249,8 +250,8 @@ impl Runner {
     /// When the journal cannot be told; then the lease has to run out first.
     pub async fn shut_down(&self, drain: Duration) -> Result<(), journal::Error> {
         self.0.draining.store(true, Ordering::Relaxed);
-        let end = tokio::time::Instant::now() + drain;
-        while self.driven() > 0 && tokio::time::Instant::now() < end {
+        let draining = Stopwatch::start();
+        while self.driven() > 0 && i128::from(draining.elapsed_ms()) < drain.as_millis() as i128 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.0.parts.host.shut_down().await;

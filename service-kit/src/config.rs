@@ -21,6 +21,13 @@ const SECTION: &str = "__";
 #[error("{0}")]
 pub struct Error(String);
 
+impl Error {
+    /// A value that its type accepts and its meaning does not.
+    pub fn value(key: &str, value: &str, problem: &str) -> Self {
+        Self(format!("{key} = {value}: {problem}"))
+    }
+}
+
 /// One value that somebody set.
 struct Setting {
     path: Vec<String>,

@@ -2,6 +2,7 @@
 //! metrics would join as further layers of the one subscriber that is built here.
 
 use std::fmt;
+use std::io::IsTerminal as _;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -71,7 +72,10 @@ fn read(source: &str, text: &str) -> Result<EnvFilter, Error> {
 }
 
 fn start(format: Format, filter: EnvFilter) -> Result<(), Error> {
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let started = match format {
         Format::Text => lines.finish().try_init(),
         Format::Json => lines.json().flatten_event(true).finish().try_init(),

@@ -47,10 +47,10 @@ pub struct Order {
     #[arg(long)]
     expected_amount: Option<i64>,
     /// How long to wait for the outcome, in seconds (at most 30).
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=30))]
     wait: u32,
     /// UUID of this request; the same one again answers the same checkout.
-    #[arg(long)]
+    #[arg(long, requires_all = ["customer", "reservation"])]
     request_id: Option<Uuid>,
     /// Only check whether it could work; nothing is created.
     #[arg(long)]
@@ -68,6 +68,8 @@ pub async fn run(order: Order, address: &str, as_json: bool) -> Result<()> {
         (Some(customer), Some(reservation)) => (customer, reservation, order.queue_token),
         _ => shopper.shop().await?,
     };
+    let request_id = order.request_id.unwrap_or_else(|| shopper.id());
+    shopper.tell(&format!("request {request_id}; repeat it with --request-id, --customer and --reservation"));
     let request = CreateCheckoutRequest {
         checkout: Some(Checkout {
             customer,
@@ -78,7 +80,7 @@ pub async fn run(order: Order, address: &str, as_json: bool) -> Result<()> {
         }),
         expected_amount: order.expected_amount,
         wait: Some(wire::duration(i64::from(order.wait) * 1000)),
-        request_id: order.request_id.unwrap_or_else(|| shopper.id()).to_string(),
+        request_id: request_id.to_string(),
         validate_only: order.validate_only,
         card: None,
     };

@@ -16,6 +16,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Exit code of a check that found something.
 const EXIT_FOUND: u8 = 1;
+/// Exit code of a check that could not look.
+const EXIT_UNREADABLE: u8 = 2;
 
 /// Skald orchestrates concert-ticket checkouts: it locks the seats, sets points aside, authorises the payment, confirms,
 /// and takes everything back when one of them says no.
@@ -34,11 +36,12 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run everything in this process, on one SQLite file and one port.
-    #[command(after_help = "Settings come from defaults, then --config, then SKALD_… variables, then --set.\n\
+    #[command(after_help = "Settings come from defaults, then --config, then variables such as\n\
+        SKALD_ORCHESTRATOR__UNDECIDED_MS (two underscores for each dot), then --set.\n\
         Examples:\n  skald up\n  skald up --listen 127.0.0.1:8080 --data-dir /var/lib/skald\n  \
         skald up --set orchestrator.undecided_ms=10000\n  skald up --print-config")]
     Up(Up),
-    /// Open a concert, send thousands of checkouts with faults of every kind, and check the books.
+    /// Open a concert, send thousands of checkouts with customers and messages that go astray, and check the books.
     Demo(DemoArguments),
     /// Place one checkout; without arguments, for a customer and a seat made up on the spot.
     Checkout {
@@ -54,7 +57,8 @@ enum Command {
         #[command(flatten)]
         server: Address,
     },
-    /// Check every invariant over a data directory, reading only; exits with 1 when one is violated.
+    /// Check every invariant over a data directory, reading only; exits with 1 when one is violated, with 2 when
+    /// it cannot look.
     Verify {
         /// The directory that `skald up` keeps its data in; it may be running.
         #[arg(long, default_value = "skald-data")]
@@ -147,7 +151,13 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Checkout { order, server } => checkout::run(order, &server.address, as_json).await?,
         Command::Saga { command, server } => sagas::run(command, &server.address, as_json).await?,
         Command::Verify { data_dir } => {
-            let report = verify::data_dir(&data_dir).await?;
+            let report = match verify::data_dir(&data_dir).await {
+                Ok(report) => report,
+                Err(error) => {
+                    eprintln!("error: {error:#}");
+                    return Ok(ExitCode::from(EXIT_UNREADABLE));
+                }
+            };
             if as_json {
                 println!("{:#}", report.json());
             } else {
@@ -170,7 +180,9 @@ fn load(given: SettingsArguments) -> Result<Settings, config::Error> {
     let mut overrides = given.set;
     overrides.extend(given.listen.map(|listen| format!("server.listen={listen}")));
     overrides.extend(given.data_dir.map(|data_dir| format!("server.data_dir={data_dir}")));
-    config::load(given.config.as_deref(), config::environment(), &overrides)
+    let settings: Settings = config::load(given.config.as_deref(), config::environment(), &overrides)?;
+    settings.check()?;
+    Ok(settings)
 }
 
 async fn run_up(given: Up) -> anyhow::Result<()> {

@@ -32,7 +32,7 @@ pub struct List {
     #[arg(long, default_value = "")]
     filter: String,
     /// How many at most.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i32).range(1..=1000))]
     limit: i32,
 }
 

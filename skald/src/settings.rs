@@ -1,7 +1,10 @@
 //! Everything that can be set, with its defaults. Where a value comes from is the kit's affair: defaults, then a file, then
 //! the environment, then flags.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
+use service_kit::config;
 
 /// Settings of `skald up`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -19,6 +22,24 @@ pub struct Settings {
     pub payment: payment_svc::Config,
     /// Waiting rooms and queue tokens.
     pub token: token_svc::Config,
+}
+
+impl Settings {
+    /// Refuses what could be read and must not be used.
+    ///
+    /// # Errors
+    /// The setting, and what to do about it.
+    pub fn check(&self) -> Result<(), config::Error> {
+        let listen = &self.server.listen;
+        let wrong = |problem| Err(config::Error::value("server.listen", listen, problem));
+        match listen.parse::<SocketAddr>() {
+            Err(_) => wrong("must be an address and a port, such as 127.0.0.1:7070"),
+            Ok(address) if !address.ip().is_loopback() => {
+                wrong("must be a loopback address: nobody is authenticated yet, so nobody from elsewhere is let in")
+            }
+            Ok(_) => Ok(()),
+        }
+    }
 }
 
 /// The process itself.

@@ -3,15 +3,20 @@
 use comfy_table::{ContentArrangement, Table, presets};
 use prost::Message as _;
 use proto::orchestrator::v1 as pb;
+use proto::orchestrator::v1::checkout::State as Shown;
 use proto::orchestrator::v1::saga::step::attempt::Outcome;
 use proto::orchestrator::v1::saga::step::{Attempt, State as StepState};
 use serde_json::{Value, json};
 use service_kit::wire;
+use terminal_size::{Width, terminal_size};
 
 /// A table without a heavy frame, as wide as the terminal.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some((Width(columns), _)) = terminal_size() {
+        table.set_width(columns);
+    }
     table.set_header(header);
     table
 }
@@ -61,13 +66,16 @@ pub fn saga_tree(saga: &pb::Saga) -> String {
 
 /// One checkout in a few lines.
 pub fn checkout_text(checkout: &pb::Checkout) -> String {
-    let mut text = format!("{}  {}\n", checkout.name, checkout.state().as_str_name());
+    let hint = if checkout.state() == Shown::Completing { "  (bought; what is left cannot be refused)" } else { "" };
+    let mut text = format!("{}  {}{hint}\n", checkout.name, checkout.state().as_str_name());
     let fields =
         [("reservation", &checkout.reservation), ("customer", &checkout.customer), ("payment", &checkout.payment)];
     for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_empty()) {
         text += &format!("  {name:<12} {value}\n");
     }
-    text += &format!("  {:<12} {} KRW\n", "amount", checkout.amount);
+    if checkout.amount > 0 {
+        text += &format!("  {:<12} {} KRW\n", "amount", checkout.amount);
+    }
     for ticket in &checkout.tickets {
         text += &format!("  {:<12} {ticket}\n", "ticket");
     }

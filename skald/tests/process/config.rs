@@ -21,6 +21,9 @@ fn a_wrong_flag_is_told_with_its_key_and_what_it_must_be() {
         ("orchestrator.wait_ms=soon", ["orchestrator.wait_ms = \"soon\"", "the default is 5000"]),
         ("orchestrator.wait_ms=-1", ["orchestrator.wait_ms = -1", "the default is 5000"]),
         ("server.log_format=xml", ["server.log_format = \"xml\"", "expected `text` or `json`"]),
+        ("server.listen=nonsense", ["server.listen = nonsense", "an address and a port"]),
+        ("server.listen=0.0.0.0:0", ["server.listen = 0.0.0.0:0", "nobody is authenticated yet"]),
+        ("orchestrator.limits.calls=0", ["orchestrator.limits.calls = 0", "it must be 1 to 800"]),
         ("server.log=skald=loud", ["\"skald=loud\" (server.log)", "an example is warn,skald=debug"]),
     ] {
         let output = run(&["up", "--set", setting]);
@@ -144,8 +147,10 @@ async fn where_no_data_can_be_kept_nothing_starts() {
     assert!(said.contains("skald.db") && said.contains("not a database"), "{said}");
     assert_eq!(std::fs::read(spoilt.join("skald.db")).unwrap(), b"this is no database, and never was");
 
-    let said = refuses_to_start(&dir.path().join("data"), "nonsense").await;
-    assert!(said.contains("cannot listen on nonsense"), "{said}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let said = refuses_to_start(&dir.path().join("data"), &address).await;
+    assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
     assert!(!dir.path().join("data").exists(), "nothing is left behind");
 }
 
