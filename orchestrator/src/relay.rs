@@ -10,7 +10,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use service_kit::db::{self, Db, Tx};
 use service_kit::host::Host;
-use service_kit::ids::BUCKETS;
 use service_kit::outbox::{Event, Outbox};
 
 mod log;
@@ -124,7 +123,7 @@ impl Relay {
     /// # Errors
     /// Of the store.
     pub async fn purge(&self, days: u32) -> Result<(), db::Error> {
-        for bucket in 0..BUCKETS {
+        for bucket in 0..self.db.buckets() {
             while self.purge_some(bucket, days).await? {}
         }
         Ok(())

@@ -244,7 +244,8 @@ impl Runner {
         self.0.driven().len()
     }
 
-    /// Accepts nothing more, lets sagas go on for at most `drain`, then stops and gives them up, so that another process goes on at once.
+    /// Accepts nothing more, lets sagas go on for at most `drain`, then stops and gives them up, so that another process
+    /// goes on at once.
     ///
     /// # Errors
     /// When the journal cannot be told; then the lease has to run out first.

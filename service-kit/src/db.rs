@@ -114,6 +114,11 @@ impl Db {
         self.0.is_out_of_service()
     }
 
+    /// How many buckets rows of sagas are spread over: those below this number. See [`Tx::bucket`].
+    pub fn buckets(&self) -> i64 {
+        1
+    }
+
     /// What the writer has done so far.
     pub fn stats(&self) -> Stats {
         self.0.stats()

@@ -50,11 +50,11 @@ impl Runner {
     /// Drives own sagas whose tasks are gone: they panicked, or the acceptance was in doubt. One that was found twice in
     /// a row is certain not to be on its way into or out of its task.
     pub(super) async fn watch(&self) -> Result<(), journal::Error> {
+        let foreign = self.0.foreign().clone();
         let mut idle = BTreeSet::new();
         let mut after = None;
         loop {
             let page = self.0.parts.journal.owned(self.0.incarnation, after, ADOPTION_BATCH).await?;
-            let foreign = self.0.foreign().clone();
             let undriven = |id: &Uuid| self.signals(*id).is_none() && !foreign.contains(id);
             idle.extend(page.iter().copied().filter(undriven));
             match page.last() {
