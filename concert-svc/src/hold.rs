@@ -14,7 +14,7 @@ use crate::state::ReservationState;
 use crate::{not_found, store};
 
 /// A hold that a customer asks for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Order {
     /// Id of the reservation to be.
     pub(crate) id: Uuid,

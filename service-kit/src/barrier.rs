@@ -105,7 +105,7 @@ impl Barrier {
     ) -> Result<Response<R>, Status>
     where
         R: Message + Default + 'static,
-        W: AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault> + Send + 'static,
+        W: AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault> + Clone + Send + 'static,
     {
         let settled = db.write(async move |tx| self.forward_in(tx, &op, refusals, work).await).await;
         self.answer(settled)
@@ -126,8 +126,8 @@ impl Barrier {
         work: W,
     ) -> Result<Response<R>, Status>
     where
-        R: Message + 'static,
-        W: AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault> + Send + 'static,
+        R: Message + Clone + 'static,
+        W: AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault> + Clone + Send + 'static,
     {
         let settled = db.write(async move |tx| self.compensate_in(tx, &op, echo, work).await).await;
         self.answer(settled)

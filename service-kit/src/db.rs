@@ -1,8 +1,9 @@
 //! One SQL text, whatever the engine. Stores hand their statements and arguments to a [`Tx`]; what an engine does
 //! differently (pragmas, locking, group commit) stays in its own file below this one. No statement lives here.
 //!
-//! A unit of work is an async closure over the transaction. On SQLite every statement is ready at once, so the closure
-//! runs to its end on the writer's thread and may be committed together with others.
+//! A unit of work is an async closure over the transaction. It runs on the engine's own thread and may be committed
+//! together with others. On PostgreSQL it runs beside the units of other connections and processes (READ COMMITTED), and
+//! runs again when its transaction was taken back for certain; so it is `Clone` and changes nothing but the database.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,15 +11,20 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::ids;
 
 mod migrate;
+mod postgres;
 mod row;
 mod sqlite;
+mod stats;
 
 pub use migrate::Migration;
-pub use row::{Arg, FromColumn, FromRow, Row};
-pub use sqlite::Stats;
+pub use postgres::{Durability, Postgres};
+pub use row::{Arg, FromColumn, FromRow, Row, Value};
 use sqlite::statement;
+use stats::Counters;
+pub use stats::Stats;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -47,7 +53,13 @@ pub enum Error {
 
 /// A handle on one database; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Db(Arc<sqlite::Sqlite>);
+pub struct Db(Engine);
+
+#[derive(Debug, Clone)]
+enum Engine {
+    Sqlite(Arc<sqlite::Sqlite>),
+    Postgres(Arc<postgres::Pool>),
+}
 
 impl Db {
     /// Opens the SQLite database in `directory`, creating both; locks the directory for this process.
@@ -55,7 +67,7 @@ impl Db {
     /// # Errors
     /// When the directory cannot be written, is in use by another process, or the file is not durable.
     pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        sqlite::Sqlite::open(directory, clock).map(|engine| Self(Arc::new(engine)))
+        sqlite::Sqlite::open(directory, clock).map(Self::sqlite)
     }
 
     /// Opens an existing SQLite database for reading only, beside the process that writes it.
@@ -63,7 +75,7 @@ impl Db {
     /// # Errors
     /// When there is no such database.
     pub fn open_read_only(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        sqlite::Sqlite::open_read_only(directory, clock).map(|engine| Self(Arc::new(engine)))
+        sqlite::Sqlite::open_read_only(directory, clock).map(Self::sqlite)
     }
 
     /// A database that runs every unit of work on the caller's thread, each in a commit of its own: deterministic,
@@ -72,15 +84,39 @@ impl Db {
     /// # Errors
     /// As [`Db::open`].
     pub fn open_inline(directory: Option<&Path>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        sqlite::Sqlite::open_inline(directory, clock).map(|engine| Self(Arc::new(engine)))
+        sqlite::Sqlite::open_inline(directory, clock).map(Self::sqlite)
     }
 
-    /// Applies the migrations of `service` that this database has not seen yet.
+    /// Connects to a PostgreSQL server, whose clock is then the time of every transaction.
     ///
     /// # Errors
-    /// When a statement fails, and then none of them is applied; or when the tables are newer than this program.
-    pub async fn migrate(&self, service: &'static str, migrations: &'static [Migration]) -> Result<(), Error> {
-        self.write(async move |tx| migrate::migrate(tx, service, migrations).await).await
+    /// When it cannot be reached, takes no writes, or does not keep what it acknowledges.
+    pub async fn connect(options: &Postgres) -> Result<Self, Error> {
+        postgres::Pool::connect(options, None).await.map(|pool| Self(Engine::Postgres(Arc::new(pool))))
+    }
+
+    /// The same for tests whose time is not real: transactions go by `clock`, and a caller's thread waits for the server
+    /// without letting its runtime go on.
+    ///
+    /// # Errors
+    /// As [`Db::connect`].
+    pub async fn connect_inline(options: &Postgres, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        postgres::Pool::connect(options, Some(clock)).await.map(|pool| Self(Engine::Postgres(Arc::new(pool))))
+    }
+
+    /// Applies the migrations of `service` that this database has not seen yet, and tells their names.
+    ///
+    /// # Errors
+    /// When a statement fails, and then its migration is not applied; or when the tables are newer than this program.
+    pub async fn migrate(
+        &self,
+        service: &'static str,
+        migrations: &'static [Migration],
+    ) -> Result<Vec<&'static str>, Error> {
+        match &self.0 {
+            Engine::Sqlite(_) => self.write(async move |tx| migrate::all(tx, service, migrations).await).await,
+            Engine::Postgres(pool) => migrate::one_by_one(self, pool.schema(), service, migrations).await,
+        }
     }
 
     /// Runs `work` and returns once what it wrote is durable. An error from `work` leaves nothing behind.
@@ -91,9 +127,12 @@ impl Db {
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
-        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Clone + Send + 'static,
     {
-        self.0.write(work).await
+        match &self.0 {
+            Engine::Sqlite(engine) => engine.write(work).await,
+            Engine::Postgres(pool) => pool.write(work).await,
+        }
     }
 
     /// Runs `work` on a consistent snapshot that holds everything that was committed before the call.
@@ -104,35 +143,62 @@ impl Db {
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
-        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Clone + Send + 'static,
     {
-        self.0.read(work).await
+        match &self.0 {
+            Engine::Sqlite(engine) => engine.read(work).await,
+            Engine::Postgres(pool) => pool.read(work).await,
+        }
     }
 
     /// Whether a commit has failed in a way that only a restart can clear up; nothing is written any more.
     pub fn is_out_of_service(&self) -> bool {
-        self.0.is_out_of_service()
+        match &self.0 {
+            Engine::Sqlite(engine) => engine.is_out_of_service(),
+            // The server itself finds out what its disk holds.
+            Engine::Postgres(_) => false,
+        }
     }
 
     /// How many buckets rows of sagas are spread over: those below this number. See [`Tx::bucket`].
     pub fn buckets(&self) -> i64 {
-        1
+        match &self.0 {
+            Engine::Sqlite(_) => 1,
+            Engine::Postgres(_) => ids::BUCKETS,
+        }
     }
 
-    /// What the writer has done so far.
+    /// Whether no other process can write to this database while this one has it open.
+    pub fn is_exclusive(&self) -> bool {
+        matches!(&self.0, Engine::Sqlite(_))
+    }
+
+    /// What has been written through this handle so far.
     pub fn stats(&self) -> Stats {
-        self.0.stats()
+        match &self.0 {
+            Engine::Sqlite(engine) => engine.stats(),
+            Engine::Postgres(pool) => pool.stats(),
+        }
+    }
+
+    fn sqlite(engine: sqlite::Sqlite) -> Self {
+        Self(Engine::Sqlite(Arc::new(engine)))
     }
 }
 
 /// One open transaction.
 #[derive(Debug)]
 pub struct Tx<'a> {
-    connection: &'a mut rusqlite::Connection,
+    connection: Connection<'a>,
     now_ms: i64,
 }
 
-#[expect(clippy::unused_async, reason = "an engine behind a network waits here")]
+#[derive(Debug)]
+enum Connection<'a> {
+    Sqlite(&'a mut rusqlite::Connection),
+    Postgres(&'a mut postgres::Session),
+}
+
 impl Tx<'_> {
     /// The database's time: what every expiry is judged by. It stands still within a transaction.
     pub fn now_ms(&self) -> i64 {
@@ -140,8 +206,11 @@ impl Tx<'_> {
     }
 
     /// The bucket that a saga's rows lie in. A file is not spread: one bucket keeps rows of the same time side by side.
-    pub fn bucket(&self, _saga: Uuid) -> i64 {
-        0
+    pub fn bucket(&self, saga: Uuid) -> i64 {
+        match &self.connection {
+            Connection::Sqlite(_) => 0,
+            Connection::Postgres(_) => ids::bucket(saga),
+        }
     }
 
     /// Runs one statement and tells how many rows it changed.
@@ -149,7 +218,24 @@ impl Tx<'_> {
     /// # Errors
     /// As the engine reports.
     pub async fn execute(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error> {
-        statement::execute(self.connection, sql, args)
+        match &mut self.connection {
+            Connection::Sqlite(connection) => statement::execute(connection, sql, args),
+            Connection::Postgres(session) => session.execute(sql, args).await,
+        }
+    }
+
+    /// Runs statements that do not depend on each other's results, in their order, and tells how many rows each of them
+    /// changed. Over a network they travel together.
+    ///
+    /// # Errors
+    /// As the engine reports, of the first that failed.
+    pub async fn execute_each(&mut self, statements: &[(&'static str, Vec<Arg<'_>>)]) -> Result<Vec<u64>, Error> {
+        match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                statements.iter().map(|(sql, args)| statement::execute(connection, sql, args)).collect()
+            }
+            Connection::Postgres(session) => session.execute_each(statements).await,
+        }
     }
 
     /// The first row, if there is one.
@@ -161,7 +247,10 @@ impl Tx<'_> {
         sql: &'static str,
         args: &[Arg<'_>],
     ) -> Result<Option<T>, Error> {
-        statement::fetch_optional(self.connection, sql, args)
+        match &mut self.connection {
+            Connection::Sqlite(connection) => statement::fetch_optional(connection, sql, args),
+            Connection::Postgres(session) => Ok(session.fetch(sql, args).await?.into_iter().next()),
+        }
     }
 
     /// All rows. The statement carries its own limit.
@@ -169,7 +258,31 @@ impl Tx<'_> {
     /// # Errors
     /// As [`Tx::fetch_optional`].
     pub async fn fetch_all<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<T>, Error> {
-        statement::fetch_all(self.connection, sql, args)
+        match &mut self.connection {
+            Connection::Sqlite(connection) => statement::fetch_all(connection, sql, args),
+            Connection::Postgres(session) => session.fetch(sql, args).await,
+        }
+    }
+
+    /// As [`Tx::fetch_optional`], and nobody else changes the row before this transaction has ended.
+    ///
+    /// # Errors
+    /// As [`Tx::fetch_optional`].
+    pub async fn lock_optional<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Option<T>, Error> {
+        Ok(self.lock_all(sql, args).await?.into_iter().next())
+    }
+
+    /// As [`Tx::fetch_all`], and nobody else changes the rows before this transaction has ended. Whoever locks several
+    /// does so in one order everywhere.
+    ///
+    /// # Errors
+    /// As [`Tx::fetch_optional`].
+    pub async fn lock_all<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<T>, Error> {
+        match &mut self.connection {
+            // There is one writer.
+            Connection::Sqlite(connection) => statement::fetch_all(connection, sql, args),
+            Connection::Postgres(session) => session.lock(sql, args).await,
+        }
     }
 
     /// Exactly one row, as aggregates give.
@@ -186,11 +299,17 @@ impl Tx<'_> {
     /// # Errors
     /// As the engine reports.
     pub async fn restart(&mut self) -> Result<(), Error> {
-        self.execute(sqlite::RESTART, &[]).await.map(drop)
+        match &mut self.connection {
+            Connection::Sqlite(connection) => statement::execute(connection, sqlite::RESTART, &[]).map(drop),
+            Connection::Postgres(session) => session.restart().await,
+        }
     }
 
-    async fn script(&mut self, sql: &'static str) -> Result<(), Error> {
-        statement::script(self.connection, sql)
+    async fn script(&mut self, sql: &str) -> Result<(), Error> {
+        match &mut self.connection {
+            Connection::Sqlite(connection) => statement::script(connection, sql),
+            Connection::Postgres(session) => session.script(sql).await,
+        }
     }
 }
 
@@ -198,9 +317,4 @@ impl Tx<'_> {
 #[macro_export]
 macro_rules! args {
     ($($value:expr),* $(,)?) => { &[$($crate::db::Arg::from($value)),*] };
-}
-
-/// A uuid from its 16 stored bytes.
-pub(crate) fn uuid_from(bytes: &[u8]) -> Option<Uuid> {
-    Uuid::from_slice(bytes).ok()
 }

@@ -142,7 +142,7 @@ impl ConcertOrder {
 }
 
 /// Which concerts come on a page.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ConcertsAfter {
     pub(crate) order: ConcertOrder,
     pub(crate) after: (i64, Uuid),
@@ -225,7 +225,7 @@ pub(crate) async fn sale(tx: &mut Tx<'_>, concert: Uuid, performance: Uuid) -> R
 }
 
 /// Which performances come on a page.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct PerformancesAfter {
     pub(crate) concert: Uuid,
     pub(crate) after: (i64, Uuid),

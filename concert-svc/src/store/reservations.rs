@@ -167,7 +167,7 @@ pub(crate) async fn holdings(
 }
 
 /// Which reservations come on a page.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ReservationsBefore {
     pub(crate) before: Uuid,
     pub(crate) customer: Option<Uuid>,

@@ -161,7 +161,7 @@ pub(crate) async fn free(tx: &mut Tx<'_>, reservation: &Reservation) -> Result<u
 }
 
 /// Which seats come on a page.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SeatsAfter {
     pub(crate) performance: Uuid,
     pub(crate) ordinal: i64,

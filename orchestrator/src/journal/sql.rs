@@ -49,7 +49,7 @@ impl SqlJournal {
 
     async fn ids<F>(&self, work: F) -> Result<Vec<Uuid>, Error>
     where
-        F: AsyncFnOnce(&mut Tx<'_>) -> Result<Vec<(Uuid,)>, db::Error> + Send + 'static,
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<Vec<(Uuid,)>, db::Error> + Clone + Send + 'static,
     {
         let ids = self.db.read(work).await?;
         Ok(ids.into_iter().map(|(id,)| id).collect())
@@ -80,7 +80,7 @@ impl Journal for SqlJournal {
 
     async fn accept(&self, first: Append) -> Result<Accepted, Error> {
         let next = first.next.clone();
-        let write = Write::encode(first)?;
+        let write = Arc::new(Write::encode(first)?);
         let work = async move |tx: &mut Tx<'_>| {
             let new = write.insert(tx).await?;
             if new {
@@ -98,7 +98,7 @@ impl Journal for SqlJournal {
 
     async fn append(&self, append: Append) -> Result<(), Error> {
         let next = append.next.clone();
-        let write = Write::encode(append)?;
+        let write = Arc::new(Write::encode(append)?);
         let work = async move |tx: &mut Tx<'_>| {
             if !write.update(tx).await? {
                 return Err(Error::Fenced);

@@ -80,9 +80,56 @@ impl<'a, T: Into<Arg<'a>>> From<Option<T>> for Arg<'a> {
     }
 }
 
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value<'a> {
+    /// SQL null.
+    Null,
+    /// A whole number, or a truth value as 0 or 1.
+    Int(i64),
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// A uuid, where the engine tells it from bytes.
+    Uuid(Uuid),
+    /// Something that no statement of ours asks for, by the name of its type.
+    Other(&'a str),
+}
+
+impl Value<'_> {
+    fn kind(&self) -> &str {
+        match self {
+            Self::Null => "null",
+            Self::Int(_) => "an integer",
+            Self::Text(_) => "text",
+            Self::Bytes(_) => "bytes",
+            Self::Uuid(_) => "a uuid",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl<'a> From<ValueRef<'a>> for Value<'a> {
+    fn from(value: ValueRef<'a>) -> Self {
+        match value {
+            ValueRef::Null => Self::Null,
+            ValueRef::Integer(value) => Self::Int(value),
+            ValueRef::Real(_) => Self::Other("a real number"),
+            ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_or(Self::Bytes(bytes), Self::Text),
+            ValueRef::Blob(bytes) => Self::Bytes(bytes),
+        }
+    }
+}
+
 /// One row of a result, read by position.
 #[derive(Debug)]
-pub struct Row<'a>(pub(super) &'a rusqlite::Row<'a>);
+pub enum Row<'a> {
+    /// Of SQLite.
+    Sqlite(&'a rusqlite::Row<'a>),
+    /// Of PostgreSQL.
+    Postgres(&'a tokio_postgres::Row),
+}
 
 impl Row<'_> {
     /// The value at `index`, from 0.
@@ -90,61 +137,67 @@ impl Row<'_> {
     /// # Errors
     /// [`Error::Corrupt`] when the stored value is not of that kind.
     pub fn get<T: FromColumn>(&self, index: usize) -> Result<T, Error> {
-        let value = self.0.get_ref(index).map_err(|error| self.corrupt(index, error.to_string()))?;
-        T::from_column(value).ok_or_else(|| self.corrupt(index, format!("it holds {}", value.data_type())))
+        let value = match self {
+            Row::Sqlite(row) => row.get_ref(index).map(Value::from).map_err(|error| error.to_string()),
+            Row::Postgres(row) => row.try_get(index).map_err(|error| error.to_string()),
+        };
+        let value = value.map_err(|problem| self.corrupt(index, problem))?;
+        T::from_column(value).ok_or_else(|| self.corrupt(index, format!("it holds {}", value.kind())))
     }
 
     /// Says that the value at `index` breaks a rule of its owner.
     pub fn corrupt(&self, index: usize, problem: impl Into<String>) -> Error {
-        let column = self.0.as_ref().column_name(index).map_or_else(|_| index.to_string(), str::to_owned);
-        Error::Corrupt { column, problem: problem.into() }
+        let column = match self {
+            Row::Sqlite(row) => row.as_ref().column_name(index).ok().map(str::to_owned),
+            Row::Postgres(row) => row.columns().get(index).map(|column| column.name().to_owned()),
+        };
+        Error::Corrupt { column: column.unwrap_or_else(|| index.to_string()), problem: problem.into() }
     }
 }
 
 /// A type that a column can be read as.
 pub trait FromColumn: Sized {
     /// The value, or nothing when the column holds another kind.
-    fn from_column(value: ValueRef<'_>) -> Option<Self>;
+    fn from_column(value: Value<'_>) -> Option<Self>;
 }
 
 impl FromColumn for i64 {
-    fn from_column(value: ValueRef<'_>) -> Option<Self> {
-        value.as_i64().ok()
+    fn from_column(value: Value<'_>) -> Option<Self> {
+        if let Value::Int(value) = value { Some(value) } else { None }
     }
 }
 
 impl FromColumn for bool {
-    fn from_column(value: ValueRef<'_>) -> Option<Self> {
-        value.as_i64().ok().map(|number| number != 0)
+    fn from_column(value: Value<'_>) -> Option<Self> {
+        i64::from_column(value).map(|number| number != 0)
     }
 }
 
 impl FromColumn for String {
-    fn from_column(value: ValueRef<'_>) -> Option<Self> {
-        value.as_str().ok().map(str::to_owned)
+    fn from_column(value: Value<'_>) -> Option<Self> {
+        if let Value::Text(value) = value { Some(value.to_owned()) } else { None }
     }
 }
 
 impl FromColumn for Vec<u8> {
-    fn from_column(value: ValueRef<'_>) -> Option<Self> {
-        value.as_blob().ok().map(<[u8]>::to_vec)
+    fn from_column(value: Value<'_>) -> Option<Self> {
+        if let Value::Bytes(value) = value { Some(value.to_vec()) } else { None }
     }
 }
 
 impl FromColumn for Uuid {
-    fn from_column(value: ValueRef<'_>) -> Option<Self> {
-        value.as_blob().ok().and_then(super::uuid_from)
+    fn from_column(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Uuid(uuid) => Some(uuid),
+            Value::Bytes(bytes) => Uuid::from_slice(bytes).ok(),
+            Value::Null | Value::Int(_) | Value::Text(_) | Value::Other(_) => None,
+        }
     }
 }
 
 impl<T: FromColumn> FromColumn for Option<T> {
-    fn from_column(value: ValueRef<'_>) -> Option<Self> {
-        match value {
-            ValueRef::Null => Some(None),
-            ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Text(_) | ValueRef::Blob(_) => {
-                T::from_column(value).map(Some)
-            }
-        }
+    fn from_column(value: Value<'_>) -> Option<Self> {
+        if value == Value::Null { Some(None) } else { T::from_column(value).map(Some) }
     }
 }
 

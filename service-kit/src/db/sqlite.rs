@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::oneshot;
 
-use super::{Arg, Error, FromRow, Row, Tx};
+use super::{Arg, Counters, Error, FromRow, Row, Stats, Tx};
 use crate::clock::Clock;
 
 mod log;
@@ -21,8 +21,7 @@ mod writer;
 
 use readers::{Readers, snapshot};
 pub(in crate::db) use writer::RESTART;
-pub use writer::Stats;
-use writer::{Counters, Job, Thread, Unit, Writer};
+use writer::{Job, Thread, Unit, Writer};
 
 /// One open database.
 pub(super) struct Sqlite {
@@ -112,6 +111,10 @@ impl Sqlite {
             }
         }
     }
+}
+
+fn transaction(connection: &mut rusqlite::Connection, now_ms: i64) -> Tx<'_> {
+    Tx { connection: super::Connection::Sqlite(connection), now_ms }
 }
 
 /// Runs `work` to its end. It never waits, as its only awaits are statements on SQLite, and a panic is its error alone.

@@ -1,7 +1,7 @@
 //! Units of work: what each keeps, what it takes back, and when its caller hears of it.
 
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use service_kit::args;
@@ -39,10 +39,11 @@ async fn ids(db: &Db) -> Vec<i64> {
 }
 
 /// Where a unit of work stops until it is let go.
-struct Stop {
-    reached: mpsc::Sender<()>,
-    held: mpsc::Receiver<()>,
-}
+#[derive(Clone)]
+struct Stop(Arc<Mutex<Option<Ends>>>);
+
+/// What it says that it was reached by, and what it waits for.
+type Ends = (mpsc::Sender<()>, mpsc::Receiver<()>);
 
 /// The test's end of a [`Stop`]; dropping it lets the unit go.
 struct Held {
@@ -54,12 +55,13 @@ impl Stop {
     fn new() -> (Self, Held) {
         let (reached, reaching) = mpsc::channel();
         let (release, held) = mpsc::channel();
-        (Self { reached, held }, Held { reaching, _release: release })
+        (Self(Arc::new(Mutex::new(Some((reached, held))))), Held { reaching, _release: release })
     }
 
     fn here(self) {
-        drop(self.reached);
-        assert!(self.held.recv().is_err());
+        let (reached, held) = self.0.lock().unwrap().take().expect("it is reached once");
+        drop(reached);
+        assert!(held.recv().is_err());
     }
 }
 
@@ -330,7 +332,7 @@ async fn a_value_of_another_kind_is_reported_with_its_column() {
     let read: Result<(i64, i64), Error> =
         db.read(async |tx| tx.fetch_one("select 1 as good, 'x' as bad", &[]).await).await;
     let Err(Error::Corrupt { column, problem }) = read else { panic!("{read:?}") };
-    assert_eq!((column.as_str(), problem.as_str()), ("bad", "it holds Text"));
+    assert_eq!((column.as_str(), problem.as_str()), ("bad", "it holds text"));
 }
 
 #[tokio::test]

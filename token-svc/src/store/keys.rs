@@ -4,6 +4,7 @@ use service_kit::args;
 use service_kit::db::{self, FromRow, Row, Tx};
 
 /// A key as it is stored.
+#[derive(Clone)]
 pub(crate) struct StoredKey {
     pub(crate) kid: String,
     pub(crate) secret: [u8; 32],

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::{Error, Tx, open, perform, statement};
+use super::{Error, Tx, open, perform, statement, transaction};
 
 /// Reads at a time; further ones wait. They are short, and more would only take the processors from the writer.
 const READERS: usize = 8;
@@ -71,7 +71,7 @@ pub(super) fn snapshot<T, E: From<Error>>(
     work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     statement::script(connection, "begin")?;
-    let result = perform(&mut Tx { connection, now_ms }, work);
+    let result = perform(&mut transaction(connection, now_ms), work);
     if !connection.is_autocommit() {
         statement::script(connection, "rollback")?;
     }

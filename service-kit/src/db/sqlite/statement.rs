@@ -17,7 +17,7 @@ pub(in crate::db) fn fetch_optional<T: FromRow>(
 ) -> Result<Option<T>, Error> {
     let mut statement = bound(connection, sql, args)?;
     let mut rows = statement.raw_query();
-    let first = rows.next().map_err(classify)?.map(|row| T::from_row(&Row(row))).transpose()?;
+    let first = rows.next().map_err(classify)?.map(|row| T::from_row(&Row::Sqlite(row))).transpose()?;
     // A statement that both writes and returns has written only once it has run to its end.
     while rows.next().map_err(classify)?.is_some() {}
     Ok(first)
@@ -32,7 +32,7 @@ pub(in crate::db) fn fetch_all<T: FromRow>(
     let mut rows = statement.raw_query();
     let mut all = Vec::new();
     while let Some(row) = rows.next().map_err(classify)? {
-        all.push(T::from_row(&Row(row))?);
+        all.push(T::from_row(&Row::Sqlite(row))?);
     }
     Ok(all)
 }

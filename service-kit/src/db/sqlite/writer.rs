@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, ErrorCode};
@@ -12,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::log::Log;
 use super::statement::{classify, execute, gone, script};
-use super::{Error, Tx, perform};
+use super::{Counters, Error, Tx, perform, transaction};
 use crate::clock::Clock;
 
 /// Units of work that may wait for the writer; callers beyond that wait for a place.
@@ -59,37 +58,6 @@ where
 
     fn refuse(self: Box<Self>, error: Error) {
         drop(self.answer.send(Err(E::from(error))));
-    }
-}
-
-/// What the writer has done since the start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stats {
-    /// Commits, each of them one fsync.
-    pub commits: u64,
-    /// Units of work that they covered.
-    pub units: u64,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    commits: AtomicU64,
-    units: AtomicU64,
-    broken: AtomicBool,
-}
-
-impl Counters {
-    pub(super) fn is_broken(&self) -> bool {
-        self.broken.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn stats(&self) -> Stats {
-        Stats { commits: self.commits.load(Ordering::Relaxed), units: self.units.load(Ordering::Relaxed) }
-    }
-
-    fn count(&self, units: usize) {
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.units.fetch_add(units as u64, Ordering::Relaxed);
     }
 }
 
@@ -203,7 +171,7 @@ impl Writer {
 
     fn leave_service(&mut self, why: &str) {
         tracing::error!(why, "the database takes no more writes: restart the process to see what it holds");
-        self.counters.broken.store(true, Ordering::Relaxed);
+        self.counters.set_broken();
         self.broken = Some(Error::Unavailable(format!("out of service until a restart: {why}")));
     }
 }
@@ -219,7 +187,7 @@ fn run_job(
         job.refuse(error.clone());
         return Err(error);
     }
-    let verdict = job.run(&mut Tx { connection, now_ms });
+    let verdict = job.run(&mut transaction(connection, now_ms));
     let keep = verdict.keep;
     verdicts.push(verdict);
     if connection.is_autocommit() {

@@ -71,7 +71,7 @@ fn a_transaction_that_the_database_gave_up_fails_its_whole_batch_and_keeps_nothi
             RAN.lock().unwrap().push(name);
             if name == "culprit" {
                 // As SQLite does by itself when a write meets a full disk.
-                tx.connection.execute_batch("rollback").unwrap();
+                tx.script("rollback").await.unwrap();
                 let orphan = tx.execute("insert into note values (2)", &[]).await;
                 assert!(matches!(orphan, Err(Error::Unavailable(_))), "{orphan:?}");
             }

@@ -1,0 +1,38 @@
+//! Counts of what an engine has done, for people and for tests.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// What has been written since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Commits, each of them one fsync.
+    pub commits: u64,
+    /// Units of work that they covered.
+    pub units: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    commits: AtomicU64,
+    units: AtomicU64,
+    broken: AtomicBool,
+}
+
+impl Counters {
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_broken(&self) {
+        self.broken.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        Stats { commits: self.commits.load(Ordering::Relaxed), units: self.units.load(Ordering::Relaxed) }
+    }
+
+    pub(super) fn count(&self, units: usize) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.units.fetch_add(units as u64, Ordering::Relaxed);
+    }
+}
