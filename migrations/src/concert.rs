@@ -3,5 +3,19 @@
 use service_kit::db::Migration;
 
 /// Its steps, in order.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "init", sql: include_str!("../concert/0001_init.sql") }];
+pub const MIGRATIONS: &[Migration] = super::steps![
+    "concert":
+    "0001_saga_op",
+    "0002_idempotency",
+    "0003_outbox",
+    "0004_outbox_unpublished",
+    "0005_concerts",
+    "0006_performances",
+    "0007_performances_of_concert",
+    "0008_performance_seats",
+    "0009_performance_seats_ordinal",
+    "0010_reservations",
+    "0011_reservations_of_customer",
+    "0012_reservations_held",
+    "0013_tickets",
+];

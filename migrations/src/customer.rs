@@ -3,5 +3,14 @@
 use service_kit::db::Migration;
 
 /// Its steps, in order.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "init", sql: include_str!("../customer/0001_init.sql") }];
+pub const MIGRATIONS: &[Migration] = super::steps![
+    "customer":
+    "0001_saga_op",
+    "0002_idempotency",
+    "0003_outbox",
+    "0004_outbox_unpublished",
+    "0005_customers",
+    "0006_point_reservations",
+    "0007_transfers",
+    "0008_transfers_request",
+];

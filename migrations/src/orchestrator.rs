@@ -3,5 +3,16 @@
 use service_kit::db::Migration;
 
 /// Its steps, in order.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "init", sql: include_str!("../orchestrator/0001_init.sql") }];
+pub const MIGRATIONS: &[Migration] = super::steps![
+    "orchestrator":
+    "0001_saga",
+    "0002_saga_newest",
+    "0003_saga_subject",
+    "0004_saga_reference",
+    "0005_saga_open",
+    "0006_saga_owner",
+    "0007_saga_event",
+    "0008_incarnation",
+    "0009_outbox",
+    "0010_outbox_unpublished",
+];

@@ -3,5 +3,12 @@
 use service_kit::db::Migration;
 
 /// Its steps, in order.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "init", sql: include_str!("../payment/0001_init.sql") }];
+pub const MIGRATIONS: &[Migration] = super::steps![
+    "payment":
+    "0001_saga_op",
+    "0002_idempotency",
+    "0003_outbox",
+    "0004_outbox_unpublished",
+    "0005_payments",
+    "0006_payments_live",
+];

@@ -1,0 +1,1 @@
+create index orchestrator_saga_reference on orchestrator_saga (reference, create_time, id);
