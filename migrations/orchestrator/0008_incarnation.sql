@@ -1,5 +1,6 @@
--- The runs of the orchestrator that live. A saga whose owner is not among them may be adopted.
+-- The runs of the orchestrator. One lives until its lease runs out; a saga whose owner lives no more may be adopted.
 create table orchestrator_incarnation (
     id uuid not null primary key,
-    create_time bigint not null
+    create_time bigint not null,
+    expire_time bigint not null
 );

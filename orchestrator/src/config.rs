@@ -16,6 +16,8 @@ pub struct Config {
     pub wait_ms: u64,
     /// How long a shutdown lets sagas go on.
     pub drain_ms: u64,
+    /// How long the sagas of this process stay its own when it is not heard of, where several processes share a database.
+    pub lease_ms: u64,
     /// How long a published event is kept.
     pub event_days: u32,
 }
@@ -30,6 +32,8 @@ impl Default for Config {
             wait_ms: 5_000,
             // Shorter than what a supervisor grants between SIGTERM and SIGKILL.
             drain_ms: 5_000,
+            // Three renewals may be late or lost; a replica that dies is missed this long.
+            lease_ms: 6_000,
             event_days: 7,
         }
     }
@@ -44,6 +48,11 @@ impl Config {
     /// [`Config::wait_ms`].
     pub fn wait(&self) -> Duration {
         Duration::from_millis(self.wait_ms)
+    }
+
+    /// [`Config::lease_ms`].
+    pub fn lease(&self) -> Duration {
+        Duration::from_millis(self.lease_ms)
     }
 
     /// [`Config::drain_ms`].

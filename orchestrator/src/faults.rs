@@ -40,6 +40,11 @@ pub(crate) fn of_runner(error: runner::Error) -> Fault {
             let message = "the orchestrator is shutting down; repeat the call with the same request_id";
             Refusal::new(Code::Unavailable, "STOPPING", message).retry_after(RETRY_AFTER).into()
         }
+        runner::Error::Adrift => {
+            let message =
+                "this orchestrator has lost touch with its database; repeat the call with the same request_id";
+            Refusal::new(Code::Unavailable, "STOPPING", message).retry_after(RETRY_AFTER).into()
+        }
         runner::Error::UnknownPlan { .. } => {
             Refusal::new(Code::FailedPrecondition, "PLAN_UNKNOWN", error.to_string()).into()
         }

@@ -4,6 +4,7 @@
 //! A saga has one writer at a time, the replica whose epoch stands in the row. Whoever else writes changes nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use saga::{Fact, Saga};
@@ -17,6 +18,9 @@ mod sql;
 
 pub use memory::MemoryJournal;
 pub use sql::SqlJournal;
+
+/// How long an incarnation usually lives unless it is renewed.
+pub const LEASE: Duration = Duration::from_secs(6);
 
 /// One saga as the journal keeps it.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,13 +142,25 @@ pub enum Error {
     Store(#[from] db::Error),
 }
 
+/// The moment `by` after `now_ms`.
+fn after(now_ms: i64, by: Duration) -> i64 {
+    now_ms.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX))
+}
+
 /// The atomic moves. A move that failed changed nothing, unless it failed with [`db::Error::InDoubt`]: then only
 /// [`Journal::load`] can tell. One that succeeded is durable.
 #[async_trait]
 pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
-    /// Registers a new incarnation of this orchestrator, which then may own sagas. Where one process holds the whole
-    /// store, every older incarnation is void from then on.
+    /// How long an incarnation lives unless it is renewed. None where this process alone holds the whole store: then the
+    /// one that was registered last lives until the next one.
+    fn lease(&self) -> Option<Duration>;
+
+    /// Registers a new incarnation of this orchestrator, which then may own sagas.
     async fn register(&self, incarnation: Uuid) -> Result<(), Error>;
+
+    /// Begins the lease of an incarnation anew. False when it has run out: it never lives again, and what it owns may have
+    /// been adopted.
+    async fn renew(&self, incarnation: Uuid) -> Result<bool, Error>;
 
     /// Gives the incarnation up: whatever it owns may be adopted at once.
     async fn release(&self, incarnation: Uuid) -> Result<(), Error>;

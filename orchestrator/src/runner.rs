@@ -22,11 +22,13 @@ use crate::plans::Definition;
 mod adopt;
 mod budget;
 mod drive;
+mod life;
 mod write;
 
 use budget::Gates;
 pub use budget::Limits;
 use drive::{Drive, Start};
+use life::Life;
 use write::Writing;
 
 /// Interventions that may wait for one saga.
@@ -81,6 +83,9 @@ pub enum Error {
     /// This orchestrator is about to end.
     #[error("this orchestrator is shutting down")]
     Stopping,
+    /// This orchestrator may own no sagas at the moment.
+    #[error("this orchestrator has lost its lease")]
+    Adrift,
     /// There is no such saga.
     #[error("there is no such saga")]
     NotFound,
@@ -118,13 +123,13 @@ struct Signal {
     answer: oneshot::Sender<Result<Arc<Record>, Error>>,
 }
 
-/// Drives all sagas of one incarnation of this orchestrator; cheap to clone.
+/// Drives all sagas that this orchestrator owns; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Runner(Arc<Inner>);
 
 struct Inner {
     parts: Parts,
-    incarnation: Uuid,
+    life: Mutex<Arc<Life>>,
     gates: Gates,
     driven: Mutex<BTreeMap<Uuid, mpsc::Sender<Signal>>>,
     /// Open sagas of this incarnation that no task drove when the watch last looked.
@@ -137,14 +142,24 @@ struct Inner {
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let driven = self.driven().len();
-        f.debug_struct("Runner")
-            .field("incarnation", &self.incarnation)
-            .field("driven", &driven)
-            .finish_non_exhaustive()
+        f.debug_struct("Runner").field("life", &self.life()).field("driven", &driven).finish_non_exhaustive()
     }
 }
 
 impl Inner {
+    fn life(&self) -> Arc<Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn begin(&self, life: Arc<Life>) {
+        *self.life.lock().unwrap_or_else(PoisonError::into_inner) = life;
+    }
+
+    /// The life in which sagas can be owned.
+    fn alive(&self) -> Result<Arc<Life>, Error> {
+        Some(self.life()).filter(|life| !life.is_over()).ok_or(Error::Adrift)
+    }
+
     fn driven(&self) -> MutexGuard<'_, BTreeMap<Uuid, mpsc::Sender<Signal>>> {
         self.driven.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -172,18 +187,18 @@ impl Runner {
     /// # Errors
     /// When the journal cannot be reached.
     pub async fn start(parts: Parts) -> Result<Self, journal::Error> {
-        let incarnation = parts.host.ids.next(parts.host.clock.now_ms());
-        parts.journal.register(incarnation).await?;
+        let life = Self::born(&parts).await?;
         let gates = Gates::new(parts.participants.names(), parts.limits);
         let runner = Self(Arc::new(Inner {
             parts,
-            incarnation,
+            life: Mutex::new(life),
             gates,
             driven: Mutex::default(),
             suspects: Mutex::default(),
             foreign: Mutex::default(),
             draining: AtomicBool::new(false),
         }));
+        runner.stay_alive();
         runner.adopt_orphans().await?;
         let adopting = runner.clone();
         runner.0.parts.host.every(ADOPTION_PERIOD, "adoption", move || {
@@ -256,10 +271,11 @@ impl Runner {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.0.parts.host.shut_down().await;
-        self.0.parts.journal.release(self.0.incarnation).await
+        self.0.parts.journal.release(self.0.life().incarnation).await
     }
 
     async fn accept_now(self, new: NewSaga) -> Result<Accepted, Error> {
+        let life = self.0.alive()?;
         let at = self.0.moment();
         let deadline_ms = at.now_ms.saturating_add(i64::try_from(new.undecided_for.as_millis()).unwrap_or(i64::MAX));
         let plan = new.definition.plan();
@@ -275,14 +291,14 @@ impl Runner {
             saga: decision.saga.clone(),
             version: 0,
             epoch: 1,
-            owner: self.0.incarnation,
+            owner: life.incarnation,
             create_time: at.now_ms,
             update_time: at.now_ms,
         };
         let writing = Writing::new(&record, new.definition, decision, at, self.0.ids());
         let accepted = self.0.parts.journal.accept(writing.append.clone()).await?;
         if accepted == Accepted::New {
-            self.drive(new.definition, writing.append.next, Start::Sending(writing.calls));
+            self.drive(&life, new.definition, writing.append.next, Start::Sending(writing.calls));
         }
         Ok(accepted)
     }
@@ -291,14 +307,14 @@ impl Runner {
         self.0.driven().get(&id).cloned()
     }
 
-    fn drive(&self, definition: &'static dyn Definition, record: Arc<Record>, start: Start) {
+    fn drive(&self, life: &Arc<Life>, definition: &'static dyn Definition, record: Arc<Record>, start: Start) {
         let (sender, signals) = mpsc::channel(SIGNALS);
         let id = record.id;
         self.0.driven().insert(id, sender.clone());
-        let runner = self.clone();
+        let (runner, life) = (self.clone(), life.clone());
         self.0.parts.host.tasks.spawn(async move {
             let _driven = Driven { runner: &runner, id, sender };
-            Drive::new(&runner.0, definition, record, signals).run(start).await;
+            Drive::new(&runner.0, life, definition, record, signals).run(start).await;
         });
     }
 }

@@ -48,7 +48,8 @@ pub enum Error {
 /// When the tables cannot be brought up to date or the journal cannot be reached.
 pub async fn start(host: &Host, config: Config, participants: Participants) -> Result<Started, Error> {
     host.db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await?;
-    let started = start_with(host, config, participants, Arc::new(SqlJournal::new(host.db.clone()))).await?;
+    let journal = Arc::new(SqlJournal::new(host.db.clone(), config.lease()));
+    let started = start_with(host, config, participants, journal).await?;
     relay::start(host, service_kit::outbox!("orchestrator"), Arc::new(LogSink), config.event_days);
     Ok(started)
 }

@@ -4,7 +4,7 @@
 use uuid::{Builder, Uuid};
 
 use crate::args;
-use crate::db::{self, Tx};
+use crate::db::{self, Arg, Tx};
 
 /// The statements of one service. Made by [`outbox!`](crate::outbox!).
 #[derive(Debug)]
@@ -91,8 +91,14 @@ impl Outbox {
     /// Of the store.
     pub async fn put(&self, tx: &mut Tx<'_>, event: &Event) -> Result<(), db::Error> {
         let bucket = event.saga.map_or(0, |saga| tx.bucket(saga));
+        let (sql, row) = self.insertion(bucket, event);
+        tx.execute(sql, &row).await.map(drop)
+    }
+
+    /// The statement that adds the event, for a caller who sends several.
+    pub fn insertion<'a>(&self, bucket: i64, event: &'a Event) -> (&'static str, Vec<Arg<'a>>) {
         let row = args![bucket, event.id, &event.aggregate, &event.kind, event.saga, &event.data, event.create_time];
-        tx.execute(self.insert, row).await.map(drop)
+        (self.insert, row.to_vec())
     }
 
     /// The oldest events that are not published yet.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use orchestrator::journal::{Accepted, Adopted, Append, Entry, Error, Journal, Orphans, Query, Record};
@@ -71,6 +72,15 @@ impl Crashing {
 
 #[async_trait]
 impl Journal for Crashing {
+    fn lease(&self) -> Option<Duration> {
+        self.inner.lease()
+    }
+
+    async fn renew(&self, incarnation: Uuid) -> Result<bool, Error> {
+        self.alive().await;
+        self.inner.renew(incarnation).await
+    }
+
     async fn register(&self, incarnation: Uuid) -> Result<(), Error> {
         self.inner.register(incarnation).await
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orchestrator::Started;
-use orchestrator::journal::{Query, SqlJournal};
+use orchestrator::journal::{LEASE, Query, SqlJournal};
 use orchestrator::participants::{Participant, Participants};
 use proto::concert::v1 as concert;
 use proto::concert::v1::concert_service_client::ConcertServiceClient;
@@ -345,7 +345,7 @@ async fn live(
         ("payment", faults.wrap(services.payment.clone())),
         ("token", faults.wrap(services.token.clone())),
     ]);
-    let journal = Arc::new(Crashing::new(Arc::new(SqlJournal::new(db.clone())), point));
+    let journal = Arc::new(Crashing::new(Arc::new(SqlJournal::new(db.clone(), LEASE)), point));
     let config = orchestrator::Config::default();
     let started = orchestrator::start_with(&host, config, participants, journal.clone()).await;
     let started = started.expect("the orchestrator starts");

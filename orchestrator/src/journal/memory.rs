@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use service_kit::clock::Clock;
 use service_kit::db;
 use service_kit::outbox::Event;
 use tokio::sync::watch;
@@ -19,17 +21,33 @@ use super::{Accepted, Adopted, Append, Entry, Error, Journal, Orphans, Query, Re
 pub struct MemoryJournal {
     memory: Mutex<Memory>,
     hub: Hub,
+    /// How long incarnations live, and by which clock; none where there is one at a time.
+    lease: Option<(Duration, Arc<dyn Clock>)>,
 }
 
 #[derive(Debug, Default)]
 struct Memory {
-    incarnation: Option<Uuid>,
+    /// Incarnations, and when their leases run out.
+    incarnations: BTreeMap<Uuid, i64>,
     records: BTreeMap<Uuid, Arc<Record>>,
     history: BTreeMap<(Uuid, i64, i64), Entry>,
     outbox: BTreeMap<(i64, Uuid), Event>,
 }
 
 impl MemoryJournal {
+    /// A journal that several orchestrators share, whose incarnations live for `lease` by `clock`.
+    pub fn shared(lease: Duration, clock: Arc<dyn Clock>) -> Self {
+        Self { lease: Some((lease, clock)), ..Self::default() }
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.lease.as_ref().map_or(0, |(_, clock)| clock.now_ms())
+    }
+
+    fn expire_time(&self) -> i64 {
+        self.lease.as_ref().map_or(i64::MAX, |(lease, clock)| super::after(clock.now_ms(), *lease))
+    }
+
     /// The events so far, by bucket and id.
     pub fn events(&self) -> Vec<Event> {
         self.memory().outbox.values().cloned().collect()
@@ -42,13 +60,28 @@ impl MemoryJournal {
 
 #[async_trait]
 impl Journal for MemoryJournal {
+    fn lease(&self) -> Option<Duration> {
+        self.lease.as_ref().map(|(lease, _)| *lease)
+    }
+
     async fn register(&self, incarnation: Uuid) -> Result<(), Error> {
-        self.memory().incarnation = Some(incarnation);
+        let mut memory = self.memory();
+        if self.lease.is_none() {
+            memory.incarnations.clear();
+        }
+        memory.incarnations.insert(incarnation, self.expire_time());
         Ok(())
     }
 
+    async fn renew(&self, incarnation: Uuid) -> Result<bool, Error> {
+        let (now_ms, expire_time) = (self.now_ms(), self.expire_time());
+        let mut memory = self.memory();
+        let lease = memory.incarnations.get_mut(&incarnation).filter(|lease| **lease > now_ms);
+        Ok(lease.map(|lease| *lease = expire_time).is_some())
+    }
+
     async fn release(&self, incarnation: Uuid) -> Result<(), Error> {
-        self.memory().incarnation.take_if(|current| *current == incarnation);
+        self.memory().incarnations.remove(&incarnation);
         Ok(())
     }
 
@@ -79,9 +112,10 @@ impl Journal for MemoryJournal {
     }
 
     async fn adopt(&self, owner: Uuid, orphans: Orphans) -> Result<Vec<Adopted>, Error> {
+        let now_ms = self.now_ms();
         let mut memory = self.memory();
         let adopted: Vec<_> = memory
-            .orphans(owner, orphans)
+            .orphans(owner, orphans, now_ms)
             .into_iter()
             .map(|mut record| {
                 record.owner = owner;
@@ -155,14 +189,15 @@ impl Memory {
         Ok(())
     }
 
-    fn orphans(&self, owner: Uuid, orphans: Orphans) -> Vec<Record> {
+    fn orphans(&self, owner: Uuid, orphans: Orphans, now_ms: i64) -> Vec<Record> {
         let open = |record: &&Arc<Record>| record.saga.is_open();
         let mut found: Vec<_> = match orphans {
             Orphans::One(id) => self.records.get(&id).filter(open).into_iter().collect(),
             Orphans::Any(_) => self.records.values().filter(open).collect(),
         };
         if let Orphans::Any(limit) = orphans {
-            found.retain(|record| record.owner != owner && self.incarnation != Some(record.owner));
+            let lives = |owner: &Uuid| self.incarnations.get(owner).is_some_and(|lease| *lease > now_ms);
+            found.retain(|record| record.owner != owner && !lives(&record.owner));
             found.sort_unstable_by_key(|record| (record.owner, record.id));
             found.truncate(limit);
         }

@@ -4,6 +4,7 @@
 //! The statements of a saga's row stand in `row.rs`, those of its history in `history.rs`, of pages in `page.rs`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use service_kit::args;
@@ -15,22 +16,17 @@ use uuid::Uuid;
 use super::hub::Hub;
 use super::{Accepted, Adopted, Append, Entry, Error, Journal, Orphans, Query, Record};
 
+mod group;
 mod history;
+mod lease;
 mod page;
 mod row;
 
-use row::Write;
+use group::Group;
+use row::{Known, Write};
 
 const OUTBOX: Outbox = service_kit::outbox!("orchestrator");
 
-/// A database whose lock this process holds has no other living owner of sagas.
-const VOID_ALL: &str = "delete from orchestrator_incarnation";
-const REGISTER: &str = "insert into orchestrator_incarnation (id, create_time) values ($1, $2)";
-const RELEASE: &str = "delete from orchestrator_incarnation where id = $1";
-
-/// The caller's own are never orphans, so that adopting comes to an end even if the caller's lease has not.
-const ORPHANS: &str = "select id from orchestrator_saga where end_time is null and problem is null and owner <> $1 \
-    and owner not in (select id from orchestrator_incarnation) order by owner, id limit $2";
 const OWNED: &str = "select id from orchestrator_saga where owner = $1 and id > $2 and end_time is null \
     and state <> 'suspended' order by id limit $3";
 
@@ -39,12 +35,32 @@ const OWNED: &str = "select id from orchestrator_saga where owner = $1 and id > 
 pub struct SqlJournal {
     db: Db,
     hub: Hub,
+    group: Group,
+    /// How long incarnations live; none where this process alone holds the database.
+    lease: Option<Duration>,
 }
 
 impl SqlJournal {
-    /// A journal in `db`.
-    pub fn new(db: Db) -> Self {
-        Self { db, hub: Hub::default() }
+    /// A journal in `db`, whose incarnations live for `lease` where several processes share it.
+    pub fn new(db: Db, lease: Duration) -> Self {
+        let group = Group::new(&db);
+        let lease = Some(lease).filter(|_| !db.is_exclusive());
+        Self { db, hub: Hub::default(), group, lease }
+    }
+
+    /// The open sagas of owners who live no more, as they stand, by owner.
+    async fn orphans(&self, owner: Uuid, limit: usize) -> Result<Vec<Known>, Error> {
+        let find = async move |tx: &mut Tx<'_>| {
+            let mut orphans = Vec::new();
+            for dead in lease::dead_owners(tx, owner).await? {
+                orphans.extend(row::open_of(tx, dead, limit - orphans.len()).await?);
+                if orphans.len() >= limit {
+                    break;
+                }
+            }
+            Ok(orphans)
+        };
+        self.db.read(find).await
     }
 
     async fn ids<F>(&self, work: F) -> Result<Vec<Uuid>, Error>
@@ -58,37 +74,29 @@ impl SqlJournal {
 
 #[async_trait]
 impl Journal for SqlJournal {
+    fn lease(&self) -> Option<Duration> {
+        self.lease
+    }
+
     async fn register(&self, incarnation: Uuid) -> Result<(), Error> {
-        self.db
-            .write(async move |tx| {
-                let now_ms = tx.now_ms();
-                tx.execute(VOID_ALL, &[]).await?;
-                tx.execute(REGISTER, args![incarnation, now_ms]).await?;
-                Ok(())
-            })
-            .await
+        let lease = self.lease;
+        Ok(self.db.write(async move |tx| lease::register(tx, incarnation, lease).await).await?)
+    }
+
+    async fn renew(&self, incarnation: Uuid) -> Result<bool, Error> {
+        let Some(lease) = self.lease else {
+            return Ok(true);
+        };
+        Ok(self.db.write(async move |tx| lease::renew(tx, incarnation, lease).await).await?)
     }
 
     async fn release(&self, incarnation: Uuid) -> Result<(), Error> {
-        self.db
-            .write(async move |tx| {
-                tx.execute(RELEASE, args![incarnation]).await?;
-                Ok(())
-            })
-            .await
+        Ok(self.db.write(async move |tx| lease::release(tx, incarnation).await).await?)
     }
 
     async fn accept(&self, first: Append) -> Result<Accepted, Error> {
         let next = first.next.clone();
-        let write = Arc::new(Write::encode(first)?);
-        let work = async move |tx: &mut Tx<'_>| {
-            let new = write.insert(tx).await?;
-            if new {
-                write.follow_up(tx).await?;
-            }
-            Ok::<_, Error>(new)
-        };
-        if self.db.write(work).await? {
+        if self.group.write(Write::first(first)?).await? {
             self.hub.feed(&next);
             return Ok(Accepted::New);
         }
@@ -98,37 +106,30 @@ impl Journal for SqlJournal {
 
     async fn append(&self, append: Append) -> Result<(), Error> {
         let next = append.next.clone();
-        let write = Arc::new(Write::encode(append)?);
-        let work = async move |tx: &mut Tx<'_>| {
-            if !write.update(tx).await? {
-                return Err(Error::Fenced);
-            }
-            write.follow_up(tx).await
-        };
-        self.db.write(work).await?;
+        if !self.group.write(Write::next(append)?).await? {
+            return Err(Error::Fenced);
+        }
         self.hub.feed(&next);
         Ok(())
     }
 
     async fn adopt(&self, owner: Uuid, orphans: Orphans) -> Result<Vec<Adopted>, Error> {
-        let ids = match orphans {
-            Orphans::One(id) => vec![id],
+        let adopted = match orphans {
+            Orphans::One(id) => {
+                let take = async move |tx: &mut Tx<'_>| {
+                    let known = row::lock_open(tx, id).await?;
+                    row::adopt(tx, &known, owner).await
+                };
+                self.db.write(take).await?
+            }
             Orphans::Any(limit) => {
-                let orphans = async move |tx: &mut Tx<'_>| tx.fetch_all(ORPHANS, args![owner, rows(limit)]).await;
-                self.ids(orphans).await?
+                let known = Arc::new(self.orphans(owner, limit).await?);
+                if known.is_empty() {
+                    return Ok(Vec::new());
+                }
+                self.db.write(async move |tx| row::adopt(tx, &known, owner).await).await?
             }
         };
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let work = async move |tx: &mut Tx<'_>| {
-            let mut adopted = Vec::with_capacity(ids.len());
-            for id in ids {
-                adopted.extend(row::adopt(tx, id, owner, orphans).await?);
-            }
-            Ok::<_, Error>(adopted)
-        };
-        let adopted = self.db.write(work).await?;
         for adopted in &adopted {
             if let Adopted::Saga(record) = adopted {
                 self.hub.feed(&Arc::new(Record::clone(record)));

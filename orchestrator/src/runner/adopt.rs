@@ -8,6 +8,7 @@ use saga::{Event, Illegal};
 use uuid::Uuid;
 
 use super::drive::Start;
+use super::life::Life;
 use super::{Error, Intervention, Runner, Signal};
 use crate::journal::{self, Adopted, Orphans, Record};
 use crate::plans::{self, Definition};
@@ -26,9 +27,10 @@ impl Runner {
             return Err(Error::UnknownPlan { kind: record.kind, version: record.plan_version });
         };
         self.expect_willing(definition, &record, &signal.intervention)?;
-        let adopted = self.0.parts.journal.adopt(self.0.incarnation, Orphans::One(id)).await?;
+        let life = self.0.alive()?;
+        let adopted = self.0.parts.journal.adopt(life.incarnation, Orphans::One(id)).await?;
         let mut signal = Some(signal);
-        adopted.into_iter().for_each(|adopted| self.go_on(adopted, signal.take()));
+        adopted.into_iter().for_each(|adopted| self.go_on(&life, adopted, signal.take()));
         Ok(())
     }
 
@@ -50,11 +52,12 @@ impl Runner {
     /// Drives own sagas whose tasks are gone: they panicked, or the acceptance was in doubt. One that was found twice in
     /// a row is certain not to be on its way into or out of its task.
     pub(super) async fn watch(&self) -> Result<(), journal::Error> {
+        let life = self.0.life();
         let foreign = self.0.foreign().clone();
         let mut idle = BTreeSet::new();
         let mut after = None;
         loop {
-            let page = self.0.parts.journal.owned(self.0.incarnation, after, ADOPTION_BATCH).await?;
+            let page = self.0.parts.journal.owned(life.incarnation, after, ADOPTION_BATCH).await?;
             let undriven = |id: &Uuid| self.signals(*id).is_none() && !foreign.contains(id);
             idle.extend(page.iter().copied().filter(undriven));
             match page.last() {
@@ -65,8 +68,8 @@ impl Runner {
         let before = std::mem::replace(&mut *self.0.suspects(), idle.clone());
         for id in idle.intersection(&before).copied().filter(|id| self.signals(*id).is_none()) {
             tracing::warn!(saga.id = %id, "nobody drives this saga; taking it up again");
-            for adopted in self.0.parts.journal.adopt(self.0.incarnation, Orphans::One(id)).await? {
-                self.go_on(adopted, None);
+            for adopted in self.0.parts.journal.adopt(life.incarnation, Orphans::One(id)).await? {
+                self.go_on(&life, adopted, None);
             }
         }
         Ok(())
@@ -74,22 +77,26 @@ impl Runner {
 
     pub(super) async fn adopt_orphans(&self) -> Result<(), journal::Error> {
         loop {
-            let adopted = self.0.parts.journal.adopt(self.0.incarnation, Orphans::Any(ADOPTION_BATCH)).await?;
+            let life = self.0.life();
+            if life.is_over() {
+                return Ok(());
+            }
+            let adopted = self.0.parts.journal.adopt(life.incarnation, Orphans::Any(ADOPTION_BATCH)).await?;
             let count = adopted.len();
             if count > 0 {
                 tracing::info!(count, "took over open sagas");
             }
-            adopted.into_iter().for_each(|adopted| self.go_on(adopted, None));
+            adopted.into_iter().for_each(|adopted| self.go_on(&life, adopted, None));
             if count < ADOPTION_BATCH {
                 return Ok(());
             }
         }
     }
 
-    fn go_on(&self, adopted: Adopted, signal: Option<Signal>) {
+    fn go_on(&self, life: &Arc<Life>, adopted: Adopted, signal: Option<Signal>) {
         match adopted {
             Adopted::Saga(record) => match plans::find(&record.kind, record.plan_version) {
-                Some(definition) => self.drive(definition, Arc::new(*record), Start::Adopting(signal)),
+                Some(definition) => self.drive(life, definition, Arc::new(*record), Start::Adopting(signal)),
                 None => {
                     let (kind, version) = (&record.kind, record.plan_version);
                     tracing::error!(saga.id = %record.id, kind, version, "this build does not know the saga's plan; it waits");

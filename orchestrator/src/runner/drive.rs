@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tonic::Status;
 
 use super::budget::{Urgency, not_sent};
+use super::life::Life;
 use super::write::Writing;
 use super::{Error, Inner, Signal};
 use crate::journal::{self, Append, Orphans, Record};
@@ -45,6 +46,7 @@ struct Answer {
 
 pub(super) struct Drive<'a> {
     inner: &'a Inner,
+    life: Arc<Life>,
     definition: &'static dyn Definition,
     record: Arc<Record>,
     signals: mpsc::Receiver<Signal>,
@@ -54,20 +56,18 @@ pub(super) struct Drive<'a> {
 impl<'a> Drive<'a> {
     pub(super) fn new(
         inner: &'a Inner,
+        life: Arc<Life>,
         definition: &'static dyn Definition,
         record: Arc<Record>,
         signals: mpsc::Receiver<Signal>,
     ) -> Self {
-        Self { inner, definition, record, signals, calls: FuturesUnordered::new() }
+        Self { inner, life, definition, record, signals, calls: FuturesUnordered::new() }
     }
 
     /// Drives the saga until it has ended, waits for a person only, was lost, or the process stops.
     pub(super) async fn run(mut self, start: Start) {
         let begun = match start {
-            Start::Sending(calls) => {
-                self.send(calls);
-                Ok(())
-            }
+            Start::Sending(calls) => self.send(calls),
             Start::Adopting(signal) => self.adopt(signal).await,
         };
         if begun.is_err() {
@@ -106,6 +106,7 @@ impl<'a> Drive<'a> {
         tokio::select! {
             biased;
             () = stop.cancelled() => Err(Lost),
+            () = self.life.lost.cancelled() => Err(Lost),
             Some(signal) = self.signals.recv() => self.obey(signal).await,
             Some(answer) = self.calls.next() => {
                 let event = self.read(answer);
@@ -156,7 +157,7 @@ impl<'a> Drive<'a> {
         let writing = Writing::new(&self.record, self.definition, decision, at, self.inner.ids());
         self.write(&writing.append).await?;
         self.record = writing.append.next;
-        self.send(writing.calls);
+        self.send(writing.calls)?;
         Ok(Ok(()))
     }
 
@@ -221,7 +222,7 @@ impl<'a> Drive<'a> {
     /// Suspends the saga as it stands in the journal, whoever wrote it.
     async fn park(&mut self) {
         let (journal, id) = (&self.inner.parts.journal, self.record.id);
-        let Ok(adopted) = journal.adopt(self.inner.incarnation, Orphans::One(id)).await else {
+        let Ok(adopted) = journal.adopt(self.life.incarnation, Orphans::One(id)).await else {
             return;
         };
         for adopted in adopted {
@@ -242,11 +243,14 @@ impl<'a> Drive<'a> {
     async fn pause(&mut self, pause: &mut Duration) -> Result<(), Lost> {
         let slept = self.inner.parts.host.stop.run_until_cancelled(tokio::time::sleep(*pause)).await;
         *pause = (*pause * 2).min(JOURNAL_PAUSE.1);
-        slept.ok_or(Lost)
+        slept.filter(|()| !self.life.lost.is_cancelled()).ok_or(Lost)
     }
 
-    /// Sends calls whose intents are durable.
-    fn send(&mut self, calls: Vec<Call>) {
+    /// Sends calls whose intents are durable, as long as the saga may be this process's.
+    fn send(&mut self, calls: Vec<Call>) -> Result<(), Lost> {
+        if self.life.is_over() {
+            return Err(Lost);
+        }
         for call in calls {
             let step = plans::step(self.definition, call.step);
             let request = self.record.saga.request(call.step, call.direction).map(Bytes::copy_from_slice);
@@ -275,6 +279,7 @@ impl<'a> Drive<'a> {
                 Answer { call, result, elapsed_ms: watch.elapsed_ms() }
             }));
         }
+        Ok(())
     }
 
     /// What an answer means to the saga.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{BufMut as _, BytesMut};
@@ -174,6 +175,14 @@ pub(crate) struct Shaky {
 
 #[async_trait]
 impl Journal for Shaky {
+    fn lease(&self) -> Option<Duration> {
+        self.journal.lease()
+    }
+
+    async fn renew(&self, incarnation: Uuid) -> Result<bool, Error> {
+        self.journal.renew(incarnation).await
+    }
+
     async fn register(&self, incarnation: Uuid) -> Result<(), Error> {
         self.journal.register(incarnation).await
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use orchestrator::journal::{Append, Journal, MemoryJournal, Record, SqlJournal};
+use orchestrator::journal::{Append, Journal, LEASE, MemoryJournal, Record, SqlJournal};
 use saga::{Act, Call, Direction, Event, Moment, Outcome, Plan, StepIndex, step};
 use service_kit::clock::ManualClock;
 use service_kit::db::Db;
@@ -50,7 +50,7 @@ impl Bench {
 
     async fn sql(db: Db, directory: Option<TempDir>) -> Self {
         db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await.unwrap();
-        Self::with(Arc::new(SqlJournal::new(db.clone())), Store::Sql(db), directory).await
+        Self::with(Arc::new(SqlJournal::new(db.clone(), LEASE)), Store::Sql(db), directory).await
     }
 
     async fn with(journal: Arc<dyn Journal>, store: Store, directory: Option<TempDir>) -> Self {

@@ -12,7 +12,7 @@ const SPOIL: [&str; 6] = [
     "update orchestrator_saga set machine = '{\"state\":\"flying\",\"deadline_ms\":1,\"steps\":[]}' where bucket = $1 and id = $2",
     "update orchestrator_saga set plan_version = -1 where bucket = $1 and id = $2",
     "update orchestrator_saga set version = 'two' where bucket = $1 and id = $2",
-    "update orchestrator_saga set owner = 'nobody' where bucket = $1 and id = $2",
+    "update orchestrator_saga set epoch = 'two' where bucket = $1 and id = $2",
     "update orchestrator_saga set request_hash = 'text' where bucket = $1 and id = $2",
 ];
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use orchestrator::journal::{Journal as _, Query, SqlJournal};
+use orchestrator::journal::{Journal as _, LEASE, Query, SqlJournal};
 use proto::orchestrator::v1::checkout::State;
 use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
 use proto::orchestrator::v1::saga_service_client::SagaServiceClient;
@@ -123,7 +123,8 @@ async fn buy(mut client: CheckoutServiceClient<Channel>, ledger: Arc<Ledger>, dy
 /// The open sagas in a directory that nobody uses, with their versions.
 pub(crate) async fn open_sagas(data_dir: &Path) -> BTreeMap<String, i64> {
     let db = Db::open_read_only(data_dir, Arc::new(SystemClock)).expect("there is a database");
-    let all = SqlJournal::new(db).list(&Query { limit: 10_000, ..Query::default() }).await.expect("it can be read");
+    let all =
+        SqlJournal::new(db, LEASE).list(&Query { limit: 10_000, ..Query::default() }).await.expect("it can be read");
     let open = all.into_iter().filter(|record| !record.saga.is_terminal());
     open.map(|record| (format!("sagas/{}", record.id), record.version)).collect()
 }

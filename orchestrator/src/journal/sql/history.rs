@@ -21,6 +21,7 @@ const PAGE: &str = "select version, position, epoch, create_time, fact from orch
     where bucket = $1 and saga_id = $2 and (version, position) > ($3, $4) order by version, position limit $5";
 
 /// One fact, encoded.
+#[derive(Debug)]
 pub(super) struct Line {
     kind: &'static str,
     step: Option<i64>,
@@ -59,18 +60,20 @@ impl Line {
     }
 }
 
-/// Adds the lines to the history of the version that `record` is.
-pub(super) async fn insert(tx: &mut Tx<'_>, record: &Record, lines: &[Line]) -> Result<(), db::Error> {
+/// The statements that add the lines to the history of the version that `record` is.
+pub(super) fn insertions<'a>(
+    bucket: i64,
+    record: &'a Record,
+    lines: &'a [Line],
+) -> impl Iterator<Item = (&'static str, Vec<Arg<'a>>)> {
     let mut positions = 1..;
-    for chunk in lines.chunks(CHUNK) {
-        let version = args![tx.bucket(record.id), record.id, record.version, record.epoch, record.update_time];
-        let mut values = version.to_vec();
+    lines.chunks(CHUNK).map(move |chunk| {
+        let mut values = args![bucket, record.id, record.version, record.epoch, record.update_time].to_vec();
         for (line, position) in chunk.iter().zip(positions.by_ref()) {
             values.extend(line.args(position));
         }
-        tx.execute(&INSERTS[chunk.len() - 1], &values).await?;
-    }
-    Ok(())
+        (INSERTS[chunk.len() - 1].as_str(), values)
+    })
 }
 
 /// The entries beyond `after`.

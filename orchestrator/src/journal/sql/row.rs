@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use service_kit::args;
-use service_kit::db::{self, FromRow, Row, Tx};
+use service_kit::db::{self, Arg, FromRow, Row, Tx};
 use service_kit::outbox::Event;
 use uuid::Uuid;
 
-use super::OUTBOX;
 use super::history::{self, Line};
-use crate::journal::{Adopted, Append, Error, Orphans, Record};
+use super::{OUTBOX, rows};
+use crate::journal::{Adopted, Append, Error, Record};
 
 /// The columns of a record, in the order in which it is read. Closed by what they are selected from.
 macro_rules! select {
@@ -37,18 +37,18 @@ const UPDATE_LAST: &str = "update orchestrator_saga set version = version + 1, s
 
 const LOAD: &str = select!("where bucket = $1 and id = $2");
 const OPEN: &str = select!("where bucket = $1 and id = $2 and end_time is null");
-const ORPHANED: &str = select!(
-    "where bucket = $1 and id = $2 and end_time is null and problem is null \
-     and owner not in (select id from orchestrator_incarnation)"
-);
+const OPEN_OF: &str = select!("where owner = $1 and end_time is null and problem is null order by id limit $2");
 
-/// A row that was parked and can be read again is whole again.
+/// The owner and the epoch that were seen must still stand. A row that was parked and can be read again is whole again.
 const ADOPT: &str = "update orchestrator_saga set epoch = epoch + 1, owner = $5, state = $6, problem = null \
-    where bucket = $1 and id = $2 and version = $3 and epoch = $4";
-const PARK: &str = "update orchestrator_saga set state = 'suspended', problem = $3 where bucket = $1 and id = $2";
+    where bucket = $1 and id = $2 and version = $3 and epoch = $4 and end_time is null";
+const PARK: &str = "update orchestrator_saga set state = 'suspended', problem = $3 \
+    where bucket = $1 and id = $2 and end_time is null";
 
 /// One write, encoded.
+#[derive(Debug)]
 pub(super) struct Write {
+    is_first: bool,
     next: Arc<Record>,
     machine: String,
     lines: Vec<Line>,
@@ -56,10 +56,21 @@ pub(super) struct Write {
 }
 
 impl Write {
-    pub(super) fn encode(append: Append) -> Result<Self, Error> {
+    /// The write of a saga that must be new.
+    pub(super) fn first(append: Append) -> Result<Self, Error> {
+        Self::encode(true, append)
+    }
+
+    /// The write of a saga that must stand one version before, under the same epoch.
+    pub(super) fn next(append: Append) -> Result<Self, Error> {
+        Self::encode(false, append)
+    }
+
+    fn encode(is_first: bool, append: Append) -> Result<Self, Error> {
         let machine = serde_json::to_string(&append.next.saga);
         let lines = append.facts.iter().map(Line::encode).collect::<Result<_, _>>();
         Ok(Self {
+            is_first,
             machine: machine.map_err(unwritable)?,
             lines: lines.map_err(unwritable)?,
             next: append.next,
@@ -67,11 +78,19 @@ impl Write {
         })
     }
 
-    /// Tells whether the saga was new.
-    pub(super) async fn insert(&self, tx: &mut Tx<'_>) -> Result<bool, db::Error> {
+    pub(super) fn id(&self) -> Uuid {
+        self.next.id
+    }
+
+    /// The statement on the saga's row, which counts one row if the saga stands as it must.
+    pub(super) fn on_row(&self, bucket: i64) -> (&'static str, Vec<Arg<'_>>) {
+        if self.is_first { self.insert(bucket) } else { self.update(bucket) }
+    }
+
+    fn insert(&self, bucket: i64) -> (&'static str, Vec<Arg<'_>>) {
         let next = &*self.next;
         let row = args![
-            tx.bucket(next.id),
+            bucket,
             next.id,
             &next.kind,
             i64::from(next.plan_version),
@@ -89,15 +108,14 @@ impl Write {
             &next.input,
             &self.machine,
         ];
-        Ok(tx.execute(INSERT, row).await? == 1)
+        (INSERT, row.to_vec())
     }
 
-    /// Tells whether the row stood one version before, under the same epoch.
-    pub(super) async fn update(&self, tx: &mut Tx<'_>) -> Result<bool, db::Error> {
+    fn update(&self, bucket: i64) -> (&'static str, Vec<Arg<'_>>) {
         let next = &*self.next;
         let sql = if next.saga.is_terminal() { UPDATE_LAST } else { UPDATE };
         let row = args![
-            tx.bucket(next.id),
+            bucket,
             next.id,
             next.version - 1,
             next.epoch,
@@ -106,25 +124,26 @@ impl Write {
             next.saga.next_wake_ms(),
             next.update_time,
         ];
-        Ok(tx.execute(sql, row).await? == 1)
+        (sql, row.to_vec())
     }
 
     /// What lands with the row: its history and its events.
-    pub(super) async fn follow_up(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        history::insert(tx, &self.next, &self.lines).await?;
-        for event in &self.events {
-            OUTBOX.put(tx, event).await?;
-        }
-        Ok(())
+    pub(super) fn beside_row(&self, bucket: i64) -> impl Iterator<Item = (&'static str, Vec<Arg<'_>>)> {
+        let events = self.events.iter().map(move |event| OUTBOX.insertion(bucket, event));
+        history::insertions(bucket, &self.next, &self.lines).chain(events)
     }
 }
 
-/// A row that may hold anything: what is wrong with it, if something is, concerns it alone.
-struct Stored(Result<Record, db::Error>);
+/// A row as it was found: what is wrong with it, if something is, concerns it alone.
+#[derive(Clone)]
+pub(super) struct Known {
+    id: Uuid,
+    record: Result<Record, db::Error>,
+}
 
-impl FromRow for Stored {
+impl FromRow for Known {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
-        Ok(Self(decode(row)))
+        Ok(Self { id: row.get(0)?, record: decode(row) })
     }
 }
 
@@ -150,37 +169,48 @@ pub(super) fn decode(row: &Row<'_>) -> Result<Record, db::Error> {
 
 pub(super) async fn load(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Record>, Error> {
     match tx.fetch_optional(LOAD, args![tx.bucket(id), id]).await? {
-        Some(Stored(record)) => record.map(Some).map_err(|error| Error::Corrupt(problem(id, &error))),
+        Some(Known { record, .. }) => record.map(Some).map_err(|error| Error::Corrupt(problem(id, &error))),
         None => Ok(None),
     }
 }
 
-/// Takes over one saga, or parks it. None if it has ended, or is nobody's orphan any more.
-pub(super) async fn adopt(tx: &mut Tx<'_>, id: Uuid, owner: Uuid, orphans: Orphans) -> Result<Option<Adopted>, Error> {
-    let sql = match orphans {
-        Orphans::Any(_) => ORPHANED,
-        Orphans::One(_) => OPEN,
-    };
-    let Some(Stored(record)) = tx.fetch_optional(sql, args![tx.bucket(id), id]).await? else {
-        return Ok(None);
-    };
-    let mut record = match record {
-        Ok(record) => record,
-        Err(error) => {
-            let problem = problem(id, &error);
-            tx.execute(PARK, args![tx.bucket(id), id, &problem]).await?;
-            return Ok(Some(Adopted::Broken { id, problem }));
+/// One saga as it stands and goes on standing until the transaction ends, unless it has ended.
+pub(super) async fn lock_open(tx: &mut Tx<'_>, id: Uuid) -> Result<Vec<Known>, db::Error> {
+    tx.lock_all(OPEN, args![tx.bucket(id), id]).await
+}
+
+/// Open sagas of one owner that can be read, this many at most.
+pub(super) async fn open_of(tx: &mut Tx<'_>, owner: Uuid, limit: usize) -> Result<Vec<Known>, db::Error> {
+    tx.fetch_all(OPEN_OF, args![owner, rows(limit)]).await
+}
+
+/// Takes over the sagas that still stand as they were found, and parks those that cannot be read.
+pub(super) async fn adopt(tx: &mut Tx<'_>, known: &[Known], owner: Uuid) -> Result<Vec<Adopted>, Error> {
+    let mut adopted = Vec::with_capacity(known.len());
+    let (mut records, mut updates) = (Vec::new(), Vec::new());
+    for Known { id, record } in known {
+        match record {
+            Ok(record) => {
+                let state = record.saga.state().name();
+                let (version, epoch) = (record.version, record.epoch);
+                updates.push((ADOPT, args![tx.bucket(*id), *id, version, epoch, owner, state].to_vec()));
+                records.push(record);
+            }
+            Err(error) => {
+                let problem = problem(*id, error);
+                if tx.execute(PARK, args![tx.bucket(*id), *id, &problem]).await? == 1 {
+                    adopted.push(Adopted::Broken { id: *id, problem });
+                }
+            }
         }
-    };
-    let (version, epoch) = (record.version, record.epoch);
-    let state = record.saga.state().name();
-    let row = args![tx.bucket(id), id, version, epoch, owner, state];
-    if tx.execute(ADOPT, row).await? == 0 {
-        return Ok(None);
     }
-    record.owner = owner;
-    record.epoch += 1;
-    Ok(Some(Adopted::Saga(Box::new(record))))
+    let updated = tx.execute_each(&updates).await?;
+    let taken = records.into_iter().zip(updated).filter(|(_, updated)| *updated == 1);
+    adopted.extend(taken.map(|(record, _)| {
+        let epoch = record.epoch + 1;
+        Adopted::Saga(Box::new(Record { owner, epoch, ..record.clone() }))
+    }));
+    Ok(adopted)
 }
 
 fn problem(id: Uuid, error: &db::Error) -> String {

@@ -1,0 +1,120 @@
+//! Group commit of the journal. On a database behind a network the writes of all sagas go through one task: it takes what
+//! has queued, at most one a saga, writes it in two round trips and one commit, and then answers all. On a file the
+//! engine's own writer does as much for everybody, and a write is handed to it as it is.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use service_kit::db::{self, Db, Tx};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use super::row::Write;
+use crate::journal::Error;
+
+/// Writes that may wait; callers beyond that wait for a place.
+const QUEUE: usize = 4096;
+/// Writes in one commit: beyond that, sharing it saves nothing more.
+const BATCH: usize = 128;
+
+/// A write, and who waits to hear whether it has landed.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    write: Arc<Write>,
+    answer: oneshot::Sender<Result<bool, Error>>,
+}
+
+#[derive(Debug)]
+pub(super) enum Group {
+    /// The engine groups.
+    Engine(Db),
+    /// A task of this journal groups; it ends with the journal.
+    Task(mpsc::Sender<Waiting>),
+}
+
+impl Group {
+    pub(super) fn new(db: &Db) -> Self {
+        if db.is_exclusive() {
+            return Self::Engine(db.clone());
+        }
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        TaskTracker::new().spawn(run(db.clone(), waiting));
+        Self::Task(queue)
+    }
+
+    /// Tells whether the write has landed: not, if its saga stood otherwise than the write expects.
+    pub(super) async fn write(&self, write: Write) -> Result<bool, Error> {
+        let write = Arc::new(write);
+        let queue = match self {
+            Self::Engine(db) => return alone(db, write).await,
+            Self::Task(queue) => queue,
+        };
+        let stopped = |_| Error::Store(db::Error::Unavailable("the journal is stopping".into()));
+        let (answer, answered) = oneshot::channel();
+        queue.send(Waiting { write, answer }).await.map_err(|_| stopped(()))?;
+        let lost = |_| Err(Error::Store(db::Error::InDoubt("the journal stopped before it answered".into())));
+        answered.await.unwrap_or_else(lost)
+    }
+}
+
+async fn run(db: Db, mut queue: mpsc::Receiver<Waiting>) {
+    let mut waiting = Vec::new();
+    loop {
+        if waiting.is_empty() && queue.recv_many(&mut waiting, BATCH).await == 0 {
+            return;
+        }
+        while waiting.len() < BATCH
+            && let Ok(next) = queue.try_recv()
+        {
+            waiting.push(next);
+        }
+        let mut sagas = BTreeSet::new();
+        let (batch, later) = waiting.into_iter().partition(|waiting| sagas.insert(waiting.write.id()));
+        waiting = later;
+        commit(&db, batch).await;
+    }
+}
+
+async fn commit(db: &Db, batch: Vec<Waiting>) {
+    let writes: Arc<[_]> = batch.iter().map(|waiting| waiting.write.clone()).collect();
+    match db.write(async move |tx| land(tx, &writes).await).await {
+        Ok(landed) => {
+            for (waiting, landed) in batch.into_iter().zip(landed) {
+                tell(waiting.answer, Ok(landed));
+            }
+        }
+        // Each of them may have landed.
+        Err(Error::Store(error @ db::Error::InDoubt(_))) => {
+            batch.into_iter().for_each(|waiting| tell(waiting.answer, Err(Error::Store(error.clone()))));
+        }
+        // None has, and only the culprit shall suffer.
+        Err(error) => {
+            if batch.len() > 1 {
+                tracing::warn!(%error, writes = batch.len(), "a batch of writes was taken back; writing them one by one");
+            }
+            for Waiting { write, answer } in batch {
+                tell(answer, alone(db, write).await);
+            }
+        }
+    }
+}
+
+async fn alone(db: &Db, write: Arc<Write>) -> Result<bool, Error> {
+    let landed = db.write(async move |tx| land(tx, std::slice::from_ref(&write)).await).await?;
+    Ok(landed.first().is_some_and(|landed| *landed))
+}
+
+/// Writes the sagas' rows, and what lies beside those that stood as expected. Tells which did.
+async fn land(tx: &mut Tx<'_>, writes: &[Arc<Write>]) -> Result<Vec<bool>, Error> {
+    let rows: Vec<_> = writes.iter().map(|write| write.on_row(tx.bucket(write.id()))).collect();
+    let landed: Vec<_> = tx.execute_each(&rows).await?.into_iter().map(|changed| changed == 1).collect();
+    let those = writes.iter().zip(&landed).filter(|(_, landed)| **landed);
+    let beside: Vec<_> = those.flat_map(|(write, _)| write.beside_row(tx.bucket(write.id()))).collect();
+    tx.execute_each(&beside).await?;
+    Ok(landed)
+}
+
+fn tell(answer: oneshot::Sender<Result<bool, Error>>, result: Result<bool, Error>) {
+    // Whoever asked may have gone.
+    drop(answer.send(result));
+}
