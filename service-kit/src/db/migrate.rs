@@ -21,6 +21,9 @@ const NOTE: &str = "insert into skald_migration (service, version, name, applied
 /// Processes that start together wait for the one that came first, however long its migration takes.
 const ALONE: &str = "set local lock_timeout = 0; select pg_advisory_xact_lock(7202751)";
 
+/// What SQLite calls its order by bytes, under the same name: tables say it of text in a key.
+const BINARY: &str = "create collation if not exists \"binary\" (locale = 'C')";
+
 /// All steps in one transaction.
 pub(super) async fn all(tx: &mut Tx<'_>, service: &str, migrations: &[Migration]) -> Result<Vec<&'static str>, Error> {
     tx.script(TABLE).await?;
@@ -39,7 +42,7 @@ pub(super) async fn one_by_one(
     service: &'static str,
     migrations: &'static [Migration],
 ) -> Result<Vec<&'static str>, Error> {
-    let create = format!("create schema if not exists \"{schema}\"");
+    let create = format!("create schema if not exists \"{schema}\"; {BINARY}");
     let prepare = async move |tx: &mut Tx<'_>| {
         tx.script(ALONE).await?;
         tx.script(&create).await?;
