@@ -1,5 +1,5 @@
 //! Waiting for a saga to get somewhere. The journal's hints tell at once what happens in this process; a look at the
-//! journal every second finds what happened in another one, or what a hint missed.
+//! journal every half second finds what happened in another one, or what a hint missed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::journal::{Journal, Record};
 
-/// How often the journal is looked at.
-const LOOK_PERIOD: Duration = Duration::from_secs(1);
+/// How often the journal is looked at: what another process wrote is seen within a second, even if its hint was lost.
+const LOOK_PERIOD: Duration = Duration::from_millis(500);
 
 /// Follows one saga.
 #[derive(Debug)]

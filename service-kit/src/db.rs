@@ -8,6 +8,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -173,6 +174,15 @@ impl Db {
         matches!(&self.0, Engine::Sqlite(_))
     }
 
+    /// A channel to all processes that use this database and schema; none where there are no others. Its background work
+    /// ends when nobody can say anything any more.
+    pub fn hints(&self) -> Option<Hints> {
+        match &self.0 {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(pool) => pool.hints(),
+        }
+    }
+
     /// What has been written through this handle so far.
     pub fn stats(&self) -> Stats {
         match &self.0 {
@@ -184,6 +194,15 @@ impl Db {
     fn sqlite(engine: sqlite::Sqlite) -> Self {
         Self(Engine::Sqlite(Arc::new(engine)))
     }
+}
+
+/// Word from process to process, at once when all is well; some may get lost, so whoever needs to know also looks.
+#[derive(Debug)]
+pub struct Hints {
+    /// Tells the others, who do not hear what they said themselves. At most 8,000 bytes.
+    pub say: mpsc::Sender<String>,
+    /// What the others said.
+    pub heard: mpsc::Receiver<String>,
 }
 
 /// One open transaction.

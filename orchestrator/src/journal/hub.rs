@@ -52,6 +52,11 @@ impl Hub {
         });
     }
 
+    /// Whether somebody follows the saga.
+    pub(super) fn is_followed(&self, id: Uuid) -> bool {
+        self.channels().by_saga.get(&id).is_some_and(|channel| !channel.is_closed())
+    }
+
     fn channels(&self) -> MutexGuard<'_, Channels> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

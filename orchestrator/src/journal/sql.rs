@@ -21,9 +21,11 @@ mod history;
 mod lease;
 mod page;
 mod row;
+mod word;
 
 use group::Group;
 use row::{Known, Write};
+use word::Word;
 
 const OUTBOX: Outbox = service_kit::outbox!("orchestrator");
 
@@ -34,7 +36,7 @@ const OWNED: &str = "select id from orchestrator_saga where owner = $1 and id > 
 #[derive(Debug)]
 pub struct SqlJournal {
     db: Db,
-    hub: Hub,
+    hub: Arc<Hub>,
     group: Group,
     /// How long incarnations live; none where this process alone holds the database.
     lease: Option<Duration>,
@@ -43,9 +45,10 @@ pub struct SqlJournal {
 impl SqlJournal {
     /// A journal in `db`, whose incarnations live for `lease` where several processes share it.
     pub fn new(db: Db, lease: Duration) -> Self {
-        let group = Group::new(&db);
+        let hub = Arc::default();
+        let group = Group::new(&db, Word::new(&db, &hub));
         let lease = Some(lease).filter(|_| !db.is_exclusive());
-        Self { db, hub: Hub::default(), group, lease }
+        Self { db, hub, group, lease }
     }
 
     /// The open sagas of owners who live no more, as they stand, by owner.

@@ -7,11 +7,12 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Arg, Connection, Counters, Error, FromRow, Row, Stats, Tx, Value};
+use super::{Arg, Connection, Counters, Error, FromRow, Hints, Row, Stats, Tx, Value};
 use crate::clock::Clock;
 
 mod connect;
 mod fault;
+mod hints;
 mod job;
 mod session;
 mod value;
@@ -70,6 +71,7 @@ pub(super) struct Pool {
     thread: Option<JoinHandle<()>>,
     counters: Arc<Counters>,
     schema: String,
+    config: tokio_postgres::Config,
     /// Whether a caller's thread waits for its answer, instead of its task alone.
     is_inline: bool,
 }
@@ -88,6 +90,7 @@ impl Pool {
         let (reads, read_queue) = mpsc::channel(QUEUE);
         let queues = (Queue::new(write_queue), Queue::new(read_queue));
         let connector = Connector::new(options, clock)?;
+        let config = connector.config();
         let (ready, readied) = oneshot::channel();
         let work = worker::Work { connector, counters: counters.clone(), connections: options.connections };
         let thread = std::thread::Builder::new().name(format!("postgres-{}", options.schema));
@@ -101,11 +104,15 @@ impl Pool {
             readied.await.map_err(|_| gone())??;
         }
         let (writes, reads, thread) = (Some(writes), Some(reads), Some(thread));
-        Ok(Self { writes, reads, thread, counters, schema: options.schema.clone(), is_inline })
+        Ok(Self { writes, reads, thread, counters, schema: options.schema.clone(), config, is_inline })
     }
 
     pub(super) fn schema(&self) -> &str {
         &self.schema
+    }
+
+    pub(super) fn hints(&self) -> Option<Hints> {
+        (!self.is_inline).then(|| hints::open(self.config.clone(), format!("skald_{}", self.schema)))
     }
 
     pub(super) fn stats(&self) -> Stats {

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::row::Write;
+use super::word::Word;
 use crate::journal::Error;
 
 /// Writes that may wait; callers beyond that wait for a place.
@@ -33,12 +34,13 @@ pub(super) enum Group {
 }
 
 impl Group {
-    pub(super) fn new(db: &Db) -> Self {
+    /// Other replicas hear of what is written through `word`.
+    pub(super) fn new(db: &Db, word: Word) -> Self {
         if db.is_exclusive() {
             return Self::Engine(db.clone());
         }
         let (queue, waiting) = mpsc::channel(QUEUE);
-        TaskTracker::new().spawn(run(db.clone(), waiting));
+        TaskTracker::new().spawn(run(db.clone(), word, waiting));
         Self::Task(queue)
     }
 
@@ -57,7 +59,7 @@ impl Group {
     }
 }
 
-async fn run(db: Db, mut queue: mpsc::Receiver<Waiting>) {
+async fn run(db: Db, word: Word, mut queue: mpsc::Receiver<Waiting>) {
     let mut waiting = Vec::new();
     loop {
         if waiting.is_empty() && queue.recv_many(&mut waiting, BATCH).await == 0 {
@@ -71,14 +73,17 @@ async fn run(db: Db, mut queue: mpsc::Receiver<Waiting>) {
         let mut sagas = BTreeSet::new();
         let (batch, later) = waiting.into_iter().partition(|waiting| sagas.insert(waiting.write.id()));
         waiting = later;
-        commit(&db, batch).await;
+        commit(&db, &word, batch).await;
     }
 }
 
-async fn commit(db: &Db, batch: Vec<Waiting>) {
+async fn commit(db: &Db, word: &Word, batch: Vec<Waiting>) {
     let writes: Arc<[_]> = batch.iter().map(|waiting| waiting.write.clone()).collect();
     match db.write(async move |tx| land(tx, &writes).await).await {
         Ok(landed) => {
+            let sagas: Vec<_> =
+                batch.iter().zip(&landed).filter(|(_, landed)| **landed).map(|(it, _)| it.write.id()).collect();
+            word.written(&sagas);
             for (waiting, landed) in batch.into_iter().zip(landed) {
                 tell(waiting.answer, Ok(landed));
             }

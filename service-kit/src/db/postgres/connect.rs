@@ -56,6 +56,11 @@ impl Connector {
         Ok(Self { config, schema: options.schema.clone(), durability: options.durability, clock })
     }
 
+    /// Where the server is.
+    pub(super) fn config(&self) -> Config {
+        self.config.clone()
+    }
+
     /// A connection that is ready for transactions. Expects to be called on the thread of the pool.
     pub(super) async fn connect(&self) -> Result<Session, Error> {
         let unreachable =
