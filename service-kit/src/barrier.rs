@@ -91,8 +91,8 @@ enum Settled<R> {
 }
 
 impl Barrier {
-    /// Runs a step's `work` unless it has run, was refused or was compensated before, and returns the reply, the same
-    /// one to every repeat.
+    /// Does a step's `work` unless it was done, refused or compensated before, and returns the reply, the same one to
+    /// every repeat. A repeat may run `work` too, and takes back whatever that did.
     ///
     /// # Errors
     /// The refusal, marked as such; `SAGA_COMPENSATED` after a compensation; otherwise why nothing was done.
@@ -159,6 +159,15 @@ impl Barrier {
         self.advance(tx, op, (State::InProgress, state), Some(&reply)).await
     }
 
+    /// The work goes first, and the row last, which then tells whether it was the first one: a step that comes once, as
+    /// nearly all do, needs no look beforehand. Other messages of the step may be under way on other connections; still
+    /// there is one effect at most, because it is kept only together with the row, and every answer is the row's:
+    ///
+    /// - The row cannot be inserted: somebody else's is there, committed, for the insert waits for one that is not yet.
+    ///   What the work did is taken back, and that row answers.
+    /// - The work says no, or breaks a key. That may be the doing of an earlier message of this very step, whose effect
+    ///   the work has met. What it has met was committed together with its row, so a look finds that one. Only when
+    ///   there is none, the no is this message's own.
     async fn forward_in<R: Message + Default>(
         &self,
         tx: &mut Tx<'_>,
@@ -166,29 +175,29 @@ impl Barrier {
         refusals: Refusals,
         work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault>,
     ) -> Result<Settled<R>, Fault> {
-        if let Some(row) = self.find(tx, op).await? {
-            return self.repeated(row, op);
-        }
-        let (settled, state, bytes) = match work(tx).await {
+        let own = match work(tx).await {
             Ok(reply) => {
-                let bytes = reply.encode_to_vec();
-                (Settled::Reply(reply), State::Applied, bytes)
+                if self.insert(tx, op, State::Applied, Some(&reply.encode_to_vec())).await? {
+                    return Ok(Settled::Reply(reply));
+                }
+                vanished().into()
             }
             Err(Fault::Refused(refusal)) if refusals == Refusals::Kept => {
                 tx.restart().await?;
                 let status = refusal.into_status(self.domain);
-                let bytes = refusal::to_bytes(&status);
-                (Settled::Refused(status), State::Refused, bytes)
+                if self.insert(tx, op, State::Refused, Some(&refusal::to_bytes(&status))).await? {
+                    return Ok(Settled::Refused(status));
+                }
+                vanished().into()
             }
-            Err(fault) => return Err(fault),
+            Err(fault) if fault.is_outage() => return Err(fault),
+            Err(fault) => fault,
         };
-        if self.insert(tx, op, state, Some(&bytes)).await? {
-            return Ok(settled);
-        }
-        // Where several write at once, another message of this step may have come first: its row decides.
         tx.restart().await?;
-        let row = self.select(tx, op).await?;
-        self.repeated(row, op)
+        match self.find(tx, op).await? {
+            Some(row) => self.repeated(row, op),
+            None => Err(own),
+        }
     }
 
     /// The answer to a step whose row is there already.
@@ -220,12 +229,17 @@ impl Barrier {
         echo: R,
         work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault>,
     ) -> Result<Settled<R>, Fault> {
+        // Several may ask at once: only the one whose update counts a row takes the effect back.
+        if self.advance(tx, op, (State::Applied, State::Compensated), None).await? {
+            return work(tx).await.map(Settled::Reply);
+        }
         if self.insert(tx, op, State::Tombstone, None).await? {
             return Ok(Settled::Reply(echo));
         }
-        match self.select(tx, op).await?.state {
-            // Two owners may ask at once: only the one whose update counts a row takes the effect back.
-            State::Applied if self.advance(tx, op, (State::Applied, State::Compensated), None).await? => {
+        match self.lock(tx, op).await?.state {
+            // The step was under way: the insert has waited for it.
+            State::Applied => {
+                self.advance(tx, op, (State::Applied, State::Compensated), None).await?;
                 return work(tx).await.map(Settled::Reply);
             }
             State::Refused => {
@@ -236,7 +250,7 @@ impl Barrier {
                 work(tx).await?;
                 return Ok(Settled::Pending);
             }
-            State::Applied | State::Compensated | State::Tombstone => {}
+            State::Compensated | State::Tombstone => {}
         }
         Ok(Settled::Reply(echo))
     }
@@ -268,8 +282,10 @@ impl Barrier {
         tx.fetch_optional(self.select, args![op.aggregate, op.saga, &op.step]).await
     }
 
-    async fn select(&self, tx: &mut Tx<'_>, op: &Operation) -> Result<Kept, db::Error> {
-        tx.fetch_one(self.select, args![op.aggregate, op.saga, &op.step]).await
+    /// Reads the row that is known to be there, and keeps it from changing.
+    async fn lock(&self, tx: &mut Tx<'_>, op: &Operation) -> Result<Kept, db::Error> {
+        let row = tx.lock_optional(self.select, args![op.aggregate, op.saga, &op.step]).await?;
+        row.ok_or_else(vanished)
     }
 
     fn answer<R>(&self, settled: Result<Settled<R>, Fault>) -> Result<Response<R>, Status> {
@@ -302,6 +318,11 @@ fn compensated_refusal(op: &Operation) -> Refusal {
     let saga = format!("sagas/{}", op.saga);
     let message = format!("step {} of {saga} was compensated; it cannot happen any more", op.step);
     Refusal::new(Code::FailedPrecondition, "SAGA_COMPENSATED", message).with("saga", saga)
+}
+
+/// The row that kept another one out was forgotten a moment later: the next attempt finds none.
+fn vanished() -> db::Error {
+    db::Error::Unavailable("the row of the step was being purged".into())
 }
 
 fn corrupt(problem: String) -> db::Error {

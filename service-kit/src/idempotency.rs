@@ -14,7 +14,7 @@ use crate::refusal::Fault;
 pub struct Idempotency {
     /// Reads a row.
     pub select: &'static str,
-    /// Inserts a row.
+    /// Inserts a row unless there is one.
     pub insert: &'static str,
 }
 
@@ -32,7 +32,7 @@ macro_rules! idempotency {
                 "insert into ",
                 $prefix,
                 "_idempotency (request_id, method, request_hash, response, create_time) ",
-                "values ($1, $2, $3, $4, $5)"
+                "values ($1, $2, $3, $4, $5) on conflict do nothing"
             ),
         }
     };
@@ -54,7 +54,11 @@ impl Call {
 }
 
 impl Idempotency {
-    /// Runs `work`, or returns the answer that the same call got before.
+    /// Does `work`, or returns the answer that the same call got before. The unit of work is this call alone: what it
+    /// wrote earlier is lost when the call turns out to be a repeat.
+    ///
+    /// As at the barrier, the work goes first and the row last: a call that comes once needs no look beforehand, and of
+    /// two that come at once the second finds the row of the first, whatever its own work came to.
     ///
     /// # Errors
     /// Of `work`; `REQUEST_ID_REUSED` when the id stands for another request.
@@ -67,27 +71,40 @@ impl Idempotency {
         let Some(request_id) = call.request_id else {
             return work(tx).await;
         };
-        let kept: Option<(String, Vec<u8>, Vec<u8>)> = tx.fetch_optional(self.select, args![request_id]).await?;
-        if let Some((method, request_hash, response)) = kept {
-            if method != call.method || request_hash != call.request_hash {
-                let problem = "was used for another request; take a new one";
-                return Err(Fault::Invalid {
-                    field: "request_id".into(),
-                    problem: problem.into(),
-                    reason: "REQUEST_ID_REUSED",
-                });
+        let own = match work(tx).await {
+            Ok(response) => {
+                let (now_ms, bytes) = (tx.now_ms(), response.encode_to_vec());
+                let row = args![request_id, call.method, &call.request_hash, &bytes, now_ms];
+                if tx.execute(self.insert, row).await? == 1 {
+                    return Ok(response);
+                }
+                db::Error::Unavailable("the kept answer was being purged".into()).into()
             }
-            let corrupt = |error: prost::DecodeError| db::Error::Corrupt {
-                column: "response".into(),
-                problem: error.to_string(),
-            };
-            return Ok(R::decode(response.as_slice()).map_err(corrupt)?);
+            Err(fault) if fault.is_outage() => return Err(fault),
+            Err(fault) => fault,
+        };
+        tx.restart().await?;
+        match tx.fetch_optional(self.select, args![request_id]).await? {
+            Some(kept) => repeated(kept, call),
+            None => Err(own),
         }
-        let response = work(tx).await?;
-        let now_ms = tx.now_ms();
-        let bytes = response.encode_to_vec();
-        let row = args![request_id, call.method, &call.request_hash, &bytes, now_ms];
-        tx.execute(self.insert, row).await?;
-        Ok(response)
     }
 }
+
+/// The answer to a call whose row is there already.
+fn repeated<R: Message + Default>(kept: Kept, call: &Call) -> Result<R, Fault> {
+    let (method, request_hash, response) = kept;
+    if method != call.method || request_hash != call.request_hash {
+        return Err(Fault::Invalid {
+            field: "request_id".into(),
+            problem: "was used for another request; take a new one".into(),
+            reason: "REQUEST_ID_REUSED",
+        });
+    }
+    let corrupt =
+        |error: prost::DecodeError| db::Error::Corrupt { column: "response".into(), problem: error.to_string() };
+    Ok(R::decode(response.as_slice()).map_err(corrupt)?)
+}
+
+/// A stored row: method, hash of the request, answer.
+type Kept = (String, Vec<u8>, Vec<u8>);

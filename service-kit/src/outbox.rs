@@ -39,7 +39,11 @@ macro_rules! outbox {
                 "_outbox ",
                 "where publish_time is null order by create_time, id limit $1"
             ),
-            done: concat!("update ", $prefix, "_outbox set publish_time = $3 where bucket = $1 and id = $2"),
+            done: concat!(
+                "update ",
+                $prefix,
+                "_outbox set publish_time = $3 where bucket = $1 and id = $2 and publish_time is null"
+            ),
             purge: concat!(
                 "delete from ",
                 $prefix,
@@ -109,7 +113,9 @@ impl Outbox {
         tx.fetch_all(self.take, args![limit]).await
     }
 
-    /// Marks an event as published.
+    /// Marks an event as published, unless it is. Several may publish the same outbox: an event then goes out more than
+    /// once, but each of them goes through those of an aggregate in order, so none goes out for the first time before an
+    /// earlier one has.
     ///
     /// # Errors
     /// Of the store.

@@ -144,6 +144,11 @@ impl Fault {
         Self::Invalid { field: field.into(), problem: problem.into(), reason: "FIELD_INVALID" }
     }
 
+    /// Whether the store did not answer, so that asking it for anything more is in vain.
+    pub(crate) fn is_outage(&self) -> bool {
+        matches!(self, Self::Store(db::Error::Unavailable(_) | db::Error::InDoubt(_)))
+    }
+
     /// The answer on the wire to a call that is not a saga's step.
     pub fn into_status(self, domain: &str) -> Status {
         match self {

@@ -14,14 +14,26 @@ use uuid::Uuid;
 
 pub(crate) const BARRIER: Barrier = service_kit::barrier!("test", "ticketing.test.v1");
 
-pub(crate) const TABLES: &[Migration] = &[Migration {
-    version: 1,
-    name: "barrier",
-    sql: "create table test_saga_op (aggregate_id uuid not null, saga_id uuid not null, step text not null, \
-          state bigint not null, request_hash bytea not null, reply bytea, epoch bigint not null, \
-          create_time bigint not null, primary key (aggregate_id, saga_id, step)); \
-          create table test_effect (saga_id uuid not null, points bigint not null);",
-}];
+pub(crate) const TABLES: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "barrier",
+        sql: "create table test_saga_op (aggregate_id uuid not null, saga_id uuid not null, step text not null, \
+              state bigint not null, request_hash bytea not null, reply bytea, epoch bigint not null, \
+              create_time bigint not null, primary key (aggregate_id, saga_id, step))",
+    },
+    Migration {
+        version: 2,
+        name: "effect",
+        sql: "create table test_effect (number bigint not null primary key, saga_id uuid not null, \
+              points bigint not null)",
+    },
+    Migration { version: 3, name: "once", sql: "create table test_once (saga_id uuid not null primary key)" },
+];
+
+/// Adds an effect after all others.
+const EFFECT: &str = "insert into test_effect (number, saga_id, points) \
+    values ((select coalesce(max(number), 0) + 1 from test_effect), $1, $2)";
 
 static OPERATION: &Barrier = &BARRIER;
 
@@ -56,7 +68,7 @@ impl World {
     /// All effects, one after the other.
     async fn effects(&self) -> Vec<i64> {
         let rows: Result<Vec<(i64,)>, Error> =
-            self.db.read(async |tx| tx.fetch_all("select points from test_effect order by rowid", &[]).await).await;
+            self.db.read(async |tx| tx.fetch_all("select points from test_effect order by number", &[]).await).await;
         rows.unwrap().into_iter().map(|(points,)| points).collect()
     }
 
@@ -74,10 +86,16 @@ impl World {
 }
 
 /// What the work of a message does, after it has written its effect.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 enum Work {
     Succeeds,
+    /// As a repeat that knows nothing of the first: its reply would be another one.
+    SucceedsAgain,
+    /// A key lets it in only once.
+    SucceedsOnce,
     Refuses,
+    RefusesAgain,
+    IsInvalid,
     Fails,
     Panics,
     /// It must not be called.
@@ -86,15 +104,26 @@ enum Work {
 
 async fn run(tx: &mut Tx<'_>, work: Work, points: i64) -> Result<i64, Fault> {
     let saga = operation("").saga;
-    tx.execute("insert into test_effect (saga_id, points) values ($1, $2)", args![saga, points]).await?;
+    tx.execute(EFFECT, args![saga, points]).await?;
     match work {
         Work::Succeeds => Ok(points),
+        Work::SucceedsAgain => Ok(1000),
+        Work::SucceedsOnce => {
+            tx.execute("insert into test_once (saga_id) values ($1)", args![saga]).await?;
+            Ok(points)
+        }
         Work::Refuses => Err(refusal().into()),
+        Work::RefusesAgain => Err(Refusal::precondition("POINTS_SPENT", "there is nothing left").into()),
+        Work::IsInvalid => Err(Fault::field("points", "must not be asked for twice")),
         Work::Fails => Err(Error::Unavailable("the disk is full".into()).into()),
         Work::Panics => panic!("a bug"),
         Work::Never => panic!("the work ran"),
     }
 }
+
+/// What the work of a repeat may come to, which nobody must ever see.
+const REPEATS: [Work; 5] =
+    [Work::SucceedsAgain, Work::SucceedsOnce, Work::RefusesAgain, Work::IsInvalid, Work::Refuses];
 
 fn refusal() -> Refusal {
     let refusal = Refusal::precondition("POINTS_SHORT", "customers/1 has 3 of 5 points; top up");
@@ -134,11 +163,14 @@ const NOT_APPLIED: (Option<SagaOutcome>, Code, Option<String>) =
     (Some(SagaOutcome::NotApplied), Code::Unavailable, None);
 
 #[tokio::test]
-async fn a_step_happens_once_and_every_repeat_gets_the_first_reply() {
+async fn a_step_happens_once_and_every_repeat_gets_the_first_reply_whatever_its_own_work_came_to() {
     let world = World::new().await;
-    assert_eq!(world.take().await.unwrap(), -5);
-    assert_eq!(world.forward(Refusals::Kept, Work::Never).await.unwrap(), -5);
-    assert_eq!(world.forward(Refusals::Forgotten, Work::Never).await.unwrap(), -5);
+    assert_eq!(world.forward(Refusals::Kept, Work::SucceedsOnce).await.unwrap(), -5);
+    for work in REPEATS {
+        for refusals in [Refusals::Kept, Refusals::Forgotten] {
+            assert_eq!(world.forward(refusals, work).await.unwrap(), -5, "{work:?} {refusals:?}");
+        }
+    }
     assert_eq!(world.effects().await, [-5]);
 }
 
@@ -147,11 +179,13 @@ async fn a_refusal_of_a_compensatable_step_is_kept_to_the_letter_and_has_no_effe
     let world = World::new().await;
     let first = world.forward(Refusals::Kept, Work::Refuses).await.unwrap_err();
     assert_eq!(no(Err(first.clone())), refused("POINTS_SHORT"));
-    let again = world.forward(Refusals::Kept, Work::Never).await.unwrap_err();
-    assert_eq!((again.code(), again.message()), (first.code(), first.message()));
-    assert_eq!(again.details(), first.details());
-    assert_eq!(again.metadata().as_ref(), first.metadata().as_ref());
-    assert_eq!(again.get_details_retry_info().unwrap().retry_delay, Some(Duration::from_secs(9)));
+    for work in REPEATS {
+        let again = world.forward(Refusals::Kept, work).await.unwrap_err();
+        assert_eq!((again.code(), again.message()), (first.code(), first.message()), "{work:?}");
+        assert_eq!(again.details(), first.details());
+        assert_eq!(again.metadata().as_ref(), first.metadata().as_ref());
+        assert_eq!(again.get_details_retry_info().unwrap().retry_delay, Some(Duration::from_secs(9)));
+    }
     assert!(world.effects().await.is_empty());
 }
 
@@ -162,6 +196,20 @@ async fn a_refusal_of_a_retriable_step_is_forgotten_so_that_it_can_succeed_once_
     assert_eq!(no(first), refused("POINTS_SHORT"));
     assert_eq!(world.forward(Refusals::Forgotten, Work::Succeeds).await.unwrap(), -5);
     assert_eq!(world.effects().await, [-5]);
+}
+
+#[tokio::test]
+async fn a_key_that_another_step_holds_fails_this_one_and_leaves_nothing_behind() {
+    let world = World::new().await;
+    let other = Operation { step: "another".into(), ..operation("5 points") };
+    let once = async |tx: &mut Tx<'_>| run(tx, Work::SucceedsOnce, -5).await;
+    assert!(OPERATION.forward(&world.db, other, Refusals::Kept, once).await.is_ok());
+    for refusals in [Refusals::Kept, Refusals::Forgotten] {
+        let broken = no(world.forward(refusals, Work::SucceedsOnce).await);
+        assert_eq!(broken, (Some(SagaOutcome::NotApplied), Code::Internal, None));
+    }
+    assert_eq!(world.effects().await, [-5]);
+    assert_eq!(world.forward(Refusals::Kept, Work::Succeeds).await.unwrap(), -5);
 }
 
 #[tokio::test]
@@ -178,9 +226,11 @@ async fn a_step_that_fails_is_not_applied_and_the_next_attempt_does_it() {
 async fn one_step_cannot_mean_two_things() {
     let world = World::new().await;
     world.take().await.unwrap();
-    let other = async |_: &mut Tx<'_>| -> Result<i64, Fault> { panic!("the work ran") };
-    let other = OPERATION.forward(&world.db, operation("6 points"), Refusals::Kept, other).await;
-    assert_eq!(no(answer(other)), (None, Code::InvalidArgument, Some("REQUEST_ID_REUSED".into())));
+    for work in REPEATS {
+        let other = async move |tx: &mut Tx<'_>| run(tx, work, -6).await;
+        let other = OPERATION.forward(&world.db, operation("6 points"), Refusals::Kept, other).await;
+        assert_eq!(no(answer(other)), (None, Code::InvalidArgument, Some("REQUEST_ID_REUSED".into())), "{work:?}");
+    }
     assert_eq!(world.effects().await, [-5]);
 }
 
@@ -188,10 +238,12 @@ async fn one_step_cannot_mean_two_things() {
 async fn a_compensation_that_comes_first_bars_the_step_for_ever() {
     let world = World::new().await;
     assert_eq!(world.compensate(Work::Never).await.unwrap(), 0);
-    for refusals in [Refusals::Kept, Refusals::Forgotten] {
-        assert_eq!(no(world.forward(refusals, Work::Never).await), refused("SAGA_COMPENSATED"));
+    for work in REPEATS {
+        for refusals in [Refusals::Kept, Refusals::Forgotten] {
+            assert_eq!(no(world.forward(refusals, work).await), refused("SAGA_COMPENSATED"), "{work:?} {refusals:?}");
+        }
     }
-    let other = async |_: &mut Tx<'_>| -> Result<i64, Fault> { panic!("the work ran") };
+    let other = async |tx: &mut Tx<'_>| run(tx, Work::Succeeds, -6).await;
     let other = OPERATION.forward(&world.db, operation("6 points"), Refusals::Kept, other).await;
     assert_eq!(no(answer(other)), refused("SAGA_COMPENSATED"));
     assert_eq!(world.compensate(Work::Never).await.unwrap(), 0);
@@ -204,7 +256,7 @@ async fn a_compensation_takes_the_effect_back_once_and_for_all() {
     world.take().await.unwrap();
     assert_eq!(world.compensate(Work::Succeeds).await.unwrap(), 5);
     assert_eq!(world.compensate(Work::Never).await.unwrap(), 0);
-    assert_eq!(no(world.forward(Refusals::Kept, Work::Never).await), refused("SAGA_COMPENSATED"));
+    assert_eq!(no(world.forward(Refusals::Kept, Work::SucceedsAgain).await), refused("SAGA_COMPENSATED"));
     assert_eq!(world.effects().await, [-5, 5]);
 }
 
@@ -235,7 +287,7 @@ async fn a_compensation_of_a_refused_step_has_nothing_to_take_back_and_bars_it()
     let world = World::new().await;
     world.forward(Refusals::Kept, Work::Refuses).await.unwrap_err();
     assert_eq!(world.compensate(Work::Never).await.unwrap(), 0);
-    assert_eq!(no(world.forward(Refusals::Kept, Work::Never).await), refused("SAGA_COMPENSATED"));
+    assert_eq!(no(world.forward(Refusals::Kept, Work::SucceedsAgain).await), refused("SAGA_COMPENSATED"));
     assert!(world.effects().await.is_empty());
 }
 
@@ -245,7 +297,7 @@ async fn the_refusal_of_an_arbiter_leaves_the_step_applied() {
     world.take().await.unwrap();
     assert_eq!(no(world.compensate(Work::Refuses).await), refused("POINTS_SHORT"));
     assert_eq!(no(world.compensate(Work::Refuses).await), refused("POINTS_SHORT"));
-    assert_eq!(world.forward(Refusals::Kept, Work::Never).await.unwrap(), -5);
+    assert_eq!(world.forward(Refusals::Kept, Work::SucceedsAgain).await.unwrap(), -5);
     assert_eq!(world.effects().await, [-5]);
 }
 
@@ -254,13 +306,13 @@ async fn a_step_in_progress_is_pending_until_it_is_settled_once() {
     let world = World::new().await;
     assert!(world.open().await);
     assert!(!world.open().await);
-    let asked = world.forward(Refusals::Kept, Work::Never).await;
+    let asked = world.forward(Refusals::Kept, Work::SucceedsAgain).await;
     let delay = asked.as_ref().unwrap_err().get_details_retry_info().unwrap().retry_delay;
     assert_eq!(delay, Some(Duration::from_secs(1)));
     assert_eq!(no(asked), PENDING);
     assert!(world.settle(Ok(-5)).await);
     assert!(!world.settle(Err(refusal())).await);
-    assert_eq!(world.forward(Refusals::Kept, Work::Never).await.unwrap(), -5);
+    assert_eq!(world.forward(Refusals::Kept, Work::SucceedsAgain).await.unwrap(), -5);
 }
 
 #[tokio::test]
@@ -269,7 +321,7 @@ async fn what_an_outside_party_refused_is_kept_like_any_refusal() {
     assert!(!world.settle(Ok(-5)).await, "nothing is awaited yet");
     world.open().await;
     assert!(world.settle(Err(refusal())).await);
-    assert_eq!(no(world.forward(Refusals::Kept, Work::Never).await), refused("POINTS_SHORT"));
+    assert_eq!(no(world.forward(Refusals::Kept, Work::SucceedsAgain).await), refused("POINTS_SHORT"));
     assert_eq!(world.compensate(Work::Never).await.unwrap(), 0);
 }
 
@@ -280,10 +332,10 @@ async fn a_compensation_of_a_step_in_progress_leaves_its_order_and_is_pending_un
     assert_eq!(no(world.compensate(Work::Succeeds).await), PENDING);
     assert_eq!(world.effects().await, [5], "the order to void lasts");
     assert_eq!(no(world.compensate(Work::Fails).await), NOT_APPLIED);
-    assert_eq!(no(world.forward(Refusals::Kept, Work::Never).await), PENDING);
+    assert_eq!(no(world.forward(Refusals::Kept, Work::SucceedsAgain).await), PENDING);
     world.settle(Ok(-5)).await;
     assert_eq!(world.compensate(Work::Succeeds).await.unwrap(), 5);
-    assert_eq!(no(world.forward(Refusals::Kept, Work::Never).await), refused("SAGA_COMPENSATED"));
+    assert_eq!(no(world.forward(Refusals::Kept, Work::SucceedsAgain).await), refused("SAGA_COMPENSATED"));
 }
 
 #[tokio::test]

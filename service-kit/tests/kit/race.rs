@@ -1,5 +1,6 @@
 //! Sixteen workers bring every step's messages in any order: repeated, failing before the commit, with their replies
-//! lost, with two compensations at once. Whatever was acknowledged must be what the books say.
+//! lost, with two compensations at once. Whatever was acknowledged must be what the books say, and nobody may be told no
+//! because of an effect of his own step.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,7 +9,7 @@ use service_kit::args;
 use service_kit::barrier::{Barrier, Operation, Refusals};
 use service_kit::clock::SystemClock;
 use service_kit::db::{Db, Error, Tx};
-use service_kit::refusal::{Fault, Refusal, SagaOutcome};
+use service_kit::refusal::{self, Fault, Refusal, SagaOutcome};
 use tokio_util::task::TaskTracker;
 use tonic::{Code, Status};
 use uuid::Uuid;
@@ -40,13 +41,55 @@ enum Work {
     Refuses,
 }
 
+/// What keeps the work of a step from happening twice, apart from the barrier. A third of the steps each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    Nothing,
+    /// A unique key, as an error of the database.
+    Key,
+    /// A rule, as a refusal that is not kept.
+    Rule,
+}
+
+impl Guard {
+    fn of(step: usize) -> Self {
+        [Self::Nothing, Self::Key, Self::Rule][step % 3]
+    }
+
+    fn refusals(self) -> Refusals {
+        if self == Self::Nothing { Refusals::Kept } else { Refusals::Forgotten }
+    }
+
+    async fn set(self, tx: &mut Tx<'_>, saga: Uuid) -> Result<(), Fault> {
+        match self {
+            Self::Nothing => {}
+            Self::Key => {
+                tx.execute("insert into test_once (saga_id) values ($1)", args![saga]).await?;
+            }
+            Self::Rule => {
+                let set = "insert into test_once (saga_id) values ($1) on conflict do nothing";
+                if tx.execute(set, args![saga]).await? == 0 {
+                    return Err(Refusal::precondition("POINTS_SPENT", "there is nothing left").into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn lift(tx: &mut Tx<'_>, saga: Uuid) -> Result<(), Fault> {
+        tx.execute("delete from test_once where saga_id = $1", args![saga]).await?;
+        Ok(())
+    }
+}
+
 /// What the senders of a step were told.
 #[derive(Debug, Default)]
 struct Heard {
     replies: Vec<i64>,
     refused: bool,
     compensated: bool,
-    forward_sent_after_compensation: bool,
+    /// The step was told that it had been compensated.
+    barred: bool,
 }
 
 /// The messages in the order in which they are sent.
@@ -71,7 +114,7 @@ fn script(random: &mut fastrand::Rng) -> Vec<Message> {
 fn message(random: &mut fastrand::Rng, step: usize, compensation: bool) -> Message {
     let work = match random.u8(0..10) {
         0..2 => Work::Aborts,
-        2 if !compensation => Work::Refuses,
+        2 if !compensation && Guard::of(step) == Guard::Nothing => Work::Refuses,
         _ => Work::Succeeds,
     };
     let patience = (random.u8(0..5) == 0).then(|| random.u32(0..20));
@@ -88,15 +131,21 @@ fn operation(step: usize) -> Operation {
     }
 }
 
-async fn send(db: &Db, message: &Message, random: i64) -> Result<i64, Status> {
+async fn send(db: &Db, message: &Message, number: i64) -> Result<i64, Status> {
+    const EFFECT: &str = "insert into test_effect (number, saga_id, points) values ($1, $2, $3)";
     let Message { step, compensation, work, .. } = *message;
+    let (saga, guard) = (Uuid::from_u128(step as u128), Guard::of(step));
     // The reply names the one run that made the effect.
     let run = async move |tx: &mut Tx<'_>| -> Result<i64, Fault> {
-        let saga = Uuid::from_u128(step as u128);
+        if compensation {
+            Guard::lift(tx, saga).await?;
+        } else {
+            guard.set(tx, saga).await?;
+        }
         let points = if compensation { 1 } else { -1 };
-        tx.execute("insert into test_effect (saga_id, points) values ($1, $2)", args![saga, points]).await?;
+        tx.execute(EFFECT, args![number, saga, points]).await?;
         match work {
-            Work::Succeeds => Ok(random),
+            Work::Succeeds => Ok(number),
             Work::Aborts => Err(Error::Unavailable("aborted".into()).into()),
             Work::Refuses => Err(Refusal::precondition("POINTS_SHORT", "no").into()),
         }
@@ -104,7 +153,7 @@ async fn send(db: &Db, message: &Message, random: i64) -> Result<i64, Status> {
     let answer = if compensation {
         OPERATION.compensate(db, operation(step), 0, run).await
     } else {
-        OPERATION.forward(db, operation(step), Refusals::Kept, run).await
+        OPERATION.forward(db, operation(step), guard.refusals(), run).await
     };
     answer.map(tonic::Response::into_inner)
 }
@@ -133,11 +182,10 @@ fn note(heard: &Mutex<Vec<Heard>>, message: &Message, answer: Result<i64, Status
         Ok(reply) => heard.replies.push(reply),
         Err(status) => match SagaOutcome::of(&status) {
             Some(SagaOutcome::NotApplied) => assert_eq!(status.code(), Code::Unavailable, "{status:?}"),
-            Some(SagaOutcome::Refused) if !message.compensation => {
-                heard.refused = true;
-                heard.forward_sent_after_compensation |=
-                    service_kit::refusal::reason(&status).as_deref() == Some("SAGA_COMPENSATED");
-            }
+            Some(SagaOutcome::Refused) if !message.compensation => match refusal::reason(&status).as_deref() {
+                Some("SAGA_COMPENSATED") => heard.barred = true,
+                _ => heard.refused = true,
+            },
             outcome => panic!("step {}: {outcome:?} {status:?}", message.step),
         },
     }
@@ -155,15 +203,14 @@ async fn work_off(db: Db, script: Arc<Mutex<Vec<Message>>>, heard: Arc<Mutex<Vec
 
 /// (effects, effects taken back) of each step.
 async fn books(db: &Db) -> BTreeMap<Uuid, (i64, i64)> {
-    const BOOKS: &str = "select saga_id, cast(coalesce(sum(points < 0), 0) as bigint), \
-         cast(coalesce(sum(points > 0), 0) as bigint) from test_effect group by saga_id";
+    const BOOKS: &str = "select saga_id, count(case when points < 0 then 1 end), \
+         count(case when points > 0 then 1 end) from test_effect group by saga_id";
     let rows: Result<Vec<(Uuid, i64, i64)>, Error> = db.read(async |tx| tx.fetch_all(BOOKS, &[]).await).await;
     rows.unwrap().into_iter().map(|(saga, done, back)| (saga, (done, back))).collect()
 }
 
 /// What is wrong with a step, or nothing.
-fn anomaly(heard: &Heard, (done, back): (i64, i64)) -> Option<&'static str> {
-    let refused_for_good = heard.refused && !heard.forward_sent_after_compensation;
+fn anomaly(guard: Guard, heard: &Heard, (done, back): (i64, i64)) -> Option<&'static str> {
     let same = heard.replies.windows(2).all(|pair| pair[0] == pair[1]);
     match () {
         () if done > 1 => Some("more than one effect"),
@@ -171,7 +218,8 @@ fn anomaly(heard: &Heard, (done, back): (i64, i64)) -> Option<&'static str> {
         () if heard.compensated && done != back => Some("compensated, and not net zero"),
         () if !heard.replies.is_empty() && done == 0 => Some("a reply without an effect"),
         () if !same => Some("two repeats got two replies"),
-        () if refused_for_good && done > 0 => Some("an effect after a refusal"),
+        () if heard.refused && done > 0 => Some("an effect after a refusal"),
+        () if heard.refused && guard != Guard::Nothing => Some("told no because of its own effect"),
         () => None,
     }
 }
@@ -181,7 +229,7 @@ async fn anomalies(db: &Db, heard: &Mutex<Vec<Heard>>) -> Vec<String> {
     let heard = heard.lock().unwrap();
     let judged = heard.iter().enumerate().filter_map(|(step, heard)| {
         let book = books.get(&Uuid::from_u128(step as u128)).copied().unwrap_or_default();
-        anomaly(heard, book).map(|what| format!("step {step}: {what}: {heard:?} {book:?}"))
+        anomaly(Guard::of(step), heard, book).map(|what| format!("step {step}: {what}: {heard:?} {book:?}"))
     });
     judged.collect()
 }
@@ -213,9 +261,9 @@ async fn whatever_happens_to_its_messages_a_step_has_one_effect_at_most_and_none
         let late = Message { step, compensation: false, work: Work::Succeeds, patience: None };
         let compensated = heard.lock().unwrap()[step].compensated;
         if compensated {
-            note(&heard, &late, send(&db, &late, 0).await);
+            note(&heard, &late, send(&db, &late, -(step as i64)).await);
             let heard = &heard.lock().unwrap()[step];
-            assert!(heard.forward_sent_after_compensation, "SEED={seed}: step {step}: {heard:?}");
+            assert!(heard.barred, "SEED={seed}: step {step}: {heard:?}");
         }
     }
     assert_eq!(books(&db).await, before, "SEED={seed}: an effect after a compensation");
