@@ -125,30 +125,35 @@ pub(crate) struct Adjustment {
     pub(crate) balance_limit: i64,
 }
 
-/// Why `required` points cannot be taken from what is available.
-pub(crate) fn cannot_take(account: &Account, required: i64) -> Refusal {
+/// Whether `required` points can be taken from what is available.
+pub(crate) fn judge_taking(account: &Account, required: i64) -> Result<(), Refusal> {
     let customer = customers::name(account.customer);
     if account.state != State::Active {
-        return customers::not_active(account.customer, account.state);
+        return Err(customers::not_active(account.customer, account.state));
     }
     let available = account.available();
+    if required <= available {
+        return Ok(());
+    }
     let message = format!("{customer} has {available} points available, {required} are required");
-    Refusal::precondition("INSUFFICIENT_POINTS", message)
+    let refusal = Refusal::precondition("INSUFFICIENT_POINTS", message)
         .with("available", available)
         .with("required", required)
-        .with("shortfall", required - available)
+        .with("shortfall", required - available);
+    Err(refusal)
 }
 
-/// Why the correction cannot be made.
-pub(crate) fn cannot_adjust(account: &Account, adjustment: &Adjustment) -> Refusal {
+/// Whether the correction can be made.
+pub(crate) fn judge_adjustment(account: &Account, adjustment: &Adjustment) -> Result<(), Refusal> {
     let Adjustment { amount, balance_limit, .. } = *adjustment;
-    if amount < 0 || account.state != State::Active {
-        return cannot_take(account, -amount);
+    judge_taking(account, -amount)?;
+    let posted = account.posted;
+    if amount < 0 || posted + amount <= balance_limit {
+        return Ok(());
     }
     let customer = customers::name(account.customer);
-    let posted = account.posted;
     let message = format!("{customer} has {posted} points; {amount} more would exceed {balance_limit}");
-    Refusal::precondition("POINT_BALANCE_LIMIT", message).with("limit", balance_limit)
+    Err(Refusal::precondition("POINT_BALANCE_LIMIT", message).with("limit", balance_limit))
 }
 
 /// Why a reservation cannot be resolved: there is none, or it was resolved the other way.
@@ -186,24 +191,26 @@ mod tests {
 
     #[test]
     fn a_shortfall_counts_only_what_is_available() {
-        let refusal = cannot_take(&account(State::Active, 100, 30), 71);
+        let refusal = judge_taking(&account(State::Active, 100, 30), 71).unwrap_err();
         assert_eq!(refusal.reason, "INSUFFICIENT_POINTS");
+        assert_eq!(judge_taking(&account(State::Active, 100, 30), 70), Ok(()));
         let facts = [("available", "70"), ("required", "71"), ("shortfall", "1")];
         assert_eq!(refusal.metadata, facts.map(|(key, value)| (key, value.to_owned())));
     }
 
     #[test]
     fn a_customer_who_may_not_buy_is_told_so_first() {
-        assert_eq!(cannot_take(&account(State::Dormant, 0, 0), 1).reason, "CUSTOMER_NOT_ACTIVE");
-        let refusal = cannot_adjust(&account(State::Withdrawn, 0, 0), &give(1));
+        assert_eq!(judge_taking(&account(State::Dormant, 0, 0), 1).unwrap_err().reason, "CUSTOMER_NOT_ACTIVE");
+        let refusal = judge_adjustment(&account(State::Withdrawn, 0, 0), &give(1)).unwrap_err();
         assert_eq!(refusal.metadata, [("state", "WITHDRAWN".to_owned())]);
     }
 
     #[test]
     fn giving_stops_at_the_limit_and_taking_at_what_is_available() {
         let account = account(State::Active, 900, 100);
-        assert_eq!(cannot_adjust(&account, &give(101)).reason, "POINT_BALANCE_LIMIT");
-        assert_eq!(cannot_adjust(&account, &give(-801)).reason, "INSUFFICIENT_POINTS");
+        let judge = |amount| judge_adjustment(&account, &give(amount)).map_err(|refusal| refusal.reason);
+        assert_eq!((judge(100), judge(101)), (Ok(()), Err("POINT_BALANCE_LIMIT")));
+        assert_eq!((judge(-800), judge(-801)), (Ok(()), Err("INSUFFICIENT_POINTS")));
     }
 
     #[test]

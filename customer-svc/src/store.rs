@@ -10,11 +10,22 @@ use crate::customers::{self, Change, Customer, Registration, State};
 
 pub(crate) mod points;
 
+/// The columns of a customer, in the order in which a row is read.
+macro_rules! columns {
+    () => {
+        "customer_id, state, display_name, phone_number, notification_consent, version, create_time, update_time"
+    };
+}
+
 /// Writes a new customer with an empty point account.
 pub(crate) async fn register(tx: &mut Tx<'_>, new: &Registration) -> Result<Customer, Fault> {
-    const INSERT: &str = "insert into customer_customers (customer_id, state, display_name, phone_number, \
-        notification_consent, version, create_time, update_time, posted, reserved, transfer_count, points_time) \
-        values ($1, $2, $3, $4, $5, 1, $6, $6, 0, 0, 0, $6) on conflict do nothing";
+    const INSERT: &str = concat!(
+        "insert into customer_customers (",
+        columns!(),
+        ", posted, reserved, transfer_count, points_time) \
+         values ($1, $2, $3, $4, $5, 1, $6, $6, 0, 0, 0, $6) on conflict do nothing returning ",
+        columns!()
+    );
     let args = args![
         new.customer,
         State::Active as i64,
@@ -23,17 +34,15 @@ pub(crate) async fn register(tx: &mut Tx<'_>, new: &Registration) -> Result<Cust
         new.notification_consent,
         tx.now_ms()
     ];
-    if tx.execute(INSERT, args).await? == 0 {
-        return Err(customers::already_exists(new.customer).into());
-    }
-    customer(tx, new.customer).await
+    let registered = tx.fetch_optional(INSERT, args).await?;
+    registered.ok_or_else(|| customers::already_exists(new.customer).into())
 }
+
+const CUSTOMER: &str = concat!("select ", columns!(), " from customer_customers where customer_id = $1");
 
 /// Reads a customer.
 pub(crate) async fn customer(tx: &mut Tx<'_>, id: Uuid) -> Result<Customer, Fault> {
-    const SELECT: &str = "select customer_id, state, display_name, phone_number, notification_consent, version, \
-        create_time, update_time from customer_customers where customer_id = $1";
-    let found = tx.fetch_optional(SELECT, args![id]).await?;
+    let found = tx.fetch_optional(CUSTOMER, args![id]).await?;
     found.ok_or_else(|| customers::not_found(id).into())
 }
 
@@ -44,24 +53,29 @@ pub(crate) async fn customers(
     state: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Customer>, db::Error> {
-    const SELECT: &str = "select customer_id, state, display_name, phone_number, notification_consent, version, \
-        create_time, update_time from customer_customers \
-        where customer_id >= $1 and ($2 is null or state = $2) order by customer_id limit $3";
+    const SELECT: &str = concat!(
+        "select ",
+        columns!(),
+        " from customer_customers where customer_id >= $1 and (state = $2 or $2 is null) order by customer_id limit $3"
+    );
     tx.fetch_all(SELECT, args![from, state, limit]).await
 }
 
 /// Moves a customer to another state, unless the rules say no.
 pub(crate) async fn change_state(tx: &mut Tx<'_>, change: Change) -> Result<Customer, Fault> {
-    const UPDATE: &str = "update customer_customers set state = $2, version = version + 1, update_time = $3 \
-        where customer_id = $1";
-    let before = customer(tx, change.customer).await?;
+    const UPDATE: &str = concat!(
+        "update customer_customers set state = $2, version = version + 1, update_time = $3 where customer_id = $1 \
+         returning ",
+        columns!()
+    );
+    let before: Option<Customer> = tx.lock_optional(CUSTOMER, args![change.customer]).await?;
+    let before = before.ok_or_else(|| customers::not_found(change.customer))?;
     customers::judge(&before, change)?;
     if before.state == change.to {
         return Ok(before);
     }
     let args = args![change.customer, change.to as i64, tx.now_ms()];
-    tx.execute(UPDATE, args).await?;
-    customer(tx, change.customer).await
+    Ok(tx.fetch_one(UPDATE, args).await?)
 }
 
 impl FromRow for Customer {

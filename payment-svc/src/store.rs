@@ -15,6 +15,9 @@ macro_rules! columns {
     };
 }
 
+/// How often a payment is tried whose rival is gone when it is looked for.
+const LOOKS: usize = 3;
+
 /// Creates the payment with points that the order asks for, authorised at once.
 pub(crate) async fn authorize(tx: &mut Tx<'_>, order: &Order) -> Result<Payment, Fault> {
     const INSERT: &str = concat!(
@@ -26,14 +29,21 @@ pub(crate) async fn authorize(tx: &mut Tx<'_>, order: &Order) -> Result<Payment,
     const RIVAL: &str = concat!(
         "select ",
         columns!(),
-        " from payment_payments where saga_id = $1 or (reference = $2 and state in (1, 2, 3)) limit 1"
+        " from payment_payments where saga_id = $1 or (reference = $2 and state in (1, 2, 3)) ",
+        "order by case when saga_id = $1 then 0 else 1 end limit 1"
     );
-    let args = args![order.saga, order.customer, &order.reference, order.amount, tx.now_ms()];
-    if let Some(payment) = tx.fetch_optional(INSERT, args).await? {
-        return Ok(payment);
+    for _ in 0..LOOKS {
+        let args = args![order.saga, order.customer, &order.reference, order.amount, tx.now_ms()];
+        if let Some(payment) = tx.fetch_optional(INSERT, args).await? {
+            return Ok(payment);
+        }
+        if let Some(rival) = tx.fetch_optional(RIVAL, args![order.saga, &order.reference]).await? {
+            return Err(payment::cannot_authorize(order, &rival).into());
+        }
+        // The rival was cancelled between the two statements, so there is room now.
     }
-    let rival = tx.fetch_one(RIVAL, args![order.saga, &order.reference]).await?;
-    Err(payment::cannot_authorize(order, &rival).into())
+    let problem = format!("payments for {} come and go; nothing was written", order.reference);
+    Err(db::Error::Unavailable(problem).into())
 }
 
 /// Gives the payment of a saga up, unless it was captured.
@@ -86,8 +96,8 @@ pub(crate) async fn payments(tx: &mut Tx<'_>, wanted: &Wanted) -> Result<Vec<Pay
     const SELECT: &str = concat!(
         "select ",
         columns!(),
-        " from payment_payments where saga_id >= $1 and saga_id <= $2 and ($3 is null or customer_id = $3) ",
-        "and ($4 is null or reference = $4) and ($5 is null or state = $5) and ($6 is null or method = $6) ",
+        " from payment_payments where saga_id >= $1 and saga_id <= $2 and (customer_id = $3 or $3 is null) ",
+        "and (reference = $4 or $4 is null) and (state = $5 or $5 is null) and (method = $6 or $6 is null) ",
         "order by saga_id desc limit $7"
     );
     let args = args![

@@ -188,12 +188,13 @@ fn saga_name(saga: Uuid) -> String {
     format!("sagas/{saga}")
 }
 
-/// A text that people read: at most `limit` characters.
+/// A text that people read: at most `limit` characters. No compensation fails over the one character that PostgreSQL
+/// cannot store.
 fn optional_text(field: &str, text: &str, limit: usize) -> Result<String, Fault> {
     let length = text.chars().count();
     if length > limit {
         let problem = format!("must have at most {limit} characters; it has {length}");
         return Err(Fault::field(field, problem));
     }
-    Ok(text.to_owned())
+    Ok(text.replace('\0', " "))
 }

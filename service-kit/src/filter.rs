@@ -28,6 +28,9 @@ pub fn conditions<'a>(filter: &'a str, fields: &[&str]) -> Result<Vec<(&'a str, 
     if filter.len() > LONGEST {
         return Err(wrong(format!("has {} bytes; at most {LONGEST} are read", filter.len())));
     }
+    if filter.contains('\0') {
+        return Err(wrong("contains the character NUL, which no value has".into()));
+    }
     let mut conditions: Vec<(&str, &str)> = Vec::new();
     for Term { field, value } in terms(filter).map_err(wrong)? {
         if !fields.contains(&field) {
@@ -152,9 +155,9 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_unknown_or_named_twice_is_refused() {
+    fn a_field_that_is_unknown_or_named_twice_and_a_value_that_cannot_be_are_refused() {
         let long = format!("kind = {}", "x".repeat(LONGEST));
-        for text in ["colour = red", "kind = A AND kind = B", long.as_str()] {
+        for text in ["colour = red", "kind = A AND kind = B", "kind = 'A\0'", long.as_str()] {
             assert!(values(text, ["kind"]).is_err(), "{text}");
         }
     }

@@ -12,27 +12,35 @@ use crate::points::{self, Account, Adjustment, Capture, Key, Kind, Reservation, 
 /// Where corrections come from and go to.
 const ADJUSTMENTS: &str = "adjustments";
 
+const ACCOUNT: &str = "select customer_id, state, posted, reserved, points_time from customer_customers \
+    where customer_id = $1";
+
 /// Reads a customer's points.
 pub(crate) async fn account(tx: &mut Tx<'_>, customer: Uuid) -> Result<Account, Fault> {
-    const SELECT: &str = "select customer_id, state, posted, reserved, points_time from customer_customers \
-        where customer_id = $1";
-    let found = tx.fetch_optional(SELECT, args![customer]).await?;
+    let found = tx.fetch_optional(ACCOUNT, args![customer]).await?;
     found.ok_or_else(|| customers::not_found(customer).into())
 }
 
 /// Sets points aside for a saga.
+///
+/// Like all who change both, this takes the reservation first and then the account, so that no two wait for each other;
+/// and a repeat ends at the reservation, before it holds an account up.
 pub(crate) async fn reserve(tx: &mut Tx<'_>, key: Key, amount: i64) -> Result<Reservation, Fault> {
-    const RESERVE: &str = "update customer_customers set reserved = reserved + $2, points_time = $3 \
-        where customer_id = $1 and state = 1 and posted - reserved >= $2";
     const INSERT: &str = "insert into customer_point_reservations (saga_id, customer_id, amount, state, create_time) \
         values ($1, $2, $3, 1, $4) on conflict do nothing";
+    const RESERVE: &str = "update customer_customers set reserved = reserved + $2, points_time = $3 \
+        where customer_id = $1 and state = 1 and posted - reserved >= $2";
     let now_ms = tx.now_ms();
-    if tx.execute(RESERVE, args![key.customer, amount, now_ms]).await? == 0 {
-        let account = account(tx, key.customer).await?;
-        return Err(points::cannot_take(&account, amount).into());
-    }
     if tx.execute(INSERT, args![key.saga, key.customer, amount, now_ms]).await? == 0 {
         return Err(points::already_reserved(key).into());
+    }
+    let taking = args![key.customer, amount, now_ms];
+    if tx.execute(RESERVE, taking).await? == 0 {
+        // Others may have given points back since: the account that the refusal tells of is the one that it stands for.
+        points::judge_taking(&locked(tx, key.customer).await?, amount)?;
+        if tx.execute(RESERVE, taking).await? == 0 {
+            return Err(at_odds(key.customer).into());
+        }
     }
     let (state, create_time) = (ReservationState::Pending, now_ms);
     Ok(Reservation { key, amount, state, create_time, resolve_time: None })
@@ -81,10 +89,12 @@ pub(crate) async fn adjust(tx: &mut Tx<'_>, adjustment: Adjustment) -> Result<Tr
         and ($2 < 0 or posted + $2 <= $3) returning posted, transfer_count";
     let Adjustment { customer, amount, balance_limit, request_id, .. } = adjustment;
     let args = args![customer, amount, balance_limit, tx.now_ms()];
-    let Some((balance_after, sequence)) = tx.fetch_optional(ADJUST, args).await? else {
-        let account = account(tx, customer).await?;
-        return Err(points::cannot_adjust(&account, &adjustment).into());
-    };
+    let mut adjusted: Option<(i64, i64)> = tx.fetch_optional(ADJUST, args).await?;
+    if adjusted.is_none() {
+        points::judge_adjustment(&locked(tx, customer).await?, &adjustment)?;
+        adjusted = tx.fetch_optional(ADJUST, args).await?;
+    }
+    let (balance_after, sequence) = adjusted.ok_or_else(|| at_odds(customer))?;
     let (own, other) = (customers::name(customer), ADJUSTMENTS.to_owned());
     let (debit_account, credit_account) = if amount < 0 { (own, other) } else { (other, own) };
     let transfer = Transfer {
@@ -132,7 +142,7 @@ pub(crate) struct Entries {
 pub(crate) async fn transfers(tx: &mut Tx<'_>, which: Entries) -> Result<Vec<Transfer>, db::Error> {
     const SELECT: &str = "select customer_id, sequence, transfer_id, kind, amount, debit_account, credit_account, \
         balance_after, saga_id, request_id, reason, create_time from customer_transfers \
-        where customer_id = $1 and sequence <= $2 and ($3 is null or kind = $3) and ($4 is null or saga_id = $4) \
+        where customer_id = $1 and sequence <= $2 and (kind = $3 or $3 is null) and (saga_id = $4 or $4 is null) \
         order by sequence desc limit $5";
     let Entries { customer, from, kind, saga, limit } = which;
     tx.fetch_all(SELECT, args![customer, from, kind, saga, limit]).await
@@ -154,6 +164,17 @@ async fn find(tx: &mut Tx<'_>, key: Key) -> Result<Option<Reservation>, db::Erro
     const SELECT: &str = "select customer_id, saga_id, amount, state, create_time, resolve_time \
         from customer_point_reservations where saga_id = $1 and customer_id = $2";
     tx.fetch_optional(SELECT, args![key.saga, key.customer]).await
+}
+
+/// Reads a customer's points, which then stay as they are.
+async fn locked(tx: &mut Tx<'_>, customer: Uuid) -> Result<Account, Fault> {
+    let found = tx.lock_optional(ACCOUNT, args![customer]).await?;
+    found.ok_or_else(|| customers::not_found(customer).into())
+}
+
+/// The statement says no to an account that the rule allows.
+fn at_odds(customer: Uuid) -> db::Error {
+    db::Error::Bug(format!("rule and statement differ on the points of {}", customers::name(customer)))
 }
 
 async fn post(tx: &mut Tx<'_>, transfer: &Transfer) -> Result<(), db::Error> {
