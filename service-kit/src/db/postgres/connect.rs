@@ -17,9 +17,10 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// - A transaction whose client has stopped in the middle gives its locks up before the others' leases run out.
 /// - Nobody waits long for a lock while others wait for his batch; by himself he may wait longer.
 /// - The plans of our statements are walks along an index; statistics of tables that were empty a moment ago mislead.
+///   Where only a scan will do, its cost looks forbidding, and nobody shall compile machine code for that.
 const SESSION: &str = "set idle_in_transaction_session_timeout = '3s'; set lock_timeout = '100ms'; \
     set statement_timeout = '30s'; set synchronous_commit = on; \
-    set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
+    set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off";
 const TRUST: &str = "select current_setting('fsync'), current_setting('full_page_writes'), \
     current_setting('transaction_read_only'), current_setting('server_version_num')::int8";
 /// The oldest version that is tested, PostgreSQL 14.
