@@ -6,42 +6,35 @@ use service_kit::db::{self, Tx};
 use service_kit::refusal::Fault;
 use uuid::Uuid;
 
-use crate::hold::{self, expect_all};
+use crate::change::{Changed, Seats, change};
 use crate::reservation::Lock;
 use crate::state::ReservationState;
 use crate::store::Checkout;
-use crate::ticket::{self, Ticket};
-use crate::{not_found, store};
+use crate::ticket::Ticket;
 
 /// HELD to CONFIRMING: from here on no clock runs out.
 pub(crate) async fn lock(tx: &mut Tx<'_>, id: Uuid, lock: &Lock) -> Result<Checkout, Fault> {
-    let mut checkout = find(tx, id).await?;
-    let reservation = &mut checkout.reservation;
-    reservation.lock(lock, &checkout.sale.performance, tx.now_ms())?;
-    store::save(tx, reservation).await?;
-    if store::hold_until(tx, reservation, None).await? < reservation.items.len() as u64 {
-        return Err(reservation.hold_expired().into());
-    }
-    Ok(checkout)
+    let now_ms = tx.now_ms();
+    let decide = |Checkout { sale, reservation }: &mut Checkout| {
+        reservation.lock(lock, &sale.performance, now_ms)?;
+        Ok(Some(Seats::Lock))
+    };
+    Ok(change(tx, id, decide).await?.checkout)
 }
 
 /// CONFIRMING to HELD, or to EXPIRED when the hold has used up its lifetime. Refuses when the saga has confirmed.
 pub(crate) async fn unlock(tx: &mut Tx<'_>, id: Uuid, saga: Uuid) -> Result<Checkout, Fault> {
-    let mut checkout = find(tx, id).await?;
-    let reservation = &mut checkout.reservation;
-    if !reservation.locked_by(saga) && reservation.confirm_saga != Some(saga) {
-        let problem = format!("{} is neither locked nor confirmed by {saga}", reservation.name());
-        return Err(db::Error::Corrupt { column: "lock_saga_id".into(), problem }.into());
-    }
-    reservation.unlock(saga, &checkout.sale.concert.policy, tx.now_ms())?;
-    store::save(tx, reservation).await?;
-    if reservation.state == ReservationState::Expired {
-        hold::free(tx, reservation).await?;
-    } else {
-        let held = store::hold_until(tx, reservation, Some(reservation.expire_time)).await?;
-        expect_all(reservation, held)?;
-    }
-    Ok(checkout)
+    let now_ms = tx.now_ms();
+    let decide = |Checkout { sale, reservation }: &mut Checkout| {
+        if !reservation.locked_by(saga) && reservation.confirm_saga != Some(saga) {
+            let problem = format!("{} is neither locked nor confirmed by {saga}", reservation.name());
+            return Err(db::Error::Corrupt { column: "lock_saga_id".into(), problem }.into());
+        }
+        reservation.unlock(saga, &sale.concert.policy, now_ms)?;
+        let is_over = reservation.state == ReservationState::Expired;
+        Ok(Some(if is_over { Seats::Free } else { Seats::HoldUntil(reservation.expire_time) }))
+    };
+    Ok(change(tx, id, decide).await?.checkout)
 }
 
 /// CONFIRMING to CONFIRMED: the seats are sold, the tickets issued.
@@ -51,23 +44,14 @@ pub(crate) async fn confirm(
     (saga, payment): (Uuid, Option<Uuid>),
 ) -> Result<(Checkout, Vec<Ticket>), Fault> {
     let now_ms = tx.now_ms();
-    let mut checkout = find(tx, id).await?;
-    let reservation = &mut checkout.reservation;
-    reservation.confirm(saga, payment, now_ms)?;
-    checkout.sale.performance.expect_not_cancelled()?;
-    if payment.is_none() && reservation.total_amount > 0 {
-        return Err(Fault::field("payment", "is required unless the reservation is free"));
-    }
-    store::save(tx, reservation).await?;
-    let sold = store::sell(tx, reservation).await?;
-    expect_all(reservation, sold)?;
-    let tickets = ticket::issue(reservation, &checkout.sale, now_ms);
-    for ticket in &tickets {
-        store::insert_ticket(tx, id, ticket).await?;
-    }
+    let decide = |Checkout { sale, reservation }: &mut Checkout| {
+        reservation.confirm(saga, payment, now_ms)?;
+        sale.performance.expect_not_cancelled()?;
+        if payment.is_none() && reservation.total_amount > 0 {
+            return Err(Fault::field("payment", "is required unless the reservation is free"));
+        }
+        Ok(Some(Seats::Sell))
+    };
+    let Changed { checkout, tickets } = change(tx, id, decide).await?;
     Ok((checkout, tickets))
-}
-
-async fn find(tx: &mut Tx<'_>, id: Uuid) -> Result<Checkout, Fault> {
-    Ok(store::checkout(tx, id).await?.ok_or_else(|| not_found::reservation(id))?)
 }

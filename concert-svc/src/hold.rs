@@ -7,10 +7,12 @@ use service_kit::refusal::{Fault, Refusal};
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::concert::{Concert, Sale};
+use crate::change::{Seats, change, free};
+use crate::concert::Concert;
 use crate::reservation::Reservation;
 use crate::seat::{self, Seat};
 use crate::state::ReservationState;
+use crate::store::{Checkout, Offer};
 use crate::{not_found, store};
 
 /// A hold that a customer asks for.
@@ -30,16 +32,13 @@ pub(crate) struct Order {
 /// Holds all the seats, or none.
 pub(crate) async fn hold(tx: &mut Tx<'_>, order: &Order) -> Result<Reservation, Fault> {
     let now_ms = tx.now_ms();
-    let (concert, performance) = (order.concert, order.performance);
-    let sale = store::sale(tx, concert, performance).await?;
-    let Sale { concert, .. } = sale
-        .ok_or_else(|| not_found::performance(concert, performance))
-        .and_then(|sale| sale.expect_open(now_ms).map(|()| sale))?;
-    expect_admitted(&concert, order)?;
-    let holdings = store::holdings(tx, order.customer, (concert.id, performance)).await?;
-    concert.policy.expect_within_caps(order.seats.len() as i64, holdings)?;
+    let Offer { sale, holdings, .. } = offer(tx, order).await?;
+    sale.expect_open(now_ms)?;
+    expect_admitted(&sale.concert, order)?;
+    let policy = sale.concert.policy;
+    policy.expect_within_caps(order.seats.len() as i64, holdings)?;
 
-    let expire_time = now_ms + concert.policy.hold_ttl_ms;
+    let expire_time = now_ms + policy.hold_ttl_ms;
     let seats = take(tx, order, expire_time).await?;
     let reservation = held(order, seats, now_ms, expire_time);
     store::insert_reservation(tx, &reservation).await?;
@@ -48,13 +47,9 @@ pub(crate) async fn hold(tx: &mut Tx<'_>, order: &Order) -> Result<Reservation, 
 
 /// Gives up a hold, for its customer.
 pub(crate) async fn release(tx: &mut Tx<'_>, id: Uuid, customer: Uuid) -> Result<Reservation, Fault> {
-    let found = store::reservation(tx, id).await?;
-    let mut reservation = found.ok_or_else(|| not_found::reservation(id))?;
-    if reservation.release(customer)? {
-        store::save(tx, &mut reservation).await?;
-        free(tx, &reservation).await?;
-    }
-    Ok(reservation)
+    let decide =
+        |Checkout { reservation, .. }: &mut Checkout| Ok(reservation.release(customer)?.then_some(Seats::Free));
+    Ok(change(tx, id, decide).await?.checkout.reservation)
 }
 
 /// Ends a hold whose time is over; tells whether there was one.
@@ -65,21 +60,21 @@ pub(crate) async fn lapse(tx: &mut Tx<'_>, id: Uuid) -> Result<bool, db::Error> 
     }
 }
 
-/// Frees all seats of a reservation that has just ended.
-pub(crate) async fn free(tx: &mut Tx<'_>, reservation: &Reservation) -> Result<(), db::Error> {
-    let freed = store::free(tx, reservation).await?;
-    expect_all(reservation, freed)
-}
-
-/// A live reservation has all its seats: anything else is a broken invariant, and changes nothing.
-pub(crate) fn expect_all(reservation: &Reservation, seats: u64) -> Result<(), db::Error> {
-    if seats == reservation.items.len() as u64 {
-        return Ok(());
+/// What the customer decides on. His holds that have lapsed are ended first: as they do not count against him, they must
+/// not come back to life either, by a lock that was taken in time and commits only now.
+async fn offer(tx: &mut Tx<'_>, order: &Order) -> Result<Offer, Fault> {
+    let Order { customer, concert, performance, .. } = *order;
+    store::take_turn(tx, concert, customer).await?;
+    loop {
+        let offer = store::offer(tx, (concert, performance), customer).await?;
+        let offer = offer.ok_or_else(|| not_found::performance(concert, performance))?;
+        if offer.lapsed == 0 {
+            return Ok(offer);
+        }
+        for lapsed in store::lapsed_of(tx, concert, customer).await? {
+            lapse(tx, lapsed).await?;
+        }
     }
-    Err(db::Error::Corrupt {
-        column: "reservation_id".into(),
-        problem: format!("{} has {seats} of its seats", reservation.name()),
-    })
 }
 
 /// Refuses whoever came round the waiting room of the concert.

@@ -4,6 +4,7 @@
 
 mod api;
 mod availability;
+mod change;
 mod checkout;
 mod concert;
 mod config;

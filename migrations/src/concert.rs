@@ -18,4 +18,5 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0011_reservations_of_customer",
     "0012_reservations_held",
     "0013_tickets",
+    "0014_buyers",
 ];

@@ -247,7 +247,8 @@ async fn change_concert(
     etag: &str,
     change: fn(&mut Concert) -> Result<(), Refusal>,
 ) -> Result<pb::Concert, Fault> {
-    let mut concert = expect_concert(tx, id).await?;
+    let found = store::concert_to_change(tx, id).await?;
+    let mut concert = found.ok_or_else(|| not_found::concert(id))?;
     concert.expect_version(etag)?;
     let before = concert.state;
     change(&mut concert)?;
@@ -275,20 +276,20 @@ async fn add_seats(
     mut seats: Vec<Seat>,
     limit: i64,
 ) -> Result<pb::BatchCreateSeatsResponse, Fault> {
-    let performance = expect_performance(tx, (concert, id)).await?;
+    let found = store::performance_to_fill(tx, concert, id).await?;
+    let performance = found.ok_or_else(|| not_found::performance(concert, id))?;
     performance.expect_not_cancelled()?;
     let count = seats.len() as i64;
     if performance.seat_count + count > limit {
         let message = format!("a performance may have {limit} seats");
         return Err(Refusal::precondition("SEAT_LIMIT_EXCEEDED", message).with("limit", limit).into());
     }
-    let mut existing = Vec::new();
     for (seat, ordinal) in seats.iter_mut().zip(performance.seat_count..) {
         seat.ordinal = ordinal;
-        if !store::insert_seat(tx, id, seat).await? {
-            existing.push(seat::name(concert, id, &seat.id));
-        }
     }
+    let new = store::insert_seats(tx, id, &seats).await?;
+    let existing = seats.iter().filter(|seat| !new.contains(&seat.id));
+    let existing: Vec<_> = existing.map(|seat| seat::name(concert, id, &seat.id)).collect();
     if !existing.is_empty() {
         return Err(seats_exist(&existing).into());
     }

@@ -118,10 +118,16 @@ pub(crate) async fn save_concert(tx: &mut Tx<'_>, concert: &Concert) -> Result<(
     tx.execute(sql, row).await.map(drop)
 }
 
+const CONCERT: &str = concat!("select ", concert_columns!(), " from concert_concerts k where k.concert_id = $1");
+
 /// One concert.
 pub(crate) async fn concert(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Concert>, db::Error> {
-    let sql = concat!("select ", concert_columns!(), " from concert_concerts k where k.concert_id = $1");
-    tx.fetch_optional(sql, args![id]).await
+    tx.fetch_optional(CONCERT, args![id]).await
+}
+
+/// One concert, for a change that nobody else gets in the way of.
+pub(crate) async fn concert_to_change(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Concert>, db::Error> {
+    tx.lock_optional(CONCERT, args![id]).await
 }
 
 /// What concerts are listed by.
@@ -199,29 +205,28 @@ pub(crate) async fn seats_added(tx: &mut Tx<'_>, performance: Uuid, count: i64) 
     tx.execute(sql, args![performance, count]).await.map(drop)
 }
 
+const PERFORMANCE: &str = concat!(
+    "select ",
+    performance_columns!(),
+    " from concert_performances p where p.performance_id = $1 and p.concert_id = $2"
+);
+
 /// One performance of the concert.
 pub(crate) async fn performance(
     tx: &mut Tx<'_>,
     concert: Uuid,
     performance: Uuid,
 ) -> Result<Option<Performance>, db::Error> {
-    let sql = concat!(
-        "select ",
-        performance_columns!(),
-        " from concert_performances p where p.performance_id = $1 and p.concert_id = $2"
-    );
-    tx.fetch_optional(sql, args![performance, concert]).await
+    tx.fetch_optional(PERFORMANCE, args![performance, concert]).await
 }
 
-/// One performance with its concert.
-pub(crate) async fn sale(tx: &mut Tx<'_>, concert: Uuid, performance: Uuid) -> Result<Option<Sale>, db::Error> {
-    let sql = concat!(
-        "select ",
-        sale_columns!(),
-        " from concert_performances p join concert_concerts k on k.concert_id = p.concert_id \
-         where p.performance_id = $1 and p.concert_id = $2"
-    );
-    tx.fetch_optional(sql, args![performance, concert]).await
+/// One performance of the concert, for new seats: whoever adds some too has to wait.
+pub(crate) async fn performance_to_fill(
+    tx: &mut Tx<'_>,
+    concert: Uuid,
+    performance: Uuid,
+) -> Result<Option<Performance>, db::Error> {
+    tx.lock_optional(PERFORMANCE, args![performance, concert]).await
 }
 
 /// Which performances come on a page.

@@ -1,11 +1,14 @@
 //! Statements about reservations and tickets.
 
+use std::sync::LazyLock;
+
 use service_kit::args;
 use service_kit::db::{self, FromRow, Row, Tx};
 use uuid::Uuid;
 
 use super::catalogue::{SALE_COLUMNS, concert_columns, performance_columns, sale_columns};
-use crate::concert::{Holdings, Sale};
+use super::{Statement, insert_rows, of_rows};
+use crate::concert::{Holdings, MAX_SEATS, Sale};
 use crate::reservation::{Item, Reservation};
 use crate::state::{ReservationState, State as _, TicketState};
 use crate::ticket::Ticket;
@@ -57,6 +60,55 @@ impl FromRow for Checkout {
     }
 }
 
+/// What somebody who asks for seats decides on: what is for sale, and what he has of it already.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub(crate) sale: Sale,
+    pub(crate) holdings: Holdings,
+    /// Holds of his in the concert that have lapsed and nobody has noted it. They do not count as holdings.
+    pub(crate) lapsed: i64,
+}
+
+impl FromRow for Offer {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Self {
+            sale: Sale::from_row(row)?,
+            holdings: Holdings { live_reservations: row.get(SALE_COLUMNS)?, seats: row.get(SALE_COLUMNS + 1)? },
+            lapsed: row.get(SALE_COLUMNS + 2)?,
+        })
+    }
+}
+
+/// Has the customer's orders in the concert wait for each other, from here to the end of the transaction: each counts
+/// what those before it have taken.
+pub(crate) async fn take_turn(tx: &mut Tx<'_>, concert: Uuid, customer: Uuid) -> Result<(), db::Error> {
+    let sql = "insert into concert_buyers (concert_id, customer_id, order_count) values ($1, $2, 1) \
+               on conflict (concert_id, customer_id) do update set order_count = concert_buyers.order_count + 1";
+    tx.execute(sql, args![concert, customer]).await.map(drop)
+}
+
+/// What there is for the customer in a performance of the concert.
+pub(crate) async fn offer(
+    tx: &mut Tx<'_>,
+    (concert, performance): (Uuid, Uuid),
+    customer: Uuid,
+) -> Result<Option<Offer>, db::Error> {
+    let sql = concat!(
+        "select ",
+        sale_columns!(),
+        ", h.live, h.seats, h.lapsed from concert_performances p \
+         join concert_concerts k on k.concert_id = p.concert_id cross join (select \
+         cast(coalesce(sum(case when performance_id = $2 and (state = 2 or (state = 1 and expire_time > $4)) \
+         then 1 else 0 end), 0) as bigint) as live, \
+         cast(coalesce(sum(case when state = 1 and expire_time <= $4 then 0 else seat_count end), 0) as bigint) as seats, \
+         cast(coalesce(sum(case when state = 1 and expire_time <= $4 then 1 else 0 end), 0) as bigint) as lapsed \
+         from concert_reservations where customer_id = $3 and concert_id = $1 and state in (1, 2, 3, 4)) h \
+         where p.performance_id = $2 and p.concert_id = $1"
+    );
+    let now_ms = tx.now_ms();
+    tx.fetch_optional(sql, args![concert, performance, customer, now_ms]).await
+}
+
 /// Adds a reservation.
 pub(crate) async fn insert_reservation(tx: &mut Tx<'_>, reservation: &Reservation) -> Result<(), db::Error> {
     let sql = "insert into concert_reservations (reservation_id, customer_id, concert_id, performance_id, state, items, \
@@ -83,8 +135,8 @@ fn to_json(items: &[Item]) -> Result<String, db::Error> {
     serde_json::to_string(items).map_err(|error| db::Error::Bug(error.to_string()))
 }
 
-/// Writes back what changes in a reservation's life, unless somebody else has changed it since it was read.
-pub(crate) async fn save(tx: &mut Tx<'_>, reservation: &mut Reservation) -> Result<(), db::Error> {
+/// Writes back what changes in a reservation's life, if it is still as it was when read.
+pub(crate) fn save(reservation: &Reservation) -> Statement<'_> {
     let sql = "update concert_reservations set state = $3, expire_time = $4, lock_saga_id = $5, lock_time = $6, \
                confirm_saga_id = $7, confirm_time = $8, payment_id = $9, version = version + 1 \
                where reservation_id = $1 and version = $2";
@@ -99,12 +151,7 @@ pub(crate) async fn save(tx: &mut Tx<'_>, reservation: &mut Reservation) -> Resu
         reservation.confirm_time,
         reservation.payment,
     ];
-    if tx.execute(sql, row).await? == 0 {
-        let problem = format!("{} was changed by somebody else", reservation.name());
-        return Err(db::Error::Unavailable(problem));
-    }
-    reservation.version += 1;
-    Ok(())
+    (sql, row.to_vec())
 }
 
 /// A reservation with what it is for, as of now.
@@ -145,25 +192,19 @@ pub(crate) async fn expire_if_lapsed(tx: &mut Tx<'_>, id: Uuid) -> Result<Option
 /// Some holds that have lapsed and nobody has noted it, longest ago first.
 pub(crate) async fn lapsed(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Uuid>, db::Error> {
     let sql = "select reservation_id from concert_reservations where state = 1 and expire_time <= $1 \
-               order by expire_time limit $2";
+               order by expire_time, reservation_id limit $2";
     let now_ms = tx.now_ms();
     let ids: Vec<(Uuid,)> = tx.fetch_all(sql, args![now_ms, limit]).await?;
     Ok(ids.into_iter().map(|(id,)| id).collect())
 }
 
-/// What the customer has of the concert: live reservations of that performance, seats in all.
-pub(crate) async fn holdings(
-    tx: &mut Tx<'_>,
-    customer: Uuid,
-    (concert, performance): (Uuid, Uuid),
-) -> Result<Holdings, db::Error> {
-    let sql = "select cast(coalesce(sum(case when performance_id = $3 and state in (1, 2) then 1 else 0 end), 0) as bigint), \
-               cast(coalesce(sum(seat_count), 0) as bigint) from concert_reservations \
-               where customer_id = $1 and concert_id = $2 and (state in (2, 3, 4) or (state = 1 and expire_time > $4))";
+/// The customer's holds in the concert that have lapsed and nobody has noted it, in the order of their ids.
+pub(crate) async fn lapsed_of(tx: &mut Tx<'_>, concert: Uuid, customer: Uuid) -> Result<Vec<Uuid>, db::Error> {
+    let sql = "select reservation_id from concert_reservations where customer_id = $2 and concert_id = $1 \
+               and state = 1 and expire_time <= $3 order by reservation_id";
     let now_ms = tx.now_ms();
-    let args = args![customer, concert, performance, now_ms];
-    let (live_reservations, seats) = tx.fetch_one(sql, args).await?;
-    Ok(Holdings { live_reservations, seats })
+    let ids: Vec<(Uuid,)> = tx.fetch_all(sql, args![concert, customer, now_ms]).await?;
+    Ok(ids.into_iter().map(|(id,)| id).collect())
 }
 
 /// Which reservations come on a page.
@@ -219,23 +260,31 @@ impl FromRow for Ticket {
     }
 }
 
-/// Adds a ticket.
-pub(crate) async fn insert_ticket(tx: &mut Tx<'_>, reservation: Uuid, ticket: &Ticket) -> Result<(), db::Error> {
-    let sql = "insert into concert_tickets (reservation_id, ticket_id, seat_id, seat_label, concert_title, artist, \
-               performance_start_time, price, state, issue_time) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    let row = args![
+/// The statements that add 1, 2, … tickets.
+static INSERT_TICKETS: LazyLock<[String; MAX_SEATS]> = LazyLock::new(|| {
+    of_rows(|rows| {
+        let into = "concert_tickets (reservation_id, concert_title, artist, performance_start_time, state, \
+                    issue_time, ticket_id, seat_id, seat_label, price)";
+        insert_rows(into, (6, 4), rows) + " on conflict do nothing"
+    })
+});
+
+/// Adds the tickets of a reservation, which are of one evening and one moment; nothing is to be done for none.
+pub(crate) fn insert_tickets(reservation: Uuid, tickets: &[Ticket]) -> Option<Statement<'_>> {
+    let first = tickets.first()?;
+    let shared = args![
         reservation,
-        ticket.id,
-        &ticket.seat,
-        &ticket.seat_label,
-        &ticket.concert_title,
-        &ticket.artist,
-        ticket.performance_start_time,
-        ticket.price,
-        ticket.state.column(),
-        ticket.issue_time,
+        &first.concert_title,
+        &first.artist,
+        first.performance_start_time,
+        first.state.column(),
+        first.issue_time,
     ];
-    tx.execute(sql, row).await.map(drop)
+    let mut rows = shared.to_vec();
+    for Ticket { id, seat, seat_label, price, .. } in tickets {
+        rows.extend_from_slice(args![*id, seat, seat_label, *price]);
+    }
+    Some((&INSERT_TICKETS[tickets.len() - 1], rows))
 }
 
 /// A page of a reservation's tickets by seat.

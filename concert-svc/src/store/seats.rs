@@ -1,10 +1,15 @@
 //! Statements about seats. A command's seats are few and named: one statement reaches them all along the primary key, in
 //! ascending order, so that commands which meet at the same seats meet in the same order.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use service_kit::args;
 use service_kit::db::{self, Arg, FromRow, Row, Tx};
 use uuid::Uuid;
 
+use super::{Statement, insert_rows, of_rows};
+use crate::change::Seats;
 use crate::concert::MAX_SEATS;
 use crate::reservation::Reservation;
 use crate::seat::{Mark, Occupancy, Seat};
@@ -71,23 +76,34 @@ fn among<'a>(performance: Uuid, seats: &[&'a str], further: &[Arg<'a>]) -> Vec<A
     args
 }
 
-/// Adds a seat; tells whether its id was free.
-pub(crate) async fn insert_seat(tx: &mut Tx<'_>, performance: Uuid, seat: &Seat) -> Result<bool, db::Error> {
-    let sql = "insert into concert_performance_seats (performance_id, seat_id, ordinal, section, row_name, number, \
-               grade, price, state, reservation_id, hold_expire_time, version) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, null, null, 1) on conflict do nothing";
-    let row = args![
-        performance,
-        &seat.id,
-        seat.ordinal,
-        &seat.section,
-        &seat.row,
-        &seat.number,
-        &seat.grade,
-        seat.price,
-        seat.state.column(),
-    ];
-    Ok(tx.execute(sql, row).await? == 1)
+/// Seats that one statement adds: few enough statements for a thousand, and few enough arguments in each.
+const CHUNK: usize = 32;
+
+/// The statements that add 1, 2, … available seats; they return the ids that were free.
+static INSERT_SEATS: LazyLock<[String; CHUNK]> = LazyLock::new(|| {
+    of_rows(|rows| {
+        let into = "concert_performance_seats (performance_id, state, version, ordinal, seat_id, section, row_name, \
+                    number, grade, price)";
+        insert_rows(into, (3, 7), rows) + " on conflict do nothing returning seat_id"
+    })
+});
+
+/// Adds available seats; returns the ids of those that were new.
+pub(crate) async fn insert_seats(
+    tx: &mut Tx<'_>,
+    performance: Uuid,
+    seats: &[Seat],
+) -> Result<BTreeSet<String>, db::Error> {
+    let mut new = BTreeSet::new();
+    for chunk in seats.chunks(CHUNK) {
+        let mut rows = args![performance, SeatState::Available.column(), 1].to_vec();
+        for Seat { id, section, row, number, grade, price, ordinal, .. } in chunk {
+            rows.extend_from_slice(args![*ordinal, id, section, row, number, grade, *price]);
+        }
+        let added: Vec<(String,)> = tx.fetch_all(&INSERT_SEATS[chunk.len() - 1], &rows).await?;
+        new.extend(added.into_iter().map(|(id,)| id));
+    }
+    Ok(new)
 }
 
 /// Gives those of the seats that are available to the reservation, until that time, and returns them.
@@ -121,43 +137,32 @@ pub(crate) async fn occupancies(
     tx.fetch_all(sql, &among(performance, seats, &[])).await
 }
 
-/// Sets when the reservation's hold of its seats lapses, or that it does not. Tells how many seats it still holds.
-pub(crate) async fn hold_until(
-    tx: &mut Tx<'_>,
-    reservation: &Reservation,
-    expire_time: Option<i64>,
-) -> Result<u64, db::Error> {
-    let sql = concat!(
-        "update concert_performance_seats set hold_expire_time = $13 where ",
-        among!(),
-        " and reservation_id = $12 and state = 2"
-    );
-    let holder = args![reservation.id, expire_time];
-    let seats = reservation.seats();
-    tx.execute(sql, &among(reservation.performance, &seats, holder)).await
-}
-
-/// Sells the seats that the reservation holds; tells how many.
-pub(crate) async fn sell(tx: &mut Tx<'_>, reservation: &Reservation) -> Result<u64, db::Error> {
-    let sql = concat!(
-        "update concert_performance_seats set state = 3, hold_expire_time = null, version = version + 1 where ",
-        among!(),
-        " and reservation_id = $12 and state = 2"
-    );
-    let seats = reservation.seats();
-    tx.execute(sql, &among(reservation.performance, &seats, args![reservation.id])).await
-}
-
-/// Makes the reservation's seats available again; tells how many.
-pub(crate) async fn free(tx: &mut Tx<'_>, reservation: &Reservation) -> Result<u64, db::Error> {
-    let sql = concat!(
-        "update concert_performance_seats \
-         set state = 1, reservation_id = null, hold_expire_time = null, version = version + 1 where ",
-        among!(),
-        " and reservation_id = $12"
-    );
-    let seats = reservation.seats();
-    tx.execute(sql, &among(reservation.performance, &seats, args![reservation.id])).await
+/// Changes the seats of the reservation that are as they are before such a change.
+pub(crate) fn change_seats(reservation: &Reservation, change: Seats) -> Statement<'_> {
+    macro_rules! held {
+        ($set:literal, $and:literal) => {
+            concat!(
+                "update concert_performance_seats set ",
+                $set,
+                " where ",
+                among!(),
+                " and reservation_id = $12 and state = 2",
+                $and
+            )
+        };
+    }
+    let id = Arg::Uuid(reservation.id);
+    let (sql, further) = match change {
+        Seats::Lock => (held!("hold_expire_time = null", " and hold_expire_time is not null"), vec![id]),
+        Seats::HoldUntil(time) => {
+            (held!("hold_expire_time = $13", " and hold_expire_time is null"), vec![id, Arg::Int(time)])
+        }
+        Seats::Sell => (held!("state = 3, version = version + 1", " and hold_expire_time is null"), vec![id]),
+        Seats::Free => {
+            (held!("state = 1, reservation_id = null, hold_expire_time = null, version = version + 1", ""), vec![id])
+        }
+    };
+    (sql, among(reservation.performance, &reservation.seats(), &further))
 }
 
 /// Which seats come on a page.

@@ -1,0 +1,96 @@
+//! What becomes of a reservation that exists: it changes together with its seats and tickets, in statements that travel
+//! together. What it may become is decided by the rules in `reservation.rs`; who asks is in `hold.rs` and `checkout.rs`.
+
+use service_kit::db::{self, Tx};
+use service_kit::refusal::Fault;
+use uuid::Uuid;
+
+use crate::reservation::{self, Reservation};
+use crate::store::{self, Checkout};
+use crate::ticket::{self, Ticket};
+
+use crate::not_found;
+
+/// How often others may come first with a change. It takes two at the same moment.
+const ROUNDS: usize = 5;
+
+/// What becomes of all seats of a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seats {
+    /// Their clock is stopped.
+    Lock,
+    /// Their clock goes on, until then.
+    HoldUntil(i64),
+    /// They are sold, and a ticket is issued for each.
+    Sell,
+    /// Anybody may have them.
+    Free,
+}
+
+/// A change that was written.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    pub(crate) checkout: Checkout,
+    /// The tickets that were issued.
+    pub(crate) tickets: Vec<Ticket>,
+}
+
+/// Reads a reservation, has `decide` change it, and writes it with what that means for its seats; writes nothing when it
+/// means nothing. When somebody else comes in between, it decides again on what he has left.
+pub(crate) async fn change(
+    tx: &mut Tx<'_>,
+    id: Uuid,
+    mut decide: impl FnMut(&mut Checkout) -> Result<Option<Seats>, Fault>,
+) -> Result<Changed, Fault> {
+    for _ in 0..ROUNDS {
+        let found = store::checkout(tx, id).await?;
+        let mut checkout = found.ok_or_else(|| not_found::reservation(id))?;
+        let Some(seats) = decide(&mut checkout)? else {
+            return Ok(Changed { checkout, tickets: Vec::new() });
+        };
+        if let Some(tickets) = write(tx, &mut checkout, seats).await? {
+            return Ok(Changed { checkout, tickets });
+        }
+    }
+    Err(in_the_way(id).into())
+}
+
+/// Frees all seats of a reservation that has just ended.
+pub(crate) async fn free(tx: &mut Tx<'_>, reservation: &Reservation) -> Result<(), db::Error> {
+    let (sql, args) = store::change_seats(reservation, Seats::Free);
+    let freed = tx.execute(sql, &args).await?;
+    expect_all(reservation, freed)
+}
+
+/// Writes the change and returns the tickets; nothing when the reservation is not as it was read any more.
+async fn write(tx: &mut Tx<'_>, checkout: &mut Checkout, seats: Seats) -> Result<Option<Vec<Ticket>>, Fault> {
+    let now_ms = tx.now_ms();
+    let Checkout { sale, reservation } = checkout;
+    let tickets = if seats == Seats::Sell { ticket::issue(reservation, sale, now_ms) } else { Vec::new() };
+    let mut statements = vec![store::save(reservation), store::change_seats(reservation, seats)];
+    statements.extend(store::insert_tickets(reservation.id, &tickets));
+    let written = tx.execute_each(&statements).await?;
+    let (saved, others) = (written[0] == 1, &written[1..]);
+    if saved {
+        others.iter().try_for_each(|count| expect_all(reservation, *count))?;
+        reservation.version += 1;
+        return Ok(Some(tickets));
+    }
+    // Nothing was written: so there is nothing in the way of another decision.
+    if others.iter().all(|count| *count == 0) { Ok(None) } else { Err(in_the_way(reservation.id).into()) }
+}
+
+/// A live reservation has all its seats: anything else is a broken invariant, and changes nothing.
+fn expect_all(reservation: &Reservation, seats: u64) -> Result<(), db::Error> {
+    if seats == reservation.items.len() as u64 {
+        return Ok(());
+    }
+    Err(db::Error::Corrupt {
+        column: "reservation_id".into(),
+        problem: format!("{} has {seats} of its seats", reservation.name()),
+    })
+}
+
+fn in_the_way(id: Uuid) -> db::Error {
+    db::Error::Unavailable(format!("{} was changed by others meanwhile", reservation::name(id)))
+}
