@@ -18,4 +18,6 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0011_tokens_active",
     "0012_tokens_saga",
     "0013_signing_keys",
+    "0014_signing_keys_generation",
+    "0015_signing_keys_one",
 ];

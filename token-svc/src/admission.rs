@@ -15,6 +15,8 @@ pub(crate) struct Admission {
     pub(crate) count: i64,
     /// What is left for the next tick: at most one admission, so that an idle room does not save up for a rush.
     pub(crate) credit: i64,
+    /// Up to when the rate has been counted. It never goes back, so that no time counts twice when several tick.
+    pub(crate) tick_time: i64,
 }
 
 /// What an open room's tick at `now_ms` allows.
@@ -26,7 +28,7 @@ pub(crate) fn admission(room: &Room, now_ms: i64) -> Admission {
     let credit = room.admission_credit.saturating_add(earned);
     let places = room.settings.max_active_tokens - room.active_count;
     let count = (credit / ADMISSION).min(places).min(room.waiting_count).max(0);
-    Admission { count, credit: (credit - count * ADMISSION).min(ADMISSION) }
+    Admission { count, credit: (credit - count * ADMISSION).min(ADMISSION), tick_time: room.tick_time.max(now_ms) }
 }
 
 #[cfg(test)]
@@ -37,9 +39,8 @@ mod tests {
     /// Ticks a room of 2 admissions a second at the given times; tells how many turns came at each.
     fn ticks(mut room: Room, times: &[i64]) -> Vec<i64> {
         let tick = |now_ms: &i64| {
-            let Admission { count, credit } = admission(&room, *now_ms);
-            room.admission_credit = credit;
-            room.tick_time = *now_ms;
+            let Admission { count, credit, tick_time } = admission(&room, *now_ms);
+            (room.admission_credit, room.tick_time) = (credit, tick_time);
             room.waiting_count -= count;
             room.active_count += count;
             count
@@ -58,6 +59,11 @@ mod tests {
     fn the_rate_is_kept_whatever_the_rhythm_of_the_ticks() {
         assert_eq!(ticks(crowded(), &[2_000, 3_000, 4_000]), [2, 2, 2]);
         assert_eq!(ticks(crowded(), &[1_300, 1_600, 1_900, 2_000]), [0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn no_time_counts_twice_when_a_tick_comes_late() {
+        assert_eq!(ticks(crowded(), &[2_000, 1_500, 2_500, 2_000, 3_000]), [2, 0, 1, 0, 1]);
     }
 
     #[test]

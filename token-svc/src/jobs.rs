@@ -18,9 +18,11 @@ const PAGE: i64 = 100;
 /// Runs the rounds until the host stops.
 pub(crate) fn spawn(host: &Host, config: Config) {
     let db = host.db.clone();
+    // A little less than the period, so that one who comes a little early is not passed over for it.
+    let spacing_ms = i64::try_from(config.tick_period_ms - config.tick_period_ms / 10).unwrap_or(i64::MAX);
     host.every(Duration::from_millis(config.tick_period_ms), "admission tick", move || {
         let db = db.clone();
-        async move { admit(&db).await }
+        async move { admit(&db, spacing_ms).await }
     });
     let db = host.db.clone();
     host.every(Duration::from_millis(config.sweep_period_ms), "token sweeper", move || {
@@ -29,19 +31,25 @@ pub(crate) fn spawn(host: &Host, config: Config) {
     });
 }
 
-/// One tick: moves the head of every open room in which somebody waits, by one write for everybody in it.
+/// One tick: moves the head of every open room in which somebody waits, by one write for everybody in it. A room whose
+/// last tick is less than `spacing_ms` ago is left as it is: another process has served it.
 ///
 /// # Errors
 /// The last failure; the other rooms have been served.
-pub async fn admit(db: &Db) -> Result<(), db::Error> {
+pub async fn admit(db: &Db, spacing_ms: i64) -> Result<(), db::Error> {
     let mut result = Ok(());
     for (room, now_ms) in unsettled(db).await? {
-        if room.state(now_ms) == RoomState::Open && room.waiting_count > 0 {
+        if is_due(&room, now_ms, spacing_ms) {
             let id = room.id;
-            result = db.write(async move |tx| admit_in(tx, id).await).await.and(result);
+            result = db.write(async move |tx| admit_in(tx, id, spacing_ms).await).await.and(result);
         }
     }
     result
+}
+
+fn is_due(room: &Room, now_ms: i64, spacing_ms: i64) -> bool {
+    let waited = now_ms - room.tick_time >= spacing_ms;
+    waited && room.state(now_ms) == RoomState::Open && room.waiting_count > 0
 }
 
 /// One sweep: ends tokens that are no longer in time, those inside and those that have not claimed their turn, and gives
@@ -75,23 +83,21 @@ async fn unsettled(db: &Db) -> Result<Vec<(Room, i64)>, db::Error> {
     .await
 }
 
-async fn admit_in(tx: &mut Tx<'_>, id: Uuid) -> Result<(), db::Error> {
+async fn admit_in(tx: &mut Tx<'_>, id: Uuid, spacing_ms: i64) -> Result<(), db::Error> {
     let now_ms = tx.now_ms();
-    let Some(mut room) = store::find_room(tx, id).await? else {
+    // Several may tick at once: each finds what the ones before it have used up.
+    let locked = store::lock_room(tx, id).await?;
+    let Some(mut room) = locked.filter(|room| is_due(room, now_ms, spacing_ms)) else {
         return Ok(());
     };
-    if room.state(now_ms) != RoomState::Open {
-        return Ok(());
-    }
-    let Admission { count, credit } = admission(&room, now_ms);
-    (room.admission_credit, room.tick_time) = (credit, now_ms);
+    let Admission { count, credit, tick_time } = admission(&room, now_ms);
+    (room.admission_credit, room.tick_time) = (credit, tick_time);
     if count > 0 {
         let (found, through) = store::first_waiting(tx, id, room.admitted_through, count).await?;
         if found < count {
             return Err(miscounted(&room, found));
         }
         room.admitted_through = through;
-        store::insert_turn(tx, id, through).await?;
     }
     store::move_head(tx, &room, count).await
 }
@@ -120,10 +126,8 @@ async fn sweep_in(tx: &mut Tx<'_>, id: Uuid, batch: i64) -> Result<bool, db::Err
     };
     let inside = store::expire_active(tx, id, batch).await?;
     let in_line = store::expire_waiting(tx, id, through, batch).await?;
-    let unclaimed = in_line.iter().filter(|sequence| **sequence <= room.admitted_through).count() as i64;
-    let (active, waiting) = (inside + unclaimed, in_line.len() as i64 - unclaimed);
-    if active + waiting > 0 {
-        store::count_off_many(tx, id, (active, waiting)).await?;
+    if inside > 0 || !in_line.is_empty() {
+        count_off(tx, id, inside, &in_line).await?;
     }
     if inside == batch || in_line.len() as i64 == batch {
         return Ok(true);
@@ -131,8 +135,17 @@ async fn sweep_in(tx: &mut Tx<'_>, id: Uuid, batch: i64) -> Result<bool, db::Err
     if through > 0 {
         store::delete_turns(tx, id, through).await?;
     }
-    if closed && room.active_count == active && room.waiting_count == waiting {
+    if closed {
         store::settle_room(tx, id).await?;
     }
     Ok(false)
+}
+
+/// Counts off those whose time inside is over, and those in line, whose turn may have come until now.
+async fn count_off(tx: &mut Tx<'_>, id: Uuid, inside: i64, in_line: &[i64]) -> Result<(), db::Error> {
+    let Some(room) = store::lock_room(tx, id).await? else {
+        return Ok(());
+    };
+    let unclaimed = in_line.iter().filter(|sequence| **sequence <= room.admitted_through).count() as i64;
+    store::count_off_many(tx, id, (inside + unclaimed, in_line.len() as i64 - unclaimed)).await
 }

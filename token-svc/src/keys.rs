@@ -13,13 +13,13 @@ pub(crate) async fn load(host: &Host) -> Result<(SigningKey, VerifyingKeys), db:
     let new = StoredKey { kid: host.ids.next(host.clock.now_ms()).to_string(), secret: ids::secret() };
     let load = host.db.write(async move |tx| {
         let mut stored = store::signing_keys(tx).await?;
-        let newest = match stored.pop() {
-            Some(newest) => newest,
-            None => {
-                store::insert_signing_key(tx, &new).await?;
-                new
-            }
-        };
+        if stored.is_empty() {
+            // Of several processes that start at once, one makes the key and all use it.
+            store::insert_first_key(tx, &new).await?;
+            stored = store::signing_keys(tx).await?;
+        }
+        let newest = stored.pop();
+        let newest = newest.ok_or_else(|| db::Error::Bug("a key that was inserted cannot be found".into()))?;
         Ok::<_, db::Error>((newest, stored))
     });
     let (newest, older) = load.await?;

@@ -13,20 +13,25 @@ use crate::store;
 /// Takes a place at the end of the line, or returns the live one that the customer has.
 pub(crate) async fn issue(tx: &mut Tx<'_>, key: Key, customer: Uuid) -> Result<Place, Fault> {
     let now_ms = tx.now_ms();
-    let mut room = expect_room(tx, key.room).await?;
-    if let Some(token) = store::find_live_token(tx, key.room, customer).await? {
-        let place = lapse(tx, Place { room, token, now_ms }).await?;
-        if place.token.state.is_live() {
-            return Ok(place);
+    loop {
+        if let Some(token) = store::lock_live_token(tx, key.room, customer).await? {
+            let room = expect_room(tx, key.room).await?;
+            let place = lapse(tx, Place { room, token, now_ms }).await?;
+            if place.token.state.is_live() {
+                return Ok(place);
+            }
         }
-        room = place.room;
+        // Whoever joins, joins one after the other; so sequences have no gaps and the room is not overfilled.
+        let mut room = lock_room(tx, key.room).await?;
+        room.expect_joinable(now_ms)?;
+        let (sequence, state) = (room.issued_count + 1, TokenState::Waiting);
+        let token = Token { key, customer, sequence, state, create_time: now_ms, stay: None };
+        if store::insert_token(tx, &token).await? {
+            store::count_in(tx, &mut room).await?;
+            return Ok(Place { room, token, now_ms });
+        }
+        // The customer asks twice at once, and the other was first. Nobody else joins from now on, so this does not repeat.
     }
-    room.expect_joinable(now_ms)?;
-    let sequence = store::next_sequence(tx, &mut room).await?;
-    let state = TokenState::Waiting;
-    let token = Token { key, customer, sequence, state, create_time: now_ms, stay: None };
-    store::insert_token(tx, &token).await?;
-    Ok(Place { room, token, now_ms })
 }
 
 /// Reads a token and its room, and changes nothing.
@@ -68,7 +73,7 @@ pub(crate) async fn extend(tx: &mut Tx<'_>, key: Key, min_expire_time: i64) -> R
 
 /// Takes a token away from its customer, whatever has become of it.
 pub(crate) async fn revoke(tx: &mut Tx<'_>, key: Key, reason: &str) -> Result<Place, Fault> {
-    let place = look(tx, key).await?;
+    let place = locked(tx, key).await?;
     if place.token.state == TokenState::Revoked {
         return Ok(place);
     }
@@ -84,10 +89,7 @@ pub(crate) async fn complete(
     saga: Uuid,
 ) -> Result<Option<Token>, db::Error> {
     match store::complete_live(tx, key, customer, saga).await? {
-        Some(token) => {
-            store::count_off(tx, key.room, token.sequence).await?;
-            Ok(Some(token))
-        }
+        Some(token) => Ok(Some(token)),
         None => Ok(store::find_token(tx, key).await?.filter(|token| token.customer == customer)),
     }
 }
@@ -98,10 +100,25 @@ pub(crate) async fn expect_room(tx: &mut Tx<'_>, id: Uuid) -> Result<Room, Fault
     Ok(found.ok_or_else(|| room::not_found(id))?)
 }
 
-/// The token as the time has left it.
+/// A room, which must exist, for a change that nobody else gets in the way of.
+pub(crate) async fn lock_room(tx: &mut Tx<'_>, id: Uuid) -> Result<Room, Fault> {
+    let found = store::lock_room(tx, id).await?;
+    Ok(found.ok_or_else(|| room::not_found(id))?)
+}
+
+/// The token as the time has left it; nobody else changes it until the transaction ends.
 async fn current(tx: &mut Tx<'_>, key: Key) -> Result<Place, Fault> {
-    let place = look(tx, key).await?;
+    let place = locked(tx, key).await?;
     Ok(lapse(tx, place).await?)
+}
+
+/// As [`look`], and nobody else changes the token until the transaction ends. Its room may change still: tokens come
+/// first, rooms second, in whatever changes both.
+async fn locked(tx: &mut Tx<'_>, key: Key) -> Result<Place, Fault> {
+    let now_ms = tx.now_ms();
+    let token = store::lock_token(tx, key).await?.ok_or_else(|| queue::not_found(key))?;
+    let room = expect_room(tx, key.room).await?;
+    Ok(Place { room, token, now_ms })
 }
 
 /// Ends a live token whose time is over.
@@ -116,11 +133,7 @@ async fn lapse(tx: &mut Tx<'_>, place: Place) -> Result<Place, db::Error> {
 }
 
 async fn end(tx: &mut Tx<'_>, mut place: Place, state: TokenState, reason: Option<&str>) -> Result<Place, db::Error> {
-    let Token { key, sequence, .. } = place.token;
-    store::set_ended(tx, key, state, reason).await?;
-    if place.token.state.is_live() {
-        store::count_off(tx, key.room, sequence).await?;
-    }
+    store::end_token(tx, &place.token, (state, reason)).await?;
     place.token.state = state;
     Ok(place)
 }

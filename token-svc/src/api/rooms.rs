@@ -63,7 +63,7 @@ impl WaitingRoomService for Api {
         let (request, config) = (request.into_inner(), self.config);
         let id = wire::rooms::updated_id(&request).map_err(status)?;
         let updated = self.host.db.write(async move |tx| {
-            let room = tokens::expect_room(tx, id).await?;
+            let room = tokens::lock_room(tx, id).await?;
             let settings = wire::rooms::update(&room, &request, tx.now_ms(), &config)?;
             apply(tx, room, Change::Set(settings)).await
         });
@@ -110,7 +110,7 @@ impl Api {
     async fn change(&self, name: &str, change: Change) -> Result<Response<pb::WaitingRoom>, Status> {
         let id = wire::room_id("name", name).map_err(status)?;
         let changed = self.host.db.write(async move |tx| {
-            let room = tokens::expect_room(tx, id).await?;
+            let room = tokens::lock_room(tx, id).await?;
             apply(tx, room, change).await
         });
         answer(changed.await)

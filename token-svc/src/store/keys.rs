@@ -11,12 +11,14 @@ pub(crate) struct StoredKey {
 }
 
 pub(crate) async fn signing_keys(tx: &mut Tx<'_>) -> Result<Vec<StoredKey>, db::Error> {
-    const SELECT: &str = "select kid, secret from token_signing_keys order by create_time, kid";
+    const SELECT: &str = "select kid, secret from token_signing_keys order by generation";
     tx.fetch_all(SELECT, &[]).await
 }
 
-pub(crate) async fn insert_signing_key(tx: &mut Tx<'_>, key: &StoredKey) -> Result<(), db::Error> {
-    const INSERT: &str = "insert into token_signing_keys (kid, secret, create_time) values ($1, $2, $3)";
+/// Adds the first key, unless there is one by now.
+pub(crate) async fn insert_first_key(tx: &mut Tx<'_>, key: &StoredKey) -> Result<(), db::Error> {
+    const INSERT: &str = "insert into token_signing_keys (kid, secret, create_time, generation) values ($1, $2, $3, 1) \
+        on conflict do nothing";
     let args = args![&key.kid, &key.secret[..], tx.now_ms()];
     tx.execute(INSERT, args).await.map(drop)
 }

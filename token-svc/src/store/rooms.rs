@@ -2,7 +2,7 @@
 //! overwrites the other.
 
 use service_kit::args;
-use service_kit::db::{self, FromRow, Row, Tx};
+use service_kit::db::{self, Arg, FromRow, Row, Tx};
 use uuid::Uuid;
 
 use crate::room::{Room, Settings};
@@ -42,9 +42,16 @@ pub(crate) async fn insert_room(tx: &mut Tx<'_>, id: Uuid, settings: &Settings) 
     Ok(tx.execute(INSERT, args).await? == 1)
 }
 
+const ROOM: &str = select_rooms!("where room_id = $1");
+
 pub(crate) async fn find_room(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Room>, db::Error> {
-    const SELECT: &str = select_rooms!("where room_id = $1");
-    tx.fetch_optional(SELECT, args![id]).await
+    tx.fetch_optional(ROOM, args![id]).await
+}
+
+/// A room for a change that nobody else gets in the way of. Its counts agree with its tokens then: whoever changes both is
+/// either done, or waits for the room.
+pub(crate) async fn lock_room(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Room>, db::Error> {
+    tx.lock_optional(ROOM, args![id]).await
 }
 
 /// Rooms from `from` (create_time, id) on, oldest first.
@@ -64,7 +71,8 @@ pub(crate) async fn unsettled_rooms(tx: &mut Tx<'_>, after: Uuid, limit: i64) ->
 pub(crate) async fn save_settings(tx: &mut Tx<'_>, room: &mut Room) -> Result<(), db::Error> {
     const UPDATE: &str = "update token_rooms set prequeue_open_time = $2, open_time = $3, close_time = $4, \
         max_active_tokens = $5, admissions_per_1000_s = $6, active_ttl = $7, claim_ttl = $8, max_active_lifetime = $9, \
-        max_waiting = $10, paused = $11, tick_time = $12, version = version + 1, update_time = $13 where room_id = $1";
+        max_waiting = $10, paused = $11, tick_time = $12, version = version + 1, update_time = $13, settled = 0 \
+        where room_id = $1";
     let settings = &room.settings;
     let args = args![
         room.id,
@@ -86,29 +94,36 @@ pub(crate) async fn save_settings(tx: &mut Tx<'_>, room: &mut Room) -> Result<()
     Ok(())
 }
 
-/// Gives out the next sequence to one who waits.
-pub(crate) async fn next_sequence(tx: &mut Tx<'_>, room: &mut Room) -> Result<i64, db::Error> {
-    const UPDATE: &str = "update token_rooms set issued_count = issued_count + 1, waiting_count = waiting_count + 1 \
-        where room_id = $1 returning issued_count, waiting_count";
-    (room.issued_count, room.waiting_count) = tx.fetch_one(UPDATE, args![room.id]).await?;
-    Ok(room.issued_count)
+/// Counts one more who waits, with the next sequence. Something may happen in the room now.
+pub(crate) async fn count_in(tx: &mut Tx<'_>, room: &mut Room) -> Result<(), db::Error> {
+    const UPDATE: &str = "update token_rooms set issued_count = issued_count + 1, waiting_count = waiting_count + 1, \
+        settled = 0 where room_id = $1";
+    tx.execute(UPDATE, args![room.id]).await?;
+    room.issued_count += 1;
+    room.waiting_count += 1;
+    Ok(())
 }
 
-/// Moves the head by the `count` of turns that come; notes what the rate has allowed until now.
+/// Moves the head by the `count` of turns that come, and notes when they came; notes what the rate has allowed until now.
 pub(crate) async fn move_head(tx: &mut Tx<'_>, room: &Room, count: i64) -> Result<(), db::Error> {
+    const INSERT: &str = "insert into token_turns (room_id, through_sequence, admit_time) values ($1, $2, $3)";
     const UPDATE: &str = "update token_rooms set admitted_through = $2, waiting_count = waiting_count - $3, \
         active_count = active_count + $3, admission_credit = $4, tick_time = $5, \
         admit_time = case when $3 > 0 then $5 else admit_time end where room_id = $1";
     let args = args![room.id, room.admitted_through, count, room.admission_credit, room.tick_time];
-    tx.execute(UPDATE, args).await.map(drop)
+    let mut statements = vec![(UPDATE, args.to_vec())];
+    if count > 0 {
+        statements.push((INSERT, args![room.id, room.admitted_through, tx.now_ms()].to_vec()));
+    }
+    tx.execute_each(&statements).await.map(drop)
 }
 
 /// Counts off one token that is no longer live.
-pub(crate) async fn count_off(tx: &mut Tx<'_>, room: Uuid, sequence: i64) -> Result<(), db::Error> {
+pub(super) fn count_off(room: Uuid, sequence: i64) -> (&'static str, Vec<Arg<'static>>) {
     const UPDATE: &str = "update token_rooms set \
         active_count = active_count - case when $2 <= admitted_through then 1 else 0 end, \
         waiting_count = waiting_count - case when $2 <= admitted_through then 0 else 1 end where room_id = $1";
-    tx.execute(UPDATE, args![room, sequence]).await.map(drop)
+    (UPDATE, args![room, sequence].to_vec())
 }
 
 /// Counts off many at once.
@@ -122,10 +137,11 @@ pub(crate) async fn count_off_many(
     tx.execute(UPDATE, args![room, active, waiting]).await.map(drop)
 }
 
-/// Notes that nothing can happen in a room any more.
+/// Notes that nothing can happen any more in a closed room, if nobody is left in it.
 pub(crate) async fn settle_room(tx: &mut Tx<'_>, room: Uuid) -> Result<(), db::Error> {
-    const UPDATE: &str = "update token_rooms set settled = 1 where room_id = $1";
-    tx.execute(UPDATE, args![room]).await.map(drop)
+    const UPDATE: &str = "update token_rooms set settled = 1 \
+        where room_id = $1 and close_time <= $2 and active_count = 0 and waiting_count = 0";
+    tx.execute(UPDATE, args![room, tx.now_ms()]).await.map(drop)
 }
 
 impl FromRow for Room {

@@ -4,6 +4,7 @@ use service_kit::args;
 use service_kit::db::{self, FromRow, Row, Tx};
 use uuid::Uuid;
 
+use super::count_off;
 use crate::queue::{Key, Stay, Token, TokenState};
 
 macro_rules! token_columns {
@@ -12,29 +13,34 @@ macro_rules! token_columns {
     };
 }
 
-/// Writes a new token.
-pub(crate) async fn insert_token(tx: &mut Tx<'_>, token: &Token) -> Result<(), db::Error> {
+/// Writes a new token; tells whether its customer had none that is live.
+pub(crate) async fn insert_token(tx: &mut Tx<'_>, token: &Token) -> Result<bool, db::Error> {
     const INSERT: &str = "insert into token_tokens (room_id, token_id, customer_id, sequence, state, create_time) \
-        values ($1, $2, $3, $4, $5, $6)";
+        values ($1, $2, $3, $4, $5, $6) on conflict do nothing";
     let Token { key, customer, sequence, state, create_time, .. } = *token;
     let args = args![key.room, key.token, customer, sequence, state as i64, create_time];
-    tx.execute(INSERT, args).await.map(drop)
+    Ok(tx.execute(INSERT, args).await? == 1)
 }
+
+const TOKEN: &str = concat!("select ", token_columns!(), " from token_tokens where room_id = $1 and token_id = $2");
 
 pub(crate) async fn find_token(tx: &mut Tx<'_>, key: Key) -> Result<Option<Token>, db::Error> {
-    const SELECT: &str =
-        concat!("select ", token_columns!(), " from token_tokens where room_id = $1 and token_id = $2");
-    tx.fetch_optional(SELECT, args![key.room, key.token]).await
+    tx.fetch_optional(TOKEN, args![key.room, key.token]).await
 }
 
-/// The live token of a customer.
-pub(crate) async fn find_live_token(tx: &mut Tx<'_>, room: Uuid, customer: Uuid) -> Result<Option<Token>, db::Error> {
+/// A token for a change that nobody else gets in the way of.
+pub(crate) async fn lock_token(tx: &mut Tx<'_>, key: Key) -> Result<Option<Token>, db::Error> {
+    tx.lock_optional(TOKEN, args![key.room, key.token]).await
+}
+
+/// The live token of a customer, for a change that nobody else gets in the way of.
+pub(crate) async fn lock_live_token(tx: &mut Tx<'_>, room: Uuid, customer: Uuid) -> Result<Option<Token>, db::Error> {
     const SELECT: &str = concat!(
         "select ",
         token_columns!(),
         " from token_tokens where room_id = $1 and customer_id = $2 and state <= 2"
     );
-    tx.fetch_optional(SELECT, args![room, customer]).await
+    tx.lock_optional(SELECT, args![room, customer]).await
 }
 
 /// Writes that a token is ACTIVE, and until when.
@@ -45,20 +51,24 @@ pub(crate) async fn set_active(tx: &mut Tx<'_>, key: Key, stay: Stay) -> Result<
     tx.execute(UPDATE, args).await.map(drop)
 }
 
-/// Writes how a token has ended, and why; the first end's time stays.
-pub(crate) async fn set_ended(
+/// Writes how a token has ended, and why; the first end's time stays. One that was live until now is counted off.
+pub(crate) async fn end_token(
     tx: &mut Tx<'_>,
-    key: Key,
-    state: TokenState,
-    reason: Option<&str>,
+    token: &Token,
+    (state, reason): (TokenState, Option<&str>),
 ) -> Result<(), db::Error> {
     const UPDATE: &str = "update token_tokens set state = $3, end_time = coalesce(end_time, $4), reason = $5 \
         where room_id = $1 and token_id = $2";
+    let key = token.key;
     let args = args![key.room, key.token, state as i64, tx.now_ms(), reason];
-    tx.execute(UPDATE, args).await.map(drop)
+    let mut statements = vec![(UPDATE, args.to_vec())];
+    if token.state.is_live() {
+        statements.push(count_off(key.room, token.sequence));
+    }
+    tx.execute_each(&statements).await.map(drop)
 }
 
-/// Ends a live token for a saga whose customer has bought; nothing when there is none.
+/// Ends a live token for a saga whose customer has bought, and counts it off; nothing when there is none.
 pub(crate) async fn complete_live(
     tx: &mut Tx<'_>,
     key: Key,
@@ -70,14 +80,21 @@ pub(crate) async fn complete_live(
          where room_id = $1 and token_id = $2 and customer_id = $5 and state <= 2 returning ",
         token_columns!()
     );
-    tx.fetch_optional(UPDATE, args![key.room, key.token, saga, tx.now_ms(), customer]).await
+    let ended: Option<Token> =
+        tx.fetch_optional(UPDATE, args![key.room, key.token, saga, tx.now_ms(), customer]).await?;
+    if let Some(token) = &ended {
+        let (sql, args) = count_off(key.room, token.sequence);
+        tx.execute(sql, &args).await?;
+    }
+    Ok(ended)
 }
 
-/// Ends at most `limit` tokens whose time inside is over; tells how many.
+/// Ends at most `limit` tokens whose time inside is over; tells how many. Like the next, it names the condition twice: the
+/// inner one finds tokens, the outer one passes over those that have changed since.
 pub(crate) async fn expire_active(tx: &mut Tx<'_>, room: Uuid, limit: i64) -> Result<i64, db::Error> {
     const UPDATE: &str = "update token_tokens set state = 4, end_time = $2 where room_id = $1 and token_id in \
         (select token_id from token_tokens where room_id = $1 and state = 2 and expire_time <= $2 \
-        order by expire_time limit $3)";
+        order by expire_time, token_id limit $3) and state = 2 and expire_time <= $2";
     let args = args![room, tx.now_ms(), limit];
     Ok(tx.execute(UPDATE, args).await? as i64)
 }
@@ -91,7 +108,7 @@ pub(crate) async fn expire_waiting(
 ) -> Result<Vec<i64>, db::Error> {
     const UPDATE: &str = "update token_tokens set state = 4, end_time = $2 where room_id = $1 and token_id in \
         (select token_id from token_tokens where room_id = $1 and state = 1 and sequence <= $3 \
-        order by sequence limit $4) returning sequence";
+        order by sequence limit $4) and state = 1 returning sequence";
     let args = args![room, tx.now_ms(), through, limit];
     let expired: Vec<(i64,)> = tx.fetch_all(UPDATE, args).await?;
     Ok(expired.into_iter().map(|(sequence,)| sequence).collect())

@@ -1,15 +1,9 @@
-//! The statements over turns: when the head came to which sequence, one row a tick for everybody.
+//! The statements over turns: when the head came to which sequence, one row a tick for everybody. They are written with
+//! the head itself, in `rooms.rs`.
 
 use service_kit::args;
 use service_kit::db::{self, Tx};
 use uuid::Uuid;
-
-/// Notes that the head has just come to a sequence.
-pub(crate) async fn insert_turn(tx: &mut Tx<'_>, room: Uuid, through: i64) -> Result<(), db::Error> {
-    const INSERT: &str = "insert into token_turns (room_id, through_sequence, admit_time) values ($1, $2, $3)";
-    let args = args![room, through, tx.now_ms()];
-    tx.execute(INSERT, args).await.map(drop)
-}
 
 /// When the turn of a sequence came; nothing once all turns of that time are claimed or given back.
 pub(crate) async fn turn_time(tx: &mut Tx<'_>, room: Uuid, sequence: i64) -> Result<Option<i64>, db::Error> {
@@ -27,8 +21,9 @@ pub(crate) async fn turns_through(tx: &mut Tx<'_>, room: Uuid, time: i64) -> Res
     Ok(through)
 }
 
-/// Forgets the turns up to a sequence.
+/// Forgets the turns up to a sequence, unless one of them is still to be claimed or given back.
 pub(crate) async fn delete_turns(tx: &mut Tx<'_>, room: Uuid, through: i64) -> Result<(), db::Error> {
-    const DELETE: &str = "delete from token_turns where room_id = $1 and through_sequence <= $2";
+    const DELETE: &str = "delete from token_turns where room_id = $1 and through_sequence <= $2 and not exists \
+        (select 1 from token_tokens where room_id = $1 and state = 1 and sequence <= $2)";
     tx.execute(DELETE, args![room, through]).await.map(drop)
 }

@@ -147,7 +147,7 @@ impl World {
     pub(crate) async fn tick(&self, seconds: usize) {
         for _ in 0..seconds {
             self.clock.advance(1_000);
-            token_svc::admit(&self.host.db).await.unwrap();
+            token_svc::admit(&self.host.db, 1_000).await.unwrap();
         }
     }
 
