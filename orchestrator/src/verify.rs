@@ -88,6 +88,8 @@ impl FromRow for CheckoutFact {
         let lock = saga.steps().first().map_or(StepStatus::Pending, |step| step.status);
         let pivot = saga.steps().get(checkout::PIVOT.0).map_or(StepStatus::Pending, |step| step.status);
         let course = match saga.phase() {
+            // The pivot's answer counts from when it is recorded, also while the saga is suspended.
+            Some(_) if saga.is_past_pivot(&checkout::PLAN) => Course::Completing,
             Some(Phase::Completing) => Course::Completing,
             Some(Phase::Running | Phase::Arbitrating | Phase::Compensating) => Course::Open,
             None if *saga.state() == State::Completed => Course::Completed,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proto::orchestrator::v1::checkout::State;
 use proto::orchestrator::v1::saga::State as SagaState;
-use proto::orchestrator::v1::{Checkout, ResumeSagaRequest};
+use proto::orchestrator::v1::{CancelCheckoutRequest, Checkout, ResumeSagaRequest, SuspendSagaRequest};
 use skald_tests::world::PRICE;
 use skald_tests::{Fault, Held, World};
 
@@ -73,4 +73,35 @@ async fn a_lie_of_a_compensation_parks_the_saga_and_is_asked_again_after_the_men
         assert_eq!(world.available(&held.customer).await, PRICE * 2);
         world.verify().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_saga_that_is_suspended_while_its_pivot_is_under_way_is_past_it_once_that_is_answered() {
+    let world = World::new().await;
+    let held = world.held(1).await;
+    world.faults.always("ConfirmReservation", Fault::Slow(Duration::from_millis(500)));
+    let order = proto::orchestrator::v1::CreateCheckoutRequest {
+        wait: Some(service_kit::wire::duration(0)),
+        ..world.order(&held)
+    };
+    let name = world.send(order).await.unwrap().name;
+    while world.faults.count("ConfirmReservation") == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let saga = world.saga(&name).await.name;
+    let stop = SuspendSagaRequest { name: saga.clone(), reason: "look at it".into(), expected_version: 0 };
+    let stopped = world.sagas().suspend_saga(stop).await.unwrap().into_inner();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let answered = world.saga(&name).await;
+    assert_eq!((answered.state(), answered.version), (SagaState::Suspended, stopped.version + 1));
+    world.verify().await;
+    assert_eq!(world.checkout(&name).await.state(), State::Completing);
+    let cancel = CancelCheckoutRequest { name: name.clone(), ..Default::default() };
+    let status = world.checkouts().cancel_checkout(cancel).await.unwrap_err();
+    assert_eq!(service_kit::refusal::reason(&status).as_deref(), Some("PAST_PIVOT"));
+    let resume = ResumeSagaRequest { name: saga, reason: "all is well".into(), expected_version: 0 };
+    world.sagas().resume_saga(resume).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.checkout(&name).await.state(), State::Completed);
+    world.verify().await;
 }

@@ -48,9 +48,10 @@ pub(super) fn checkout(record: &Record) -> pb::Checkout {
     }
 }
 
-/// A suspended checkout shows what it was about to do.
+/// A suspended checkout shows what it was about to do, and whether its pivot was answered meanwhile.
 fn state(record: &Record) -> Shown {
     match record.saga.phase() {
+        Some(_) if record.saga.is_past_pivot(&checkout::PLAN) => Shown::Completing,
         Some(Phase::Running | Phase::Arbitrating) => Shown::Running,
         Some(Phase::Completing) => Shown::Completing,
         Some(Phase::Compensating) => Shown::Compensating,
