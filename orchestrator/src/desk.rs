@@ -16,6 +16,7 @@ use crate::follow::Follow;
 use crate::journal::{Journal, Record};
 use crate::participants::Participants;
 use crate::runner::{self, Intervention, Runner};
+use crate::status::wire;
 
 /// Shared by the faces; cheap to clone.
 #[derive(Debug, Clone)]
@@ -88,7 +89,7 @@ impl Desk {
             Err(error) => return Err(faults::of_runner(error)),
         };
         let record = self.load(face, id).await?;
-        let state = record.saga.state().name();
+        let state = wire::state(record.saga.state()).as_str_name();
         if illegal == Illegal::Nothing && !resumes {
             return Ok(Arc::new(record));
         }

@@ -72,13 +72,13 @@ fn check(reservation: &Reservation, input: &Input, now_ms: i64) -> Result<(), Re
         return Err(not_owner());
     }
     let (name, state) = (&reservation.name, reservation.state());
-    let expire_ms = reservation.expire_time.map(millis);
+    let expire_time = reservation.expire_time;
     match state {
-        Held::Held if expire_ms.is_none_or(|expire_ms| now_ms < expire_ms) => {}
+        Held::Held if expire_time.is_none_or(|expire_time| now_ms < millis(expire_time)) => {}
         Held::Held | Held::Expired => {
             let refusal = Refusal::precondition("HOLD_EXPIRED", format!("the hold of {name} is over"));
             let refusal = refusal.with("state", state.as_str_name());
-            return Err(expire_ms.into_iter().fold(refusal, |refusal, ms| refusal.with("expire_time", ms)));
+            return Err(expire_time.into_iter().fold(refusal, |refusal, time| refusal.with("expire_time", time)));
         }
         Held::Confirming | Held::Cancelling => {
             let message = format!("{name} is locked by {}", reservation.lock_saga);

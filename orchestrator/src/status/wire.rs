@@ -109,7 +109,7 @@ pub(super) fn saga(record: &Record, participants: &Participants) -> pb::Saga {
     }
 }
 
-pub(super) fn state(state: &State) -> Shown {
+pub(crate) fn state(state: &State) -> Shown {
     match state {
         State::Running => Shown::Running,
         State::Completing => Shown::Completing,

@@ -203,7 +203,9 @@ async fn a_check_foresees_the_refusals_that_a_look_can_tell() {
     let over = prost_types::Timestamp { seconds: 1, nanos: 0 };
     *world.fakes.reservation.lock().unwrap() =
         proto::concert::v1::Reservation { expire_time: Some(over), ..reservation.clone() };
-    assert_eq!(told(world.create(only_check()).await), (Code::FailedPrecondition, "HOLD_EXPIRED".into()));
+    let status = world.create(only_check()).await.unwrap_err();
+    assert_eq!(status.get_details_error_info().unwrap().metadata["expire_time"], "1970-01-01T00:00:01Z");
+    assert_eq!(told::<()>(Err(status)), (Code::FailedPrecondition, "HOLD_EXPIRED".into()));
     *world.fakes.reservation.lock().unwrap() =
         proto::concert::v1::Reservation { customer: OTHER.into(), ..reservation.clone() };
     assert_eq!(told(world.create(only_check()).await), (Code::PermissionDenied, "NOT_OWNER".into()));

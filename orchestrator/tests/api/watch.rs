@@ -98,7 +98,7 @@ async fn a_checkout_can_be_stopped_by_its_customer_before_it_is_decided() {
     release.send(true).unwrap();
     assert_eq!(world.end_of(&placed.name).await.state(), State::Failed);
     let status = cancel(&world, &placed.name, CUSTOMER).await.unwrap_err();
-    assert_eq!(status.get_details_error_info().unwrap().metadata["state"], "compensated");
+    assert_eq!(status.get_details_error_info().unwrap().metadata["state"], "COMPENSATED");
     assert_eq!(told::<()>(Err(status)), (Code::FailedPrecondition, "SAGA_ENDED".into()));
 }
 
@@ -109,6 +109,6 @@ async fn a_checkout_past_its_pivot_cannot_be_stopped() {
     let placed = world.create(request(1)).await.unwrap();
     assert_eq!(placed.state(), State::Completing);
     let status = cancel(&world, &placed.name, "").await.unwrap_err();
-    assert_eq!(status.get_details_error_info().unwrap().metadata["state"], "completing");
+    assert_eq!(status.get_details_error_info().unwrap().metadata["state"], "COMPLETING");
     assert_eq!(told::<()>(Err(status)), (Code::FailedPrecondition, "PAST_PIVOT".into()));
 }

@@ -11,7 +11,8 @@ const INTERNAL: i32 = 13;
 
 impl Failure {
     pub(super) fn cancelled(act: &Act) -> Failure {
-        Failure::new(CANCELLED, "CANCELLED", act.reason.clone())
+        let message = if act.reason.is_empty() { "it was cancelled" } else { &act.reason };
+        Failure::new(CANCELLED, "CANCELLED", message)
     }
 
     pub(super) fn aborted(act: &Act) -> Failure {
