@@ -19,8 +19,8 @@ macro_rules! page {
         select!(concat!(
             "where ",
             $condition,
-            "(create_time, id) < ($1, $2) and ($3 is null or kind = $3) \
-             and ($4 is null or reference = $4) and state in ($5, $6, $7, $8, $9, $10, $11) \
+            "(create_time, id) < ($1, $2) and (kind = $3 or $3 is null) \
+             and (reference = $4 or $4 is null) and state in ($5, $6, $7, $8, $9, $10, $11) \
              order by create_time desc, id desc limit $12"
         ))
     };
