@@ -165,6 +165,9 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     /// Gives the incarnation up: whatever it owns may be adopted at once.
     async fn release(&self, incarnation: Uuid) -> Result<(), Error>;
 
+    /// Whether of all incarnations that live this one is the eldest: it does the chores that one is enough for.
+    async fn is_eldest(&self, incarnation: Uuid) -> Result<bool, Error>;
+
     /// Makes a saga durable unless its id is known. Version and epoch of `first.next` are 1.
     async fn accept(&self, first: Append) -> Result<Accepted, Error>;
 

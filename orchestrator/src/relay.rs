@@ -12,6 +12,8 @@ use service_kit::db::{self, Db, Tx};
 use service_kit::host::Host;
 use service_kit::outbox::{Event, Outbox};
 
+use crate::runner::Runner;
+
 mod log;
 
 pub use log::LogSink;
@@ -41,17 +43,18 @@ pub trait Sink: std::fmt::Debug + Send + Sync + 'static {
     async fn publish(&self, source: &str, event: &Event) -> Result<(), SinkError>;
 }
 
-/// Publishes an outbox until the host stops, and forgets what was published `days` ago.
-pub fn start(host: &Host, outbox: Outbox, sink: Arc<dyn Sink>, days: u32) {
-    let relay = Arc::new(Relay { db: host.db.clone(), outbox: Arc::new(outbox), sink });
-    let purging = relay.clone();
+/// Publishes an outbox until the host stops, and forgets what was published `days` ago. One of several orchestrators does
+/// it at a time, so that consumers hear of most events once.
+pub fn start(host: &Host, relay: Relay, runner: &Runner, days: u32) {
+    let publishing = (relay, runner.clone());
+    let purging = publishing.clone();
     host.every(PERIOD, "relay", move || {
-        let relay = relay.clone();
-        async move { relay.publish().await }
+        let (relay, runner) = publishing.clone();
+        async move { if runner.is_eldest().await { relay.publish().await } else { Ok(()) } }
     });
     host.every(PURGE_PERIOD, "purge of events", move || {
-        let relay = purging.clone();
-        async move { relay.purge(days).await }
+        let (relay, runner) = purging.clone();
+        async move { if runner.is_eldest().await { relay.purge(days).await } else { Ok(()) } }
     });
 }
 
@@ -109,13 +112,7 @@ impl Relay {
             return Ok(());
         }
         let outbox = self.outbox.clone();
-        let mark = async move |tx: &mut Tx<'_>| {
-            for event in &done {
-                outbox.done(tx, event).await?;
-            }
-            Ok(())
-        };
-        self.db.write(mark).await
+        self.db.write(async move |tx| outbox.done(tx, &done).await).await
     }
 
     /// Forgets what was published and came about more than `days` ago.

@@ -14,7 +14,7 @@ use crate::desk::Desk;
 use crate::intake::Intake;
 use crate::journal::{self, Journal, SqlJournal};
 use crate::participants::Participants;
-use crate::relay::{self, LogSink};
+use crate::relay::{self, LogSink, Relay};
 use crate::runner::{Parts, Runner};
 use crate::status::{Sagas, console};
 
@@ -50,7 +50,9 @@ pub async fn start(host: &Host, config: Config, participants: Participants) -> R
     host.db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await?;
     let journal = Arc::new(SqlJournal::new(host.db.clone(), config.lease()));
     let started = start_with(host, config, participants, journal).await?;
-    relay::start(host, service_kit::outbox!("orchestrator"), Arc::new(LogSink), config.event_days);
+    let outbox = Arc::new(service_kit::outbox!("orchestrator"));
+    let relay = Relay { db: host.db.clone(), outbox, sink: Arc::new(LogSink) };
+    relay::start(host, relay, &started.runner, config.event_days);
     Ok(started)
 }
 

@@ -113,15 +113,17 @@ impl Outbox {
         tx.fetch_all(self.take, args![limit]).await
     }
 
-    /// Marks an event as published, unless it is. Several may publish the same outbox: an event then goes out more than
+    /// Marks events as published, unless they are. Several may publish the same outbox: an event then goes out more than
     /// once, but each of them goes through those of an aggregate in order, so none goes out for the first time before an
     /// earlier one has.
     ///
     /// # Errors
     /// Of the store.
-    pub async fn done(&self, tx: &mut Tx<'_>, event: &Event) -> Result<(), db::Error> {
+    pub async fn done(&self, tx: &mut Tx<'_>, events: &[Event]) -> Result<(), db::Error> {
         let now_ms = tx.now_ms();
-        tx.execute(self.done, args![event.bucket, event.id, now_ms]).await.map(drop)
+        let mark = |event: &Event| (self.done, args![event.bucket, event.id, now_ms].to_vec());
+        let marks: Vec<_> = events.iter().map(mark).collect();
+        tx.execute_each(&marks).await.map(drop)
     }
 
     /// Forgets published events of a bucket that came about before `before_ms`, so many at most; tells how many. Their ids

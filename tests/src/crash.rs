@@ -89,6 +89,10 @@ impl Journal for Crashing {
         self.inner.release(incarnation).await
     }
 
+    async fn is_eldest(&self, incarnation: Uuid) -> Result<bool, Error> {
+        self.inner.is_eldest(incarnation).await
+    }
+
     async fn accept(&self, first: Append) -> Result<Accepted, Error> {
         self.write(self.inner.accept(first)).await
     }

@@ -85,6 +85,13 @@ impl Journal for MemoryJournal {
         Ok(())
     }
 
+    async fn is_eldest(&self, incarnation: Uuid) -> Result<bool, Error> {
+        // Ids are made in the order of their time.
+        let (now_ms, memory) = (self.now_ms(), self.memory());
+        let eldest = memory.incarnations.iter().find(|(_, lease)| **lease > now_ms);
+        Ok(eldest.is_some_and(|(id, _)| *id == incarnation))
+    }
+
     async fn accept(&self, first: Append) -> Result<Accepted, Error> {
         let next = first.next.clone();
         let mut memory = self.memory();

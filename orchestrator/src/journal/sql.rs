@@ -97,6 +97,10 @@ impl Journal for SqlJournal {
         Ok(self.db.write(async move |tx| lease::release(tx, incarnation).await).await?)
     }
 
+    async fn is_eldest(&self, incarnation: Uuid) -> Result<bool, Error> {
+        Ok(self.db.read(async move |tx| lease::is_eldest(tx, incarnation).await).await?)
+    }
+
     async fn accept(&self, first: Append) -> Result<Accepted, Error> {
         let next = first.next.clone();
         if self.group.write(Write::first(first)?).await? {

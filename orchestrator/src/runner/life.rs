@@ -64,6 +64,15 @@ impl Runner {
         Ok(Arc::new(life))
     }
 
+    /// Whether this orchestrator is the one that does what one of them is enough for. Not if that cannot be found out.
+    pub async fn is_eldest(&self) -> bool {
+        let life = self.0.life();
+        let eldest = self.0.parts.journal.is_eldest(life.incarnation).await;
+        let unknown =
+            |error: &journal::Error| tracing::debug!(%error, "whether the chores are ours cannot be found out");
+        !life.is_over() && eldest.inspect_err(unknown).unwrap_or(false)
+    }
+
     /// Renews the lease from now on, if there is one.
     pub(super) fn stay_alive(&self) {
         let Some(lease) = self.0.parts.journal.lease() else {

@@ -191,6 +191,10 @@ impl Journal for Shaky {
         self.journal.release(incarnation).await
     }
 
+    async fn is_eldest(&self, incarnation: Uuid) -> Result<bool, Error> {
+        self.journal.is_eldest(incarnation).await
+    }
+
     async fn accept(&self, first: Append) -> Result<Accepted, Error> {
         let accepted = self.journal.accept(first).await?;
         if self.loses_answer.swap(false, Ordering::SeqCst) {

@@ -47,7 +47,7 @@ async fn take(db: &Db, limit: i64) -> Vec<Event> {
 
 async fn done(db: &Db, event: &Event) {
     let event = event.clone();
-    db.write(async move |tx| OUTBOX.done(tx, &event).await).await.unwrap();
+    db.write(async move |tx| OUTBOX.done(tx, &[event]).await).await.unwrap();
 }
 
 #[tokio::test]

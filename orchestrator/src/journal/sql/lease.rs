@@ -17,6 +17,7 @@ const REGISTER: &str = "insert into orchestrator_incarnation (id, create_time, e
 const RENEW: &str = "update orchestrator_incarnation set expire_time = $2 where id = $1 and expire_time > $3";
 const RELEASE: &str = "delete from orchestrator_incarnation where id = $1";
 const LIVING: &str = "select id from orchestrator_incarnation where expire_time > $1";
+const ELDEST: &str = "select id from orchestrator_incarnation where expire_time > $1 order by create_time, id limit 1";
 /// Walks the owners one by one: each is one step down the index, however many sagas he has.
 const NEXT_OWNER: &str = "select owner from orchestrator_saga where owner > $1 and end_time is null \
     and problem is null order by owner limit 1";
@@ -46,6 +47,11 @@ pub(super) async fn renew(tx: &mut Tx<'_>, id: Uuid, lease: Duration) -> Result<
 
 pub(super) async fn release(tx: &mut Tx<'_>, id: Uuid) -> Result<(), db::Error> {
     tx.execute(RELEASE, args![id]).await.map(drop)
+}
+
+pub(super) async fn is_eldest(tx: &mut Tx<'_>, id: Uuid) -> Result<bool, db::Error> {
+    let eldest: Option<(Uuid,)> = tx.fetch_optional(ELDEST, args![tx.now_ms()]).await?;
+    Ok(eldest == Some((id,)))
 }
 
 /// The owners of open sagas who live no more; never `asking`, so that adopting comes to an end even if his own lease has.
