@@ -43,7 +43,7 @@ pub async fn run(settings: Settings, options: Options, as_json: bool) -> Result<
     }
     let plan = Plan { seed: options.seed, ..Plan::demo() };
     let report = loadtest::run(&address, &plan, Progress::Shown, Some(&faults)).await?;
-    let books = verify::check(&running.db).await?;
+    let books = verify::check(&verify::Books::in_one(&running.db)).await?;
     print(&report, &books, as_json);
     if !options.exit {
         println!("\nEvery saga of this run: {address}  (Ctrl-C ends)");

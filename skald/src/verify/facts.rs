@@ -1,4 +1,4 @@
-//! What each service states about the sagas that touched it, read page by page within one snapshot.
+//! What each service states about the sagas that touched it, read page by page, each service within one snapshot.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,8 @@ use payment_svc::verify::Payment;
 use service_kit::db::{self, Tx};
 use token_svc::verify::CompletedToken;
 use uuid::Uuid;
+
+use super::Books;
 
 /// Rows in one page.
 const PAGE: i64 = 2000;
@@ -29,29 +31,37 @@ pub(super) struct Facts {
 
 /// Reads all pages of one kind of fact into a map.
 macro_rules! pages {
-    ($tx:expr, $read:path, $key:ident) => {{
-        let mut all = BTreeMap::new();
-        let mut after = Uuid::nil();
-        loop {
-            let page = $read($tx, after, PAGE).await?;
-            let Some(last) = page.last() else { break all };
-            after = last.$key;
-            all.extend(page.into_iter().map(|fact| (fact.$key, fact)));
-        }
+    ($db:expr, $read:path, $key:ident) => {{
+        let read = async |tx: &mut Tx<'_>| {
+            let mut all = BTreeMap::new();
+            let mut after = Uuid::nil();
+            loop {
+                let page = $read(tx, after, PAGE).await?;
+                let Some(last) = page.last() else { break Ok::<_, db::Error>(all) };
+                after = last.$key;
+                all.extend(page.into_iter().map(|fact| (fact.$key, fact)));
+            }
+        };
+        $db.read(read).await?
     }};
 }
 
 impl Facts {
-    pub(super) async fn read(tx: &mut Tx<'_>) -> Result<Self, db::Error> {
-        Ok(Self {
-            checkouts: pages!(tx, orchestrator::verify::checkouts, id),
-            reservations: pages!(tx, concert_svc::verify::reservations, id),
-            points: pages!(tx, customer_svc::verify::point_reservations, saga),
-            payments: pages!(tx, payment_svc::verify::payments, saga),
-            tokens: pages!(tx, token_svc::verify::completed_tokens, saga),
-            revenue: customer_svc::verify::points_used(tx).await?.into_iter().collect(),
-            captured: payment_svc::verify::points_captured(tx).await?,
-        })
+    /// Effects first and sagas last, so that no effect seems to belong to nobody.
+    pub(super) async fn read(books: &Books) -> Result<Self, db::Error> {
+        let mut facts = Self {
+            reservations: pages!(books.concert, concert_svc::verify::reservations, id),
+            points: pages!(books.customer, customer_svc::verify::point_reservations, saga),
+            payments: pages!(books.payment, payment_svc::verify::payments, saga),
+            tokens: pages!(books.token, token_svc::verify::completed_tokens, saga),
+            revenue: books.customer.read(customer_svc::verify::points_used).await?.into_iter().collect(),
+            captured: books.payment.read(payment_svc::verify::points_captured).await?,
+            checkouts: BTreeMap::new(),
+        };
+        for db in &books.orchestrator {
+            facts.checkouts.extend(pages!(db, orchestrator::verify::checkouts, id));
+        }
+        Ok(facts)
     }
 
     /// How many checkouts have not ended.
