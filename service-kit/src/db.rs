@@ -21,6 +21,7 @@ mod sqlite;
 mod stats;
 
 pub use migrate::Migration;
+use postgres::Time;
 pub use postgres::{Durability, Postgres};
 pub use row::{Arg, FromColumn, FromRow, Row, Value};
 use sqlite::statement;
@@ -93,16 +94,23 @@ impl Db {
     /// # Errors
     /// When it cannot be reached, takes no writes, or does not keep what it acknowledges.
     pub async fn connect(options: &Postgres) -> Result<Self, Error> {
-        postgres::Pool::connect(options, None).await.map(|pool| Self(Engine::Postgres(Arc::new(pool))))
+        postgres::Pool::connect(options, Time::Server).await.map(|pool| Self(Engine::Postgres(Arc::new(pool))))
     }
 
-    /// The same for tests whose time is not real: transactions go by `clock`, and a caller's thread waits for the server
-    /// without letting its runtime go on.
+    /// The same for tests: transactions go by `clock`.
+    ///
+    /// # Errors
+    /// As [`Db::connect`].
+    pub async fn connect_at(options: &Postgres, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        postgres::Pool::connect(options, Time::Given(clock)).await.map(|pool| Self(Engine::Postgres(Arc::new(pool))))
+    }
+
+    /// The same for tests whose time is paused: a caller's thread waits for the server without letting its runtime go on.
     ///
     /// # Errors
     /// As [`Db::connect`].
     pub async fn connect_inline(options: &Postgres, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        postgres::Pool::connect(options, Some(clock)).await.map(|pool| Self(Engine::Postgres(Arc::new(pool))))
+        postgres::Pool::connect(options, Time::Inline(clock)).await.map(|pool| Self(Engine::Postgres(Arc::new(pool))))
     }
 
     /// Applies the migrations of `service` that this database has not seen yet, and tells their names.

@@ -72,8 +72,31 @@ pub(super) struct Pool {
     counters: Arc<Counters>,
     schema: String,
     config: tokio_postgres::Config,
-    /// Whether a caller's thread waits for its answer, instead of its task alone.
-    is_inline: bool,
+    time: Time,
+}
+
+/// What transactions go by.
+pub(super) enum Time {
+    /// The server's clock.
+    Server,
+    /// This one, as it stands when a unit of work is asked for.
+    Given(Arc<dyn Clock>),
+    /// The same, and a caller's thread waits for its answer, instead of its task alone.
+    Inline(Arc<dyn Clock>),
+}
+
+impl Time {
+    /// Asked on the caller's thread: there a clock that follows a paused runtime tells that runtime's time.
+    fn now_ms(&self) -> Option<i64> {
+        match self {
+            Self::Server => None,
+            Self::Given(clock) | Self::Inline(clock) => Some(clock.now_ms()),
+        }
+    }
+
+    fn is_inline(&self) -> bool {
+        matches!(self, Self::Inline(_))
+    }
 }
 
 impl std::fmt::Debug for Pool {
@@ -83,13 +106,12 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    pub(super) async fn connect(options: &Postgres, clock: Option<Arc<dyn Clock>>) -> Result<Self, Error> {
-        let is_inline = clock.is_some();
+    pub(super) async fn connect(options: &Postgres, time: Time) -> Result<Self, Error> {
         let counters = Arc::new(Counters::default());
         let (writes, write_queue) = mpsc::channel(QUEUE);
         let (reads, read_queue) = mpsc::channel(QUEUE);
         let queues = (Queue::new(write_queue), Queue::new(read_queue));
-        let connector = Connector::new(options, clock)?;
+        let connector = Connector::new(options, matches!(time, Time::Server))?;
         let config = connector.config();
         let (ready, readied) = oneshot::channel();
         let work = worker::Work { connector, counters: counters.clone(), connections: options.connections };
@@ -98,13 +120,13 @@ impl Pool {
         let thread =
             thread.map_err(|error| Error::Unavailable(format!("cannot start the database's thread: {error}")))?;
         let gone = || Error::Unavailable("the database's thread ended before it had connected".into());
-        if is_inline {
+        if time.is_inline() {
             wait(readied).ok_or_else(gone)??;
         } else {
             readied.await.map_err(|_| gone())??;
         }
         let (writes, reads, thread) = (Some(writes), Some(reads), Some(thread));
-        Ok(Self { writes, reads, thread, counters, schema: options.schema.clone(), config, is_inline })
+        Ok(Self { writes, reads, thread, counters, schema: options.schema.clone(), config, time })
     }
 
     pub(super) fn schema(&self) -> &str {
@@ -112,7 +134,7 @@ impl Pool {
     }
 
     pub(super) fn hints(&self) -> Option<Hints> {
-        (!self.is_inline).then(|| hints::open(self.config.clone(), format!("skald_{}", self.schema)))
+        (!self.time.is_inline()).then(|| hints::open(self.config.clone(), format!("skald_{}", self.schema)))
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -146,8 +168,8 @@ impl Pool {
         let (answer, answered) = oneshot::channel();
         let stopped = || Error::Unavailable("the database's thread has stopped".into());
         let queue = queue.ok_or_else(stopped)?;
-        queue.send(Box::new(Unit::new(work, answer))).await.map_err(|_| stopped())?;
-        let answer = if self.is_inline { wait(answered) } else { answered.await.ok() };
+        queue.send(Box::new(Unit::new(work, answer, self.time.now_ms()))).await.map_err(|_| stopped())?;
+        let answer = if self.time.is_inline() { wait(answered) } else { answered.await.ok() };
         // The thread answers every unit of work that it takes; without an answer it died in the middle of one.
         answer
             .unwrap_or_else(|| Err(E::from(Error::InDoubt("the database's thread stopped before it answered".into()))))
@@ -175,7 +197,8 @@ fn wait<T>(answered: oneshot::Receiver<T>) -> Option<T> {
     }
     let waker = Arc::new(Unpark(std::thread::current())).into();
     let mut context = std::task::Context::from_waker(&waker);
-    let mut answered = std::pin::pin!(answered);
+    // A task that has had its share is woken again by its runtime, which stands still.
+    let mut answered = std::pin::pin!(tokio::task::unconstrained(answered));
     loop {
         match answered.as_mut().poll(&mut context) {
             std::task::Poll::Ready(answer) => return answer.ok(),

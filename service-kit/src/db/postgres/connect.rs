@@ -1,13 +1,11 @@
 //! Opening a connection: settings of the session, and the questions that a server must answer before it is trusted.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::fault::text;
 use super::{Durability, Error, Postgres, Session};
-use crate::clock::Clock;
 
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -31,11 +29,11 @@ pub(super) struct Connector {
     config: Config,
     schema: String,
     durability: Durability,
-    clock: Option<Arc<dyn Clock>>,
+    tells_time: bool,
 }
 
 impl Connector {
-    pub(super) fn new(options: &Postgres, clock: Option<Arc<dyn Clock>>) -> Result<Self, Error> {
+    pub(super) fn new(options: &Postgres, tells_time: bool) -> Result<Self, Error> {
         let config = options.url.parse::<Config>();
         let mut config = config
             .map_err(|error| Error::Unavailable(format!("the URL of the database is wrong: {}", text(&error))))?;
@@ -54,7 +52,7 @@ impl Connector {
             config.application_name(format!("skald-{}", options.schema));
         }
         config.keepalives_idle(SILENCE).tcp_user_timeout(SILENCE);
-        Ok(Self { config, schema: options.schema.clone(), durability: options.durability, clock })
+        Ok(Self { config, schema: options.schema.clone(), durability: options.durability, tells_time })
     }
 
     /// Where the server is.
@@ -75,7 +73,7 @@ impl Connector {
         let session = format!("set search_path = \"{}\"; {SESSION}", self.schema);
         client.batch_execute(&session).await.map_err(|error| unreachable(&error))?;
         self.trust(&client).await?;
-        Ok(Session::new(client, self.clock.clone()))
+        Ok(Session::new(client, self.tells_time))
     }
 
     async fn trust(&self, client: &Client) -> Result<(), Error> {

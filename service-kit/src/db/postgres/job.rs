@@ -12,6 +12,8 @@ use super::{Error, Tx};
 pub(super) trait Job: Send {
     /// Runs inside the open transaction and tells whether it wants to be kept. The last run counts.
     fn run<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> LocalBoxFuture<'a, bool>;
+    /// The time that its transaction goes by, unless that is the server's.
+    fn now_ms(&self) -> Option<i64>;
     /// Makes `error` the result of the last run.
     fn fail(&mut self, error: Error);
     /// Answers with the result of the last run, or with why it could not be kept.
@@ -23,11 +25,12 @@ pub(super) struct Unit<T, E, F> {
     work: F,
     result: Option<Result<T, E>>,
     answer: oneshot::Sender<Result<T, E>>,
+    now_ms: Option<i64>,
 }
 
 impl<T, E, F> Unit<T, E, F> {
-    pub(super) fn new(work: F, answer: oneshot::Sender<Result<T, E>>) -> Self {
-        Self { work, result: None, answer }
+    pub(super) fn new(work: F, answer: oneshot::Sender<Result<T, E>>, now_ms: Option<i64>) -> Self {
+        Self { work, result: None, answer, now_ms }
     }
 }
 
@@ -46,6 +49,10 @@ where
             self.result = Some(result);
             keep
         })
+    }
+
+    fn now_ms(&self) -> Option<i64> {
+        self.now_ms
     }
 
     fn fail(&mut self, error: Error) {

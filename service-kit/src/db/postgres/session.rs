@@ -11,7 +11,6 @@ use tokio_postgres::{Client, SimpleQueryMessage, Statement};
 
 use super::fault::{self, Fate};
 use super::{Arg, Error, FromRow, Row};
-use crate::clock::Clock;
 
 /// Statements that wait to be looked at before the connection is asked to catch up.
 const PENDING: usize = 64;
@@ -42,7 +41,8 @@ type Sent = MaybeDone<BoxFuture<'static, Result<(), tokio_postgres::Error>>>;
 /// An open connection.
 pub(in crate::db) struct Session {
     client: Arc<Client>,
-    clock: Option<Arc<dyn Clock>>,
+    /// Whether the server's clock is the time of a transaction.
+    tells_time: bool,
     statements: HashMap<(&'static str, bool), Statement>,
     pending: Vec<Sent>,
     mode: Mode,
@@ -57,9 +57,9 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    pub(super) fn new(client: Client, clock: Option<Arc<dyn Clock>>) -> Self {
+    pub(super) fn new(client: Client, tells_time: bool) -> Self {
         let (client, statements, pending) = (Arc::new(client), HashMap::new(), Vec::new());
-        Self { client, clock, statements, pending, mode: Mode::Batch, has_savepoint: false, fate: None }
+        Self { client, tells_time, statements, pending, mode: Mode::Batch, has_savepoint: false, fate: None }
     }
 
     /// What became of the transaction since the last restart, if something failed.
@@ -67,12 +67,12 @@ impl Session {
         self.fate.or_else(|| self.client.is_closed().then_some(Fate::Lost))
     }
 
-    /// Begins a transaction and tells its time.
+    /// Begins a transaction and tells its time, or zero when somebody else does.
     pub(super) async fn begin(&mut self, mode: Mode) -> Result<i64, Error> {
         (self.mode, self.has_savepoint, self.fate) = (mode, false, None);
-        if let Some(now_ms) = self.clock.as_ref().map(|clock| clock.now_ms()) {
+        if !self.tells_time {
             self.send(mode.begin().to_owned()).await?;
-            return Ok(now_ms);
+            return Ok(0);
         }
         let begin = format!("{}; select floor(extract(epoch from clock_timestamp()) * 1000)::int8", mode.begin());
         let answer = self.client.simple_query(&begin).await;

@@ -268,6 +268,7 @@ async fn run_job(session: &mut Session, job: &mut dyn Job, now_ms: i64, share: b
     if share && session.mark().await.is_err() {
         return Ended::Lost;
     }
+    let now_ms = job.now_ms().unwrap_or(now_ms);
     let keep = job.run(&mut Tx { connection: Connection::Postgres(session), now_ms }).await;
     match (session.fate(), keep) {
         (Some(Fate::Lost), _) => return Ended::Lost,
