@@ -1,0 +1,9 @@
+//! What tests stand on: databases on either engine, private PostgreSQL servers that die with the test process, and a
+//! wire between a client and its server that can be cut. For tests alone; nothing that ships depends on it.
+
+pub mod books;
+mod engine;
+pub mod postgres;
+pub mod wire;
+
+pub use engine::{Engine, connected, db, shared, threaded, without_checks};
