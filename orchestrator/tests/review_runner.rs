@@ -16,7 +16,6 @@ use prost::Message as _;
 use proto::concert::v1::LockReservationResponse;
 use saga::{Act, Event};
 use service_kit::clock::RuntimeClock;
-use service_kit::db::Db;
 use service_kit::host::Host;
 use service_kit::ids::Ids;
 use tonic::Status;
@@ -88,7 +87,7 @@ impl World {
     async fn new(limits: Limits) -> Self {
         let script = Arc::new(Script::default());
         let clock = Arc::new(RuntimeClock::at(1_800_000_000_000));
-        let db = Db::open_inline(None, clock.clone()).unwrap();
+        let db = testbed::db(clock.clone()).await;
         let names = ["concert", "customer", "payment", "token"];
         let participants = Participants::new(names.map(|name| (name, participant(&script))));
         let journal = Arc::new(MemoryJournal::default());

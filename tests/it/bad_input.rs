@@ -4,7 +4,6 @@
 //!
 //! Requests go in as bytes, so that it is the services who decode them.
 
-mod books;
 mod call;
 mod contract;
 mod fuzz;

@@ -80,7 +80,7 @@ impl World {
     /// The same, with an orchestrator that dies at `point`.
     pub async fn with(point: CrashPoint) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(RuntimeClock::at(NOW_MS));
-        let db = Db::open_inline(None, clock.clone()).expect("an in-memory database opens");
+        let db = testbed::db(clock.clone()).await;
         let ids = Ids::seeded(7);
         let host = Host::new(db.clone(), clock.clone(), ids.clone());
         let token = token_svc::start(&host, token_svc::Config::default()).await.expect("token-svc starts");

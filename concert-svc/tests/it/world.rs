@@ -96,14 +96,14 @@ impl World {
     /// With this concert on sale.
     pub(crate) async fn with(concert: pb::Concert) -> Self {
         let clock = Arc::new(ManualClock::at(NOW_MS));
-        let db = Db::open_inline(None, clock.clone()).unwrap();
+        let db = testbed::db(clock.clone()).await;
         Self::over(db, clock, concert).await
     }
 
     /// On a file, with the writer on a thread of its own.
     pub(crate) async fn threaded(directory: &Path, concert: pb::Concert) -> Self {
         let clock = Arc::new(ManualClock::at(NOW_MS));
-        let db = Db::open(directory, clock.clone()).unwrap();
+        let db = testbed::threaded(directory, clock.clone()).await;
         Self::over(db, clock, concert).await
     }
 

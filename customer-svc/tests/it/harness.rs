@@ -31,7 +31,7 @@ impl Service {
     /// A new service in memory.
     pub(crate) async fn new() -> Self {
         let clock = Arc::new(ManualClock::at(1_000));
-        Self::over(Db::open_inline(None, clock.clone()).unwrap(), clock).await
+        Self::over(testbed::db(clock.clone()).await, clock).await
     }
 
     pub(crate) async fn over(db: Db, clock: Arc<ManualClock>) -> Self {

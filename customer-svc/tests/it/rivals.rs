@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use service_kit::clock::ManualClock;
-use service_kit::db::Db;
 use tokio::task::JoinSet;
 
 use crate::harness::{Service, refused};
 
 async fn on_disk(directory: &tempfile::TempDir) -> Service {
     let clock = Arc::new(ManualClock::at(1_000));
-    Service::over(Db::open(directory.path(), clock.clone()).unwrap(), clock).await
+    Service::over(testbed::threaded(directory.path(), clock.clone()).await, clock).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use orchestrator::relay::{Relay, Sink, SinkError};
 use orchestrator::{Config, Started};
 use service_kit::clock::ManualClock;
-use service_kit::db::{self, Db, Tx};
+use service_kit::db::{self, Tx};
 use service_kit::ids::Ids;
 use service_kit::outbox::{Event, Outbox};
 
@@ -50,7 +50,7 @@ struct Outside {
 impl Outside {
     async fn new() -> Self {
         let clock = Arc::new(ManualClock::at(100 * DAY_MS));
-        let db = Db::open_inline(None, clock.clone()).unwrap();
+        let db = testbed::db(clock.clone()).await;
         db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await.unwrap();
         let notebook = Arc::new(Notebook::default());
         let relay = Relay { db, outbox: Arc::new(OUTBOX), sink: notebook.clone() };
@@ -130,7 +130,7 @@ async fn only_published_events_are_forgotten_and_only_after_their_days() {
 
 #[tokio::test]
 async fn the_orchestrator_runs_on_its_own_tables() {
-    let host = host();
+    let host = host().await;
     let started = orchestrator::start(&host, Config::default(), fakes().participants()).await.unwrap();
     let (mut checkouts, _) = clients(&started);
     let placed = checkouts.create_checkout(request(1)).await.unwrap().into_inner();

@@ -11,7 +11,6 @@ use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
 use proto::orchestrator::v1::saga_service_client::SagaServiceClient;
 use proto::payment::v1::payment::Method;
 use service_kit::clock::SystemClock;
-use service_kit::db::Db;
 use service_kit::host::Host;
 use service_kit::ids::Ids;
 use service_kit::refusal::{Refusal, SagaOutcome, reason};
@@ -42,7 +41,7 @@ impl World {
     pub(crate) async fn with(config: Config) -> Self {
         let fakes = fakes();
         let journal = Arc::new(Shaky::default());
-        let host = host();
+        let host = host().await;
         let started = orchestrator::start_with(&host, config, fakes.participants(), journal.clone()).await.unwrap();
         let (checkouts, sagas) = clients(&started);
         let Started { pages, runner, .. } = started;
@@ -70,9 +69,9 @@ impl World {
     }
 }
 
-pub(crate) fn host() -> Host {
+pub(crate) async fn host() -> Host {
     let clock = Arc::new(SystemClock);
-    Host::new(Db::open_inline(None, clock.clone()).unwrap(), clock, Ids::seeded(7))
+    Host::new(testbed::db(clock.clone()).await, clock, Ids::seeded(7))
 }
 
 pub(crate) fn clients(started: &Started) -> (CheckoutServiceClient<Participant>, SagaServiceClient<Participant>) {

@@ -38,13 +38,13 @@ impl Bench {
     /// SQLite with its writer's thread and group commit.
     pub(crate) async fn threaded() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let db = Db::open(directory.path(), Arc::new(ManualClock::at(0))).unwrap();
+        let db = testbed::threaded(directory.path(), Arc::new(ManualClock::at(0))).await;
         Self::sql(db, Some(directory)).await
     }
 
     /// SQLite on the test's own thread.
     pub(crate) async fn inline() -> Self {
-        let db = Db::open_inline(None, Arc::new(ManualClock::at(0))).unwrap();
+        let db = testbed::db(Arc::new(ManualClock::at(0))).await;
         Self::sql(db, None).await
     }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use proto::payment::v1 as pb;
 use service_kit::clock::ManualClock;
-use service_kit::db::Db;
 use tokio::task::JoinSet;
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -167,7 +166,7 @@ async fn one_step_cannot_mean_two_payments() {
 async fn of_many_rivals_one_pays() {
     let directory = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(1_000));
-    let service = Service::over(Db::open(directory.path(), clock.clone()).unwrap(), clock).await;
+    let service = Service::over(testbed::threaded(directory.path(), clock.clone()).await, clock).await;
 
     let mut rivals = JoinSet::new();
     for saga in 1..=100 {

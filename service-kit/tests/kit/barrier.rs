@@ -46,7 +46,7 @@ type Answer = Result<i64, Status>;
 
 impl World {
     async fn new() -> Self {
-        let db = Db::open_inline(None, Arc::new(ManualClock::at(1000))).unwrap();
+        let db = testbed::db(Arc::new(ManualClock::at(1000))).await;
         db.migrate("test", TABLES).await.unwrap();
         Self { db }
     }
@@ -263,7 +263,7 @@ async fn a_compensation_takes_the_effect_back_once_and_for_all() {
 #[tokio::test]
 async fn of_two_compensations_at_once_one_takes_the_effect_back_and_both_are_told_so() {
     let directory = tempfile::tempdir().unwrap();
-    let db = Db::open(directory.path(), Arc::new(ManualClock::at(1))).unwrap();
+    let db = testbed::threaded(directory.path(), Arc::new(ManualClock::at(1))).await;
     db.migrate("test", TABLES).await.unwrap();
     let world = World { db };
     world.take().await.unwrap();

@@ -351,6 +351,16 @@ async fn expiry_is_judged_by_a_time_that_stands_still_within_a_unit() {
     assert_eq!(db.read(async |tx| Ok::<_, Error>(tx.now_ms())).await.unwrap(), 15);
 }
 
+#[tokio::test]
+async fn one_task_can_ask_for_any_number_of_things_in_a_row() {
+    let db = testbed::db(clock()).await;
+    db.migrate("test", NOTES).await.unwrap();
+    for id in 0..500 {
+        db.write(async move |tx| put(tx, id).await).await.unwrap();
+    }
+    assert_eq!(ids(&db).await.len(), 500);
+}
+
 #[test]
 fn the_futures_can_move_between_threads() {
     fn check(_: &impl Send) {}

@@ -39,7 +39,7 @@ enum Work {
 
 impl World {
     async fn new() -> Self {
-        let db = Db::open_inline(None, Arc::new(ManualClock::at(5))).unwrap();
+        let db = testbed::db(Arc::new(ManualClock::at(5))).await;
         db.migrate("test", TABLES).await.unwrap();
         Self { db }
     }

@@ -238,7 +238,7 @@ async fn anomalies(db: &Db, heard: &Mutex<Vec<Heard>>) -> Vec<String> {
 async fn whatever_happens_to_its_messages_a_step_has_one_effect_at_most_and_none_once_compensated() {
     let seed = std::env::var("SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     let directory = tempfile::tempdir().unwrap();
-    let db = Db::open(directory.path(), Arc::new(SystemClock)).unwrap();
+    let db = testbed::threaded(directory.path(), Arc::new(SystemClock)).await;
     db.migrate("test", TABLES).await.unwrap();
     let mut messages = script(&mut fastrand::Rng::with_seed(seed));
     messages.reverse();

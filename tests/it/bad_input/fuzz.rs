@@ -6,12 +6,12 @@ use fastrand::Rng;
 use prost_types::field_descriptor_proto::Type;
 use service_kit::db::{Db, Error};
 use service_kit::verify::Finding;
+use testbed::books::Reader;
 
-use super::books::Reader;
 use super::call::{self, Sent};
 use super::contract::{Contract, Method};
 use super::message::{Place, Value, places, with};
-use super::stage::Stage;
+use super::stage::{OTHERS, Stage};
 use super::wrong;
 
 /// Calls of each method: a few thousand in all.
@@ -24,7 +24,7 @@ async fn whatever_arrives_no_service_breaks() {
     for (seed, method) in (0..).zip(&offered) {
         let stage = Stage::new().await;
         let sample = stage.sample(method).expect("it is offered");
-        let reader = Reader::new(&stage.world.db).await;
+        let reader = Reader::new(&stage.world.db, &OTHERS).await.unwrap();
         let random = Rng::with_seed(seed);
         let mut fuzz = Fuzz { stage: &stage, contract: &contract, reader, texts: &texts, random };
         for _ in 0..CALLS {
@@ -80,13 +80,13 @@ impl Fuzz<'_> {
     async fn one(&mut self, method: &Method, sample: &Sent) {
         let sent = self.spoilt(method, sample);
         let db = &self.stage.world.db;
-        let before = self.reader.read(db).await;
+        let before = self.reader.read(db).await.unwrap();
         match self.stage.call(method, &sent).await {
             Ok(_) if method.package == "ticketing.orchestrator.v1" => self.stage.world.settle().await,
             Ok(_) => {}
             Err(status) => {
                 call::expect_well_formed(&status, &sent);
-                let changed = before.changed(&self.reader.read(db).await);
+                let changed = before.changed(&self.reader.read(db).await.unwrap());
                 let noted = call::is_kept(&status) && changed.iter().all(|table| table.ends_with("_saga_op"));
                 assert!(noted || changed.is_empty(), "{status:?} changed {changed:?}: {sent:?}");
             }

@@ -26,6 +26,8 @@ mod queues;
 mod sagas;
 
 const DAY_MS: i64 = 86_400_000;
+/// Tables that say who runs and which tables there are, not what happened.
+pub(super) const OTHERS: [&str; 2] = ["orchestrator_incarnation", "skald_migration"];
 
 /// The world and what is in it.
 pub(super) struct Stage {

@@ -1,12 +1,12 @@
 //! One stage on which many bad requests are tried, and what went wrong with any of them.
 
+use testbed::books::{Books, Reader};
 use tonic::{Code, Status};
 
-use super::books::{Books, Reader};
 use super::call::{self, Sent};
 use super::contract::{Contract, Method};
 use super::message::{Place, Value, places, with};
-use super::stage::Stage;
+use super::stage::{OTHERS, Stage};
 
 pub(super) struct Trial {
     pub(super) stage: Stage,
@@ -19,8 +19,8 @@ pub(super) struct Trial {
 impl Trial {
     pub(super) async fn new() -> Self {
         let stage = Stage::new().await;
-        let reader = Reader::new(&stage.world.db).await;
-        let books = reader.read(&stage.world.db).await;
+        let reader = Reader::new(&stage.world.db, &OTHERS).await.unwrap();
+        let books = reader.read(&stage.world.db).await.unwrap();
         Self { stage, contract: Contract::read(), reader, books, problems: Vec::new() }
     }
 
@@ -48,7 +48,7 @@ impl Trial {
 
     /// Takes the tables as they are now for what they must stay.
     pub(super) async fn look_again(&mut self) {
-        self.books = self.reader.read(&self.stage.world.db).await;
+        self.books = self.reader.read(&self.stage.world.db).await.unwrap();
     }
 
     /// Sends what must be refused, and must change nothing.

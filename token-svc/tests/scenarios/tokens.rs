@@ -8,7 +8,6 @@ use proto::token::v1::{
     GetQueueTokenRequest, IssueQueueTokenRequest, LeaveWaitingRoomRequest, RevokeQueueTokenRequest, WaitingRoom,
 };
 use service_kit::clock::ManualClock;
-use service_kit::db::Db;
 use service_kit::wire::{millis, timestamp};
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -50,7 +49,7 @@ async fn who_has_left_or_was_too_late_queues_again_at_the_end() {
 async fn a_thousand_customers_at_once_get_a_thousand_places_in_a_row() {
     let directory = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(T0));
-    let db = Db::open(directory.path(), clock.clone()).unwrap();
+    let db = testbed::threaded(directory.path(), clock.clone()).await;
     let world = World::over(db, clock).await;
     let room = world.open(small_room()).await;
     let mut calls = tokio::task::JoinSet::new();

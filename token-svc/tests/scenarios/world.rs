@@ -40,7 +40,7 @@ impl World {
 
     pub(crate) async fn with_jobs() -> Self {
         let clock = Arc::new(ManualClock::at(T0));
-        let db = Db::open_inline(None, clock.clone()).unwrap();
+        let db = testbed::db(clock.clone()).await;
         Self::over(db, clock).await
     }
 
