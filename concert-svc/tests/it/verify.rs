@@ -22,7 +22,7 @@ async fn world() -> World {
 #[tokio::test]
 async fn each_rule_finds_what_breaks_it() {
     for (breakage, broken) in [
-        ("update concert_performance_seats set reservation_id = zeroblob(16) where seat_id = 'A-1'", "S1 S3"),
+        ("update concert_performance_seats set reservation_id = performance_id where seat_id = 'A-1'", "S1 S3"),
         ("update concert_performance_seats set state = 3 where seat_id = 'A-1'", "S2"),
         ("update concert_performance_seats set state = 1, reservation_id = null where seat_id = 'A-3'", "S3"),
         ("update concert_reservations set state = 6 where state = 1", "S2 S3 S6"),

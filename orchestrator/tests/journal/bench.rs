@@ -20,6 +20,8 @@ const OUTBOX: Outbox = service_kit::outbox!("orchestrator");
 
 pub(crate) struct Bench {
     pub(crate) journal: Arc<dyn Journal>,
+    /// What leases go by.
+    pub(crate) clock: Arc<ManualClock>,
     store: Store,
     _directory: Option<TempDir>,
 }
@@ -30,32 +32,55 @@ enum Store {
 }
 
 impl Bench {
+    /// The model, for one process.
     pub(crate) async fn memory() -> Self {
         let journal = Arc::new(MemoryJournal::default());
-        Self::with(journal.clone(), Store::Memory(journal), None).await
+        Self::with(journal.clone(), Store::Memory(journal), (clock(), None)).await
     }
 
-    /// SQLite with its writer's thread and group commit.
+    /// The model, for processes that share it.
+    pub(crate) async fn shared_memory() -> Self {
+        let clock = clock();
+        let journal = Arc::new(MemoryJournal::shared(LEASE, clock.clone()));
+        Self::with(journal.clone(), Store::Memory(journal), (clock, None)).await
+    }
+
+    /// The model of this journal: one that is shared for one that is.
+    pub(crate) async fn model(&self) -> Self {
+        if self.journal.lease().is_some() { Self::shared_memory().await } else { Self::memory().await }
+    }
+
+    /// A database with group commit.
     pub(crate) async fn threaded() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let db = testbed::threaded(directory.path(), Arc::new(ManualClock::at(0))).await;
-        Self::sql(db, Some(directory)).await
+        let (clock, directory) = (clock(), tempfile::tempdir().unwrap());
+        let db = testbed::threaded(directory.path(), clock.clone()).await;
+        Self::sql(db, (clock, Some(directory))).await
     }
 
-    /// SQLite on the test's own thread.
+    /// A database that works while the test's own thread waits.
     pub(crate) async fn inline() -> Self {
-        let db = testbed::db(Arc::new(ManualClock::at(0))).await;
-        Self::sql(db, None).await
+        let clock = clock();
+        Self::sql(testbed::db(clock.clone()).await, (clock, None)).await
     }
 
-    async fn sql(db: Db, directory: Option<TempDir>) -> Self {
+    async fn sql(db: Db, parts: (Arc<ManualClock>, Option<TempDir>)) -> Self {
         db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await.unwrap();
-        Self::with(Arc::new(SqlJournal::new(db.clone(), LEASE)), Store::Sql(db), directory).await
+        Self::with(Arc::new(SqlJournal::new(db.clone(), LEASE)), Store::Sql(db), parts).await
     }
 
-    async fn with(journal: Arc<dyn Journal>, store: Store, directory: Option<TempDir>) -> Self {
+    async fn with(
+        journal: Arc<dyn Journal>,
+        store: Store,
+        (clock, directory): (Arc<ManualClock>, Option<TempDir>),
+    ) -> Self {
         journal.register(OWNER).await.unwrap();
-        Self { journal, store, _directory: directory }
+        Self { journal, clock, store, _directory: directory }
+    }
+
+    /// Registers an incarnation when all former ones have died.
+    pub(crate) async fn succeed(&self, incarnation: Uuid) {
+        self.clock.advance(i64::try_from(LEASE.as_millis()).unwrap());
+        self.journal.register(incarnation).await.unwrap();
     }
 
     /// The database, where there is one.
@@ -66,13 +91,19 @@ impl Bench {
         }
     }
 
-    /// What the journal has announced, by bucket and id.
+    /// What the journal has announced, by id. Where the rows lie is checked and left out.
     pub(crate) async fn events(&self) -> Vec<outbox::Event> {
         let mut events = match &self.store {
             Store::Memory(journal) => journal.events(),
             Store::Sql(db) => db.read(async move |tx| OUTBOX.take(tx, 1_000_000).await).await.unwrap(),
         };
-        events.sort_by_key(|event| (event.bucket, event.id));
+        for event in &mut events {
+            if let (Store::Sql(db), Some(saga)) = (&self.store, event.saga) {
+                assert_eq!(event.bucket, service_kit::ids::bucket(saga) % db.buckets());
+            }
+            event.bucket = 0;
+        }
+        events.sort_by_key(|event| event.id);
         events
     }
 
@@ -102,6 +133,10 @@ impl Bench {
     pub(crate) async fn load(&self, id: Uuid) -> Record {
         self.journal.load(id).await.unwrap().unwrap()
     }
+}
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(0))
 }
 
 /// An acceptance. Numbers are spread over buckets, customers and kinds of references, and make the ids sort.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::bench::{Bench, OTHER, OWNER, id, toggle};
 
-/// Ways to spoil a row.
+/// Ways to spoil a row, the last ones only where columns take whatever comes.
 const SPOIL: [&str; 6] = [
     "update orchestrator_saga set machine = '{\"state\":' where bucket = $1 and id = $2",
     "update orchestrator_saga set machine = '{\"state\":\"flying\",\"deadline_ms\":1,\"steps\":[]}' where bucket = $1 and id = $2",
@@ -15,6 +15,13 @@ const SPOIL: [&str; 6] = [
     "update orchestrator_saga set epoch = 'two' where bucket = $1 and id = $2",
     "update orchestrator_saga set request_hash = 'text' where bucket = $1 and id = $2",
 ];
+
+fn ways_to_spoil() -> &'static [&'static str] {
+    match testbed::Engine::named() {
+        testbed::Engine::Sqlite => &SPOIL,
+        testbed::Engine::Postgres => &SPOIL[..3],
+    }
+}
 
 async fn run(bench: &Bench, sql: &'static str, id: Uuid) {
     let work = async move |tx: &mut service_kit::db::Tx<'_>| tx.execute(sql, args![tx.bucket(id), id]).await;
@@ -27,10 +34,10 @@ async fn a_row_that_cannot_be_read_is_parked_alone() {
     for number in 0..20 {
         bench.accepted(number).await;
     }
-    for (number, sql) in (5..).zip(SPOIL) {
+    for (number, sql) in (5..).zip(ways_to_spoil()) {
         run(&bench, sql, id(number)).await;
     }
-    bench.journal.register(OTHER).await.unwrap();
+    bench.succeed(OTHER).await;
     let mut broken = Vec::new();
     let mut taken = 0;
     loop {
@@ -49,9 +56,10 @@ async fn a_row_that_cannot_be_read_is_parked_alone() {
         }
     }
     broken.sort();
-    assert_eq!(broken, (5..11).map(id).collect::<Vec<_>>());
-    assert_eq!(taken, 14);
-    assert_eq!(bench.owned(OTHER).await.len(), 14);
+    let spoilt = ways_to_spoil().len();
+    assert_eq!(broken, (5..).take(spoilt).map(id).collect::<Vec<_>>());
+    assert_eq!(taken, 20 - spoilt);
+    assert_eq!(bench.owned(OTHER).await.len(), 20 - spoilt);
     assert!(bench.owned(OWNER).await.is_empty());
 }
 
@@ -104,6 +112,6 @@ async fn its_owner_may_go_on_with_a_parked_saga() {
     let second = bench.append(toggle(&record)).await;
     let third = bench.append(toggle(&second)).await;
     assert_eq!(bench.load(id(1)).await, *third);
-    bench.journal.register(OTHER).await.unwrap();
+    bench.succeed(OTHER).await;
     assert_eq!(bench.journal.adopt(OTHER, Orphans::Any(100)).await.unwrap().len(), 1);
 }

@@ -15,6 +15,9 @@ macro_rules! suite {
         mod memory {
             $(#[tokio::test] async fn $scenario() { super::$scenario(super::Bench::memory().await).await; })*
         }
+        mod shared_memory {
+            $(#[tokio::test] async fn $scenario() { super::$scenario(super::Bench::shared_memory().await).await; })*
+        }
         mod threaded {
             $(#[tokio::test] async fn $scenario() { super::$scenario(super::Bench::threaded().await).await; })*
         }
@@ -172,9 +175,9 @@ async fn only_orphans_are_adopted_and_no_more_than_asked_for(bench: Bench) {
     assert_eq!(adopt(&bench, OTHER, Orphans::Any(100)).await.len(), 6);
     assert_eq!(adopt(&bench, OTHER, Orphans::Any(100)).await, []);
 
-    // A new incarnation voids the former one.
+    // When the former one is dead, the next one takes over.
     let next = Uuid::from_u128(0xC);
-    bench.journal.register(next).await.unwrap();
+    bench.succeed(next).await;
     let adopted = adopt(&bench, next, Orphans::Any(100)).await;
     assert_eq!(adopted.len(), 10);
     assert!(adopted.iter().all(|record| record.epoch == 3 && record.version == 1 && record.owner == next));
@@ -184,7 +187,7 @@ async fn an_ended_saga_is_final(bench: Bench) {
     let record = bench.accepted(1).await;
     let ended = bench.append(end(&record)).await;
     assert!(ended.saga.is_terminal());
-    bench.journal.register(OTHER).await.unwrap();
+    bench.succeed(OTHER).await;
     assert_eq!(adopt(&bench, OTHER, Orphans::Any(100)).await, []);
     assert_eq!(adopt(&bench, OTHER, Orphans::One(id(1))).await, []);
     assert!(bench.owned(OWNER).await.is_empty());
@@ -208,7 +211,7 @@ async fn a_suspended_saga_is_adopted_but_not_listed_as_work(bench: Bench) {
     let rest = bench.journal.owned(OWNER, owned.last().copied(), 4).await.unwrap();
     assert_eq!([owned, rest].concat(), open);
     assert!(bench.owned(OTHER).await.is_empty());
-    bench.journal.register(OTHER).await.unwrap();
+    bench.succeed(OTHER).await;
     assert_eq!(adopt(&bench, OTHER, Orphans::Any(100)).await.len(), 9);
     assert_eq!(bench.owned(OTHER).await, open);
 }
