@@ -6,6 +6,7 @@
 
 mod bed;
 mod chaos;
+mod differential;
 mod failover;
 mod lost;
 mod refused;
