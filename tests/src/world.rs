@@ -35,6 +35,7 @@ const SEATS: usize = 20;
 
 /// The four services, as clients reach them.
 struct Services {
+    host: Host,
     concert: Participant,
     customer: Participant,
     payment: Participant,
@@ -47,6 +48,19 @@ struct Life {
     journal: Arc<Crashing>,
     started: Started,
     face: Participant,
+}
+
+/// A world that is no more does not go on behind the next one of its test.
+impl Drop for Services {
+    fn drop(&mut self) {
+        self.host.stop.cancel();
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.host.stop.cancel();
+    }
 }
 
 /// The system under test.
@@ -90,6 +104,7 @@ impl World {
         let customer = customer_svc::start(&host, customer_svc::Config::default()).await;
         let payment = payment_svc::start(&host, payment_svc::Config::default()).await;
         let services = Services {
+            host,
             concert: Participant::new(concert.expect("concert-svc starts")),
             customer: Participant::new(customer.expect("customer-svc starts")),
             payment: Participant::new(payment.expect("payment-svc starts")),
