@@ -7,14 +7,18 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Seats that a performance may have. The map of so many is 25 kB.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub max_seats_per_performance: i64,
     /// Dearest seat, in KRW.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub max_price: i64,
     /// How old a seat map may be when it is shown. It costs a scan of all seats.
     pub seat_map_staleness_ms: i64,
     /// How often lapsed holds are swept. The next buyer takes a lapsed hold's seat without waiting for that.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub sweep_period_ms: u64,
     /// Lapsed holds that are swept in one transaction: few enough to hold nobody up.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub sweep_batch: i64,
 }
 

@@ -85,6 +85,10 @@ fn expect_admitted(concert: &Concert, order: &Order) -> Result<(), Refusal> {
     let room = format!("waitingRooms/{room}");
     let (reason, problem) = match &order.pass {
         None => ("ADMISSION_PASS_MISSING", "an admission pass is required".to_owned()),
+        Some(Err(Rejected::NoKeys)) => {
+            let message = "the waiting room cannot be reached, so the pass cannot be judged; try again";
+            return Err(Refusal::new(Code::Unavailable, "WAITING_ROOM_UNREACHABLE", message));
+        }
         Some(Err(Rejected::Expired)) => ("ADMISSION_PASS_EXPIRED", Rejected::Expired.to_string()),
         Some(Err(rejected)) => ("ADMISSION_PASS_INVALID", rejected.to_string()),
         Some(Ok(claims)) if claims.room != room => {

@@ -11,6 +11,7 @@ mod config;
 mod hold;
 pub mod jobs;
 mod not_found;
+mod process;
 mod reservation;
 mod seat;
 mod start;
@@ -18,7 +19,9 @@ mod state;
 mod store;
 mod ticket;
 pub mod verify;
+pub mod waiting_room;
 mod wire;
 
 pub use config::Config;
+pub use process::{Process, SERVICES};
 pub use start::{HoldPlaced, start};

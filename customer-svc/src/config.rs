@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Points that a customer may own at most; what is given beyond it is refused.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub balance_limit: i64,
     /// Characters of a display name at most.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub display_name_limit: usize,
     /// Characters of an operator's reason at most.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub reason_limit: usize,
 }
 

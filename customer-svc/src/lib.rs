@@ -11,11 +11,13 @@ mod api;
 mod config;
 mod customers;
 mod points;
+mod process;
 mod store;
 pub mod verify;
 mod wire;
 
 pub use config::Config;
+pub use process::{Process, SERVICES};
 
 /// Brings the tables up to date and returns the service's gRPC routes.
 ///

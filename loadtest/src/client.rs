@@ -1,5 +1,6 @@
-//! The way to the server: a few connections, and a client of each service over the next of them.
+//! The way to the server, or to the servers of each service: a few connections, and a client over the next of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -27,35 +28,73 @@ pub(crate) const CALLS: usize = CONNECTIONS * CALLS_PER_CONNECTION;
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Connections to one server. Cheap to clone.
+/// Connections to a Skald, in one process or several. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Client {
-    pool: Arc<[Channel]>,
-    next: Arc<AtomicUsize>,
+    everything: Pool,
+    /// Services that have addresses of their own.
+    apart: Arc<BTreeMap<String, Pool>>,
     // A server closes a connection whose streams are reset too often; that must not hit those who behave.
     quitters: Channel,
 }
 
-impl Client {
-    /// Connects to an address like `http://127.0.0.1:7070`.
-    ///
-    /// # Errors
-    /// When nobody answers there.
-    pub async fn connect(target: &str) -> Result<Self> {
-        let endpoint = Endpoint::from_shared(target.to_owned()).with_context(|| format!("{target} is no address"))?;
-        let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
-        let quitters = endpoint.connect().await.with_context(|| format!("nobody answers at {target}"))?;
-        let pool = (0..CONNECTIONS).map(|_| endpoint.connect_lazy()).collect();
-        Ok(Self { pool, next: Arc::default(), quitters })
+/// Connections, to be used in turn.
+#[derive(Debug, Clone)]
+struct Pool {
+    channels: Arc<[Channel]>,
+    next: Arc<AtomicUsize>,
+}
+
+impl Pool {
+    fn new(addresses: &[Endpoint]) -> Self {
+        let channels = (0..CONNECTIONS).zip(addresses.iter().cycle());
+        Self { channels: channels.map(|(_, address)| address.connect_lazy()).collect(), next: Arc::default() }
     }
 
     fn channel(&self) -> Channel {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        self.pool[turn % self.pool.len()].clone()
+        self.channels[turn % self.channels.len()].clone()
+    }
+}
+
+/// The addresses in a target, by service; those without a name serve all that have none of their own.
+fn addresses(target: &str) -> Result<BTreeMap<String, Vec<Endpoint>>> {
+    let mut addresses = BTreeMap::<_, Vec<_>>::new();
+    for part in target.split(',') {
+        let (service, address) = part.split_once('=').unwrap_or(("", part));
+        let endpoint = Endpoint::from_shared(address.to_owned()).with_context(|| format!("{address} is no address"))?;
+        let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
+        addresses.entry(service.to_owned()).or_default().push(endpoint);
+    }
+    Ok(addresses)
+}
+
+impl Client {
+    /// Connects to an address like `http://127.0.0.1:7070`, or to several as `loadtest --target` takes them.
+    ///
+    /// # Errors
+    /// When nobody answers there.
+    pub async fn connect(target: &str) -> Result<Self> {
+        let addresses = addresses(target)?;
+        let unnamed = addresses.get("").with_context(|| format!("{target} has no address of the orchestrator"))?;
+        for endpoint in addresses.values().flatten() {
+            let nobody = || format!("nobody answers at {}", endpoint.uri());
+            endpoint.connect().await.with_context(nobody)?;
+        }
+        let apart = addresses.iter().map(|(service, addresses)| (service.clone(), Pool::new(addresses)));
+        Ok(Self {
+            everything: Pool::new(unnamed),
+            apart: Arc::new(apart.collect()),
+            quitters: unnamed[0].connect_lazy(),
+        })
+    }
+
+    fn channel(&self, service: &str) -> Channel {
+        self.apart.get(service).unwrap_or(&self.everything).channel()
     }
 
     pub(crate) fn checkouts(&self) -> CheckoutServiceClient<Channel> {
-        CheckoutServiceClient::new(self.channel())
+        CheckoutServiceClient::new(self.channel("orchestrator"))
     }
 
     /// For calls that will be dropped.
@@ -64,31 +103,31 @@ impl Client {
     }
 
     pub(crate) fn sagas(&self) -> SagaServiceClient<Channel> {
-        SagaServiceClient::new(self.channel())
+        SagaServiceClient::new(self.channel("orchestrator"))
     }
 
     pub(crate) fn customers(&self) -> CustomerServiceClient<Channel> {
-        CustomerServiceClient::new(self.channel())
+        CustomerServiceClient::new(self.channel("customer"))
     }
 
     pub(crate) fn points(&self) -> PointServiceClient<Channel> {
-        PointServiceClient::new(self.channel())
+        PointServiceClient::new(self.channel("customer"))
     }
 
     pub(crate) fn concerts(&self) -> ConcertServiceClient<Channel> {
-        ConcertServiceClient::new(self.channel())
+        ConcertServiceClient::new(self.channel("concert"))
     }
 
     pub(crate) fn reservations(&self) -> ReservationServiceClient<Channel> {
-        ReservationServiceClient::new(self.channel())
+        ReservationServiceClient::new(self.channel("concert"))
     }
 
     pub(crate) fn rooms(&self) -> WaitingRoomServiceClient<Channel> {
-        WaitingRoomServiceClient::new(self.channel())
+        WaitingRoomServiceClient::new(self.channel("token"))
     }
 
     pub(crate) fn tokens(&self) -> QueueTokenServiceClient<Channel> {
-        QueueTokenServiceClient::new(self.channel())
+        QueueTokenServiceClient::new(self.channel("token"))
     }
 }
 
@@ -106,5 +145,20 @@ pub(crate) fn reason(status: &Status) -> String {
     match status.get_details_error_info() {
         Some(info) if !info.reason.is_empty() => info.reason,
         _ => format!("{:?}", status.code()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::addresses;
+
+    #[test]
+    fn a_target_names_services_that_are_elsewhere() {
+        let target = "http://a:1,http://b:2,customer=http://c:3";
+        let found = addresses(target).unwrap();
+        let shown = |service: &str| found[service].iter().map(|at| at.uri().to_string()).collect::<Vec<_>>();
+        assert_eq!(shown(""), ["http://a:1/", "http://b:2/"]);
+        assert_eq!(shown("customer"), ["http://c:3/"]);
+        assert!(addresses("customer=no address").is_err());
     }
 }

@@ -5,11 +5,17 @@ use anyhow::{Context as _, Result};
 /// Ticks of `/proc/PID/stat` in a second: USER_HZ, which Linux promises to programs whatever its own timer does.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Seconds of processor time that a process has used so far, in user and in system mode.
+/// Seconds of processor time that these processes have used so far, if there are any.
 ///
 /// # Errors
 /// When there is no such process, or no such file system.
-pub(crate) fn seconds(pid: u32) -> Result<f64> {
+pub(crate) fn seconds_of_all(pids: &[u32]) -> Result<Option<f64>> {
+    let sum = pids.iter().map(|pid| seconds(*pid)).sum::<Result<f64>>()?;
+    Ok((!pids.is_empty()).then_some(sum))
+}
+
+/// The seconds of one, in user and in system mode.
+fn seconds(pid: u32) -> Result<f64> {
     let path = format!("/proc/{pid}/stat");
     let stat = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     parse(&stat).with_context(|| format!("{path} is not as expected: {stat}"))

@@ -31,7 +31,8 @@ enum Command {
 
 #[derive(Args)]
 struct Checkout {
-    /// Where Skald listens.
+    /// Where Skald listens. Where services are processes of their own, the address of the orchestrator, or several, and
+    /// those of the services: http://127.0.0.1:7070,customer=http://127.0.0.1:7071,concert=…,token=…
     #[arg(long, default_value = "http://127.0.0.1:7070")]
     target: String,
     /// How many customers come.
@@ -49,9 +50,9 @@ struct Checkout {
     /// The same seed makes the same customers come in the same order.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Process id of the server, to measure its processor time.
-    #[arg(long)]
-    pid: Option<u32>,
+    /// Process ids of the server, with commas between, to measure their processor time.
+    #[arg(long = "pid", value_delimiter = ',')]
+    pids: Vec<u32>,
     /// Print JSON for programs instead of text for people.
     #[arg(long)]
     json: bool,
@@ -84,13 +85,13 @@ async fn main() -> ExitCode {
 }
 
 async fn checkout(arguments: Checkout) -> Result<bool> {
-    let Checkout { target, checkouts, rate, concurrency, mix, seed, pid, json } = arguments;
+    let Checkout { target, checkouts, rate, concurrency, mix, seed, pids, json } = arguments;
     let load = rate.map_or(Load::Closed { concurrency }, |rate| Load::Open { rate, rush: 0 });
     let mix = match mix {
         MixName::Clean => Mix::CLEAN,
         MixName::Failures => Mix::default(),
     };
-    let plan = Plan { mix, seed, pid, ..Plan::clean(checkouts as usize, load) };
+    let plan = Plan { mix, seed, pids, ..Plan::clean(checkouts as usize, load) };
     let report = run(&target, &plan, Progress::Shown, None).await?;
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);

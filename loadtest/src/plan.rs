@@ -55,8 +55,8 @@ pub struct Plan {
     pub lost_replies: f64,
     /// Who cannot be reached for a while, if faults can be switched.
     pub outage: Option<Outage>,
-    /// Process whose processor time is to be measured.
-    pub pid: Option<u32>,
+    /// Processes whose processor time is to be measured.
+    pub pids: Vec<u32>,
 }
 
 impl Plan {
@@ -90,7 +90,7 @@ impl Plan {
             settle: Duration::from_secs(90),
             lost_replies: 0.0,
             outage: None,
-            pid: None,
+            pids: Vec::new(),
         }
     }
 }

@@ -21,10 +21,10 @@ use crate::settle::settle;
 pub async fn run(target: &str, plan: &Plan, progress: Progress, faults: Option<&Faults>) -> Result<Report> {
     let client = Client::connect(target).await?;
     let stage = seed(&client, plan, progress).await?;
-    let cpu_before = plan.pid.map(cpu::seconds).transpose()?;
+    let cpu_before = cpu::seconds_of_all(&plan.pids)?;
     let volley = fire(&client, plan, &stage, progress, faults).await?;
     let settled = settle(&client, plan, &stage).await?;
-    let cpu_after = plan.pid.map(cpu::seconds).transpose()?;
+    let cpu_after = cpu::seconds_of_all(&plan.pids)?;
     let cpu_seconds = cpu_after.zip(cpu_before).map(|(after, before)| after - before);
     Ok(Report::new(plan, volley, settled, cpu_seconds))
 }

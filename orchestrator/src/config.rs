@@ -11,12 +11,14 @@ pub struct Config {
     /// How much the runner does at once.
     pub limits: Limits,
     /// How long a saga may stay undecided before it is stopped.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub undecided_ms: u64,
     /// How long a customer's call waits for the outcome unless it says otherwise.
     pub wait_ms: u64,
     /// How long a shutdown lets sagas go on.
     pub drain_ms: u64,
     /// How long the sagas of this process stay its own when it is not heard of, where several processes share a database.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub lease_ms: u64,
     /// How long a published event is kept.
     pub event_days: u32,

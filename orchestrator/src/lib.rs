@@ -17,6 +17,7 @@ pub mod journal;
 mod later;
 pub mod participants;
 pub mod plans;
+mod process;
 pub mod relay;
 pub mod runner;
 mod start;
@@ -24,4 +25,5 @@ pub mod status;
 pub mod verify;
 
 pub use config::Config;
+pub use process::{Process, SERVICES};
 pub use start::{Error, Started, start, start_with};

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// KRW of one payment at most: far above any order, and far below where sums overflow.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub amount_limit: i64,
     /// Characters of the reason for a cancellation at most.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub reason_limit: usize,
 }
 

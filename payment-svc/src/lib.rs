@@ -11,11 +11,13 @@ use tonic::service::Routes;
 mod api;
 mod config;
 mod payment;
+mod process;
 mod store;
 pub mod verify;
 mod wire;
 
 pub use config::Config;
+pub use process::{Process, SERVICES};
 
 /// Brings the tables up to date and returns the service's gRPC routes.
 ///

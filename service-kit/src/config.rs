@@ -4,10 +4,12 @@
 //! An environment variable names a key by its path: `SKALD_ORCHESTRATOR__CALL_TIMEOUT_MS` is
 //! `orchestrator.call_timeout_ms`. Text that TOML can read as a value is taken as one, all other text as it stands.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserializer, Serialize};
 use toml::{Table, Value};
 
 /// What a process exits with when its settings are wrong (`EX_USAGE` of sysexits.h).
@@ -44,6 +46,20 @@ pub fn load<T: DeserializeOwned + Serialize + Default>(
     env: impl Iterator<Item = (String, String)>,
     overrides: &[String],
 ) -> Result<T, Error> {
+    load_shared(&[], file, env, overrides)
+}
+
+/// As [`load`], from a file and an environment that serve other processes too: their sections, named by `others`, are
+/// passed over there.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_shared<T: DeserializeOwned + Serialize + Default>(
+    others: &[&str],
+    file: Option<&Path>,
+    env: impl Iterator<Item = (String, String)>,
+    overrides: &[String],
+) -> Result<T, Error> {
     let defaults =
         Table::try_from(T::default()).map_err(|error| Error(format!("the defaults are no TOML: {error}")))?;
     let mut settings = Vec::new();
@@ -51,10 +67,44 @@ pub fn load<T: DeserializeOwned + Serialize + Default>(
         settings.extend(from_file(file)?);
     }
     settings.extend(from_environment(&defaults, env));
+    settings.retain(|Setting { path, .. }| defaults.contains_key(&path[0]) || !others.contains(&path[0].as_str()));
     for text in overrides {
         settings.push(from_flag(&defaults, text)?);
     }
     accept(&defaults, &settings)
+}
+
+/// For `#[serde(deserialize_with)]`: a whole number of which there must be some.
+///
+/// # Errors
+/// When it is no such number.
+pub fn positive<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + PartialOrd + Display + From<u8>,
+{
+    let number = T::deserialize(deserializer)?;
+    if number >= T::from(1) {
+        return Ok(number);
+    }
+    Err(D::Error::custom(format!("{number} is out of range; it must be at least 1")))
+}
+
+/// The same for a number with bounds.
+///
+/// # Errors
+/// When it is out of them.
+pub fn within<'de, D, T>(deserializer: D, bounds: RangeInclusive<T>) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + PartialOrd + Display,
+{
+    let number = T::deserialize(deserializer)?;
+    if bounds.contains(&number) {
+        return Ok(number);
+    }
+    let (least, most) = bounds.into_inner();
+    Err(D::Error::custom(format!("{number} is out of range; it must be {least} to {most}")))
 }
 
 /// The settings as a TOML file that [`load`] reads back.

@@ -11,6 +11,8 @@ pub mod ids;
 pub mod outbox;
 pub mod page;
 pub mod pass;
+pub mod peer;
+pub mod process;
 pub mod refusal;
 pub mod serve;
 pub mod telemetry;

@@ -39,6 +39,9 @@ pub enum Rejected {
     /// It is not a pass at all.
     #[error("the pass cannot be read")]
     Malformed,
+    /// There is nothing to check it with: no key has been published yet.
+    #[error("the keys of the waiting room are not known yet")]
+    NoKeys,
     /// It names a key that is not trusted, or none.
     #[error("the pass is signed with an unknown key")]
     UnknownKey,
@@ -95,6 +98,21 @@ impl VerifyingKeys {
         keys.push(key.public.clone());
     }
 
+    /// Accepts what the keys of that JSON Web Key Set sign from now on, and nothing else.
+    ///
+    /// # Errors
+    /// When it cannot be read; then nothing changes.
+    pub fn replace(&self, jwks: &str) -> Result<(), serde_json::Error> {
+        let JwkSet { keys } = serde_json::from_str(jwks)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+
+    /// Whether there are any.
+    pub fn are_there(&self) -> bool {
+        !self.0.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// A JSON Web Key Set (RFC 7517) of all trusted keys.
     pub fn jwks(&self) -> String {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -124,6 +142,9 @@ impl VerifyingKeys {
 
     fn key(&self, kid: Option<&str>) -> Result<DecodingKey, Rejected> {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if keys.is_empty() {
+            return Err(Rejected::NoKeys);
+        }
         let key = kid.and_then(|kid| keys.iter().find(|key| key.common.key_id.as_deref() == Some(kid)));
         key.and_then(|key| DecodingKey::from_jwk(key).ok()).ok_or(Rejected::UnknownKey)
     }
@@ -200,6 +221,19 @@ mod tests {
         keys.trust(&new);
         assert!(keys.verify(&new.sign(&claims()), NOW_MS).is_ok());
         assert!(keys.verify(&old.sign(&claims()), NOW_MS).is_err());
+    }
+
+    #[test]
+    fn whoever_reads_the_published_keys_judges_as_their_owner() {
+        let (old, new) = (SigningKey::seeded("a", &[1; 32]), SigningKey::seeded("b", &[2; 32]));
+        let elsewhere = VerifyingKeys::default();
+        assert_eq!(elsewhere.verify(&old.sign(&claims()), NOW_MS), Err(Rejected::NoKeys));
+        elsewhere.replace(&trusted(&old).jwks()).unwrap();
+        assert_eq!(elsewhere.verify(&old.sign(&claims()), NOW_MS), Ok(claims()));
+        assert!(elsewhere.replace("{}").is_err() && elsewhere.are_there());
+        elsewhere.replace(&trusted(&new).jwks()).unwrap();
+        assert_eq!(elsewhere.verify(&new.sign(&claims()), NOW_MS), Ok(claims()));
+        assert_eq!(elsewhere.verify(&old.sign(&claims()), NOW_MS), Err(Rejected::UnknownKey));
     }
 
     #[test]

@@ -52,6 +52,15 @@ pub struct Order {
     /// UUID of this request; the same one again answers the same checkout.
     #[arg(long, requires_all = ["customer", "reservation"])]
     request_id: Option<Uuid>,
+    /// Where the concert service listens, if it is a process of its own.
+    #[arg(long, env = "SKALD_CONCERT_ADDRESS")]
+    concert_address: Option<String>,
+    /// Where the customer service listens, likewise.
+    #[arg(long, env = "SKALD_CUSTOMER_ADDRESS")]
+    customer_address: Option<String>,
+    /// Where the token service listens, likewise.
+    #[arg(long, env = "SKALD_TOKEN_ADDRESS")]
+    token_address: Option<String>,
     /// Only check whether it could work; nothing is created.
     #[arg(long)]
     validate_only: bool,
@@ -63,7 +72,13 @@ pub struct Order {
 /// When it was not accepted. A checkout that was accepted and failed is no error: its state tells.
 pub async fn run(order: Order, address: &str, as_json: bool) -> Result<()> {
     let channel = connect(address).await?;
-    let shopper = Shopper { channel: channel.clone(), ids: Ids::system(), quiet: as_json };
+    let shopper = Shopper {
+        concerts: elsewhere(&channel, order.concert_address.as_deref()).await?,
+        customers: elsewhere(&channel, order.customer_address.as_deref()).await?,
+        tokens: elsewhere(&channel, order.token_address.as_deref()).await?,
+        ids: Ids::system(),
+        quiet: as_json,
+    };
     let (customer, reservation, queue_token) = match (order.customer, order.reservation) {
         (Some(customer), Some(reservation)) => (customer, reservation, order.queue_token),
         _ => shopper.shop().await?,
@@ -94,9 +109,18 @@ pub async fn run(order: Order, address: &str, as_json: bool) -> Result<()> {
     Ok(())
 }
 
+async fn elsewhere(here: &Channel, address: Option<&str>) -> Result<Channel> {
+    match address {
+        Some(address) => connect(address).await,
+        None => Ok(here.clone()),
+    }
+}
+
 /// Somebody who comes from the street and buys a ticket.
 struct Shopper {
-    channel: Channel,
+    concerts: Channel,
+    customers: Channel,
+    tokens: Channel,
     ids: Ids,
     quiet: bool,
 }
@@ -131,7 +155,7 @@ impl Shopper {
     }
 
     async fn find_show(&self) -> Result<(concert::Concert, String)> {
-        let mut client = ConcertServiceClient::new(self.channel.clone());
+        let mut client = ConcertServiceClient::new(self.concerts.clone());
         let all = concert::ListConcertsRequest { page_size: 100, ..Default::default() };
         let shows = client.list_concerts(all).await.map_err(|status| explain(&status))?.into_inner().concerts;
         for show in shows.into_iter().filter(|show| show.state() == concert::concert::State::Active) {
@@ -147,7 +171,7 @@ impl Shopper {
     }
 
     async fn free_seat(&self, performance: &str) -> Result<Option<String>> {
-        let mut client = ConcertServiceClient::new(self.channel.clone());
+        let mut client = ConcertServiceClient::new(self.concerts.clone());
         let filter = "state = AVAILABLE".to_owned();
         let free = concert::ListSeatsRequest { parent: performance.into(), page_size: 1, filter, ..Default::default() };
         let page = client.list_seats(free).await.map_err(|status| explain(&status))?.into_inner();
@@ -161,7 +185,7 @@ impl Shopper {
             request_id: self.request_id(),
             ..Default::default()
         };
-        let created = CustomerServiceClient::new(self.channel.clone()).create_customer(request).await;
+        let created = CustomerServiceClient::new(self.customers.clone()).create_customer(request).await;
         let name = created.map_err(|status| explain(&status))?.into_inner().name;
         let gift = customer::AdjustPointsRequest {
             customer: name.clone(),
@@ -169,13 +193,13 @@ impl Shopper {
             reason: "to try a checkout".into(),
             request_id: self.request_id(),
         };
-        let adjusted = PointServiceClient::new(self.channel.clone()).adjust_points(gift).await;
+        let adjusted = PointServiceClient::new(self.customers.clone()).adjust_points(gift).await;
         adjusted.map_err(|status| explain(&status))?;
         Ok(name)
     }
 
     async fn queue(&self, room: &str, customer: &str) -> Result<token::QueueToken> {
-        let mut client = QueueTokenServiceClient::new(self.channel.clone());
+        let mut client = QueueTokenServiceClient::new(self.tokens.clone());
         let request = token::IssueQueueTokenRequest {
             parent: room.into(),
             customer: customer.into(),
@@ -204,7 +228,7 @@ impl Shopper {
             admission_pass: pass,
             request_id: self.request_id(),
         };
-        let held = ReservationServiceClient::new(self.channel.clone()).create_reservation(request).await;
+        let held = ReservationServiceClient::new(self.concerts.clone()).create_reservation(request).await;
         Ok(held.map_err(|status| explain(&status))?.into_inner())
     }
 }

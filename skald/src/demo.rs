@@ -1,6 +1,8 @@
 //! `skald demo`: everything in one process, a load client against it over gRPC, and faults between the orchestrator and
 //! its participants. Then the tables, and every invariant over what is left.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 use clap::Args;
 use loadtest::{Faults, Plan, Progress, Report};
@@ -31,11 +33,11 @@ pub async fn run(settings: Settings, options: Options, as_json: bool) -> Result<
     let faults = Faults::new(options.seed);
     let between = faults.clone();
     let wrap = move |name, participant: Participant| Participant::new(between.layer(name).layer(participant));
-    let data_dir = settings.server.data_dir.clone();
+    let place = settings.database.shown(Path::new(&settings.server.data_dir), "of each service's name");
     let running = up::start(settings, Box::new(wrap)).await?;
     let address = format!("http://{}", running.address);
     if !as_json {
-        println!("Skald runs at {address} with its data in {data_dir}; open it in a browser and watch.");
+        println!("Skald runs at {address} with its data in {place}; open it in a browser and watch.");
         println!("A concert opens. Some of its customers have too few points, come too late, click twice, or go away;");
         println!(
             "3 % of the replies get lost after the commit, and the payment service is cut off for five seconds.\n"
@@ -43,7 +45,7 @@ pub async fn run(settings: Settings, options: Options, as_json: bool) -> Result<
     }
     let plan = Plan { seed: options.seed, ..Plan::demo() };
     let report = loadtest::run(&address, &plan, Progress::Shown, Some(&faults)).await?;
-    let books = verify::check(&verify::Books::in_one(&running.db)).await?;
+    let books = verify::check(&running.books()).await?;
     print(&report, &books, as_json);
     if !options.exit {
         println!("\nEvery saga of this run: {address}  (Ctrl-C ends)");

@@ -1,14 +1,14 @@
 //! The `skald` binary: reads its arguments and hands over.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
-use service_kit::config::{self, EXIT_USAGE};
+use service_kit::process;
 use service_kit::{serve, telemetry};
 use skald::settings::Settings;
-use skald::{checkout, demo, sagas, up, verify};
+use skald::{checkout, demo, migrate, sagas, up, verify};
 
 /// Many small messages are made and dropped on all threads; this one is built for that.
 #[global_allocator]
@@ -22,7 +22,8 @@ const EXIT_UNREADABLE: u8 = 2;
 /// Skald orchestrates concert-ticket checkouts: it locks the seats, sets points aside, authorises the payment, confirms,
 /// and takes everything back when one of them says no.
 ///
-/// Start with `skald demo`, which runs everything and shows it. `skald up` runs everything for real, on one SQLite file.
+/// Start with `skald demo`, which runs everything and shows it. `skald up` runs everything for real, on one SQLite file
+/// or on PostgreSQL; `skald customer` and its like run one service each.
 #[derive(Parser)]
 #[command(version, max_term_width = 110)]
 struct Arguments {
@@ -35,12 +36,30 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run everything in this process, on one SQLite file and one port.
+    /// Run everything in this process and on one port, on one SQLite file or on PostgreSQL.
     #[command(after_help = "Settings come from defaults, then --config, then variables such as\n\
         SKALD_ORCHESTRATOR__UNDECIDED_MS (two underscores for each dot), then --set.\n\
         Examples:\n  skald up\n  skald up --listen 127.0.0.1:8080 --data-dir /var/lib/skald\n  \
+        skald up --postgres postgresql://skald@127.0.0.1/skald\n  \
         skald up --set orchestrator.undecided_ms=10000\n  skald up --print-config")]
-    Up(Up),
+    Up(process::Arguments),
+    /// Run the orchestrator alone; it finds the services by the addresses in [peers].
+    Orchestrator(process::Arguments),
+    /// Run the customer service alone.
+    Customer(process::Arguments),
+    /// Run the concert service alone; it finds the waiting room by peers.token.
+    Concert(process::Arguments),
+    /// Run the payment service alone.
+    Payment(process::Arguments),
+    /// Run the token service alone.
+    Token(process::Arguments),
+    /// Bring tables up to date before services start: on PostgreSQL, or in the file of `skald up`.
+    Migrate {
+        /// Whose tables; everybody's if none is named.
+        services: Vec<migrate::Service>,
+        #[command(flatten)]
+        settings: process::Arguments,
+    },
     /// Open a concert, send thousands of checkouts with customers and messages that go astray, and check the books.
     Demo(DemoArguments),
     /// Place one checkout; without arguments, for a customer and a seat made up on the spot.
@@ -57,13 +76,12 @@ enum Command {
         #[command(flatten)]
         server: Address,
     },
-    /// Check every invariant over a data directory, reading only; exits with 1 when one is violated, with 2 when
-    /// it cannot look.
-    Verify {
-        /// The directory that `skald up` keeps its data in; it may be running.
-        #[arg(long, default_value = "skald-data")]
-        data_dir: PathBuf,
-    },
+    /// Check every invariant over all services, reading only; exits with 1 when one is violated, with 2 when it cannot
+    /// look.
+    ///
+    /// Looks into the schemas on PostgreSQL, into the directories of services that run on their own, or into the file of
+    /// `skald up`, whichever the settings lead to; they may be running.
+    Verify(process::Arguments),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -79,91 +97,58 @@ struct Address {
 }
 
 #[derive(Args)]
-struct Up {
-    #[command(flatten)]
-    settings: SettingsArguments,
-    /// Print the settings that would be used, as TOML, and end.
-    #[arg(long)]
-    print_config: bool,
-}
-
-#[derive(Args)]
-struct SettingsArguments {
-    /// A TOML file with settings.
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// Address and port to listen on [default: 127.0.0.1:7070].
-    #[arg(long)]
-    listen: Option<String>,
-    /// Directory of the database [default: skald-data].
-    #[arg(long)]
-    data_dir: Option<String>,
-    /// One setting, as key=value; may be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    set: Vec<String>,
-}
-
-#[derive(Args)]
 struct DemoArguments {
     #[command(flatten)]
-    settings: SettingsArguments,
+    settings: process::Arguments,
     #[command(flatten)]
     demo: demo::Options,
 }
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        // Also when help was asked for, which is no failure.
-        Err(problem) => {
-            let said = problem.print();
-            return ExitCode::from(if problem.use_stderr() || said.is_err() { EXIT_USAGE } else { 0 });
-        }
-    };
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&anyhow::Error::new(error)),
-    };
-    runtime.block_on(run(arguments)).unwrap_or_else(|error| fail(&error))
-}
-
-/// One thread fewer than there are cores: the database's writer has one to itself.
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    tokio::runtime::Builder::new_multi_thread().worker_threads(cores.saturating_sub(1).max(1)).enable_all().build()
+    match Arguments::try_parse() {
+        Ok(arguments) => run(arguments).unwrap_or_else(|error| fail(&error)),
+        Err(problem) => process::exit_code(&problem),
+    }
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
-    let is_usage = error.is::<config::Error>() || error.is::<telemetry::Error>();
-    ExitCode::from(if is_usage { EXIT_USAGE } else { EXIT_FOUND })
+    ExitCode::from(error.downcast_ref::<process::Error>().map_or(EXIT_FOUND, process::Error::exit_code))
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let as_json = arguments.json;
     match arguments.command {
-        Command::Up(up) => run_up(up).await?,
-        Command::Demo(DemoArguments { settings, demo }) => {
-            let settings = load(settings)?;
-            telemetry::init(settings.server.log_format, Some("error"))?;
-            return Ok(found(!demo::run(settings, demo, as_json).await?));
-        }
-        Command::Checkout { order, server } => checkout::run(order, &server.address, as_json).await?,
-        Command::Saga { command, server } => sagas::run(command, &server.address, as_json).await?,
-        Command::Verify { data_dir } => {
-            let report = match verify::data_dir(&data_dir).await {
-                Ok(report) => report,
-                Err(error) => {
-                    eprintln!("error: {error:#}");
-                    return Ok(ExitCode::from(EXIT_UNREADABLE));
-                }
-            };
-            if as_json {
-                println!("{:#}", report.json());
-            } else {
-                println!("{report}");
+        Command::Up(arguments) => {
+            if let Some(settings) = arguments.settings()? {
+                log(&settings, Some(&settings.server.log))?;
+                process::runtime(&settings.server)?.block_on(run_up(settings))?;
             }
-            return Ok(found(!report.is_clean()));
+        }
+        Command::Orchestrator(arguments) => process::run::<orchestrator::Process>(&arguments)?,
+        Command::Customer(arguments) => process::run::<customer_svc::Process>(&arguments)?,
+        Command::Concert(arguments) => process::run::<concert_svc::Process>(&arguments)?,
+        Command::Payment(arguments) => process::run::<payment_svc::Process>(&arguments)?,
+        Command::Token(arguments) => process::run::<token_svc::Process>(&arguments)?,
+        Command::Demo(DemoArguments { settings, demo }) => {
+            if let Some(settings) = settings.settings()? {
+                log(&settings, Some("error"))?;
+                let runtime = process::runtime(&settings.server)?;
+                return Ok(found(!runtime.block_on(demo::run(settings, demo, as_json))?));
+            }
+        }
+        Command::Migrate { services, settings } => {
+            if let Some(settings) = settings.settings()? {
+                log(&settings, Some(&settings.server.log))?;
+                process::runtime(&settings.server)?.block_on(migrate::run(&settings, &services, as_json))?;
+            }
+        }
+        Command::Checkout { order, server } => tools()?.block_on(checkout::run(order, &server.address, as_json))?,
+        Command::Saga { command, server } => tools()?.block_on(sagas::run(command, &server.address, as_json))?,
+        Command::Verify(settings) => {
+            if let Some(settings) = settings.settings::<Settings>()? {
+                return Ok(process::runtime(&settings.server)?.block_on(run_verify(&settings, as_json)));
+            }
         }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "skald", &mut std::io::stdout());
@@ -172,39 +157,49 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn log(settings: &Settings, filter: Option<&str>) -> Result<(), process::Error> {
+    Ok(telemetry::init(settings.server.log_format, filter)?)
+}
+
+/// Threads for what has no settings.
+fn tools() -> Result<tokio::runtime::Runtime, process::Error> {
+    process::runtime(&Settings::default().server)
+}
+
 fn found(something: bool) -> ExitCode {
     ExitCode::from(if something { EXIT_FOUND } else { 0 })
 }
 
-fn load(given: SettingsArguments) -> Result<Settings, config::Error> {
-    let mut overrides = given.set;
-    overrides.extend(given.listen.map(|listen| format!("server.listen={listen}")));
-    overrides.extend(given.data_dir.map(|data_dir| format!("server.data_dir={data_dir}")));
-    let settings: Settings = config::load(given.config.as_deref(), config::environment(), &overrides)?;
-    settings.check()?;
-    Ok(settings)
+async fn run_verify(settings: &Settings, as_json: bool) -> ExitCode {
+    let report = match verify::run(settings).await {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return ExitCode::from(EXIT_UNREADABLE);
+        }
+    };
+    if as_json {
+        println!("{:#}", report.json());
+    } else {
+        println!("{report}");
+    }
+    found(!report.is_clean())
 }
 
-async fn run_up(given: Up) -> anyhow::Result<()> {
-    let settings = load(given.settings)?;
-    if given.print_config {
-        print!("{}", config::print(&settings)?);
-        return Ok(());
-    }
-    telemetry::init(settings.server.log_format, Some(&settings.server.log))?;
-    let data_dir = settings.server.data_dir.clone();
+async fn run_up(settings: Settings) -> anyhow::Result<()> {
+    let place = settings.database.shown(Path::new(&settings.server.data_dir), "of each service's name");
     // Before it says that it is up: whoever stops it from then on can count on the hand-over.
     let stopped = serve::shutdown_signal().context("cannot listen for signals")?;
     let running = up::start(settings, Box::new(|_, participant| participant)).await?;
     println!("gRPC and status page: http://{}", running.address);
-    println!("data: {data_dir}");
+    println!("data: {place}");
     println!("Ctrl-C ends it; what is under way then goes on at the next start.");
     tokio::select! {
         () = stopped => {}
-        () = running.fails() => bail!("a commit failed and nobody knows what the disk holds; see the log, then start again"),
+        () = running.fails() => return Err(process::Error::OutOfService.into()),
     }
     println!("shutting down");
-    let stats = running.db.stats();
+    let stats = running.stats();
     running.shut_down().await?;
     println!("{} commands in {} commits", stats.units, stats.commits);
     Ok(())

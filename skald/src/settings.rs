@@ -1,17 +1,17 @@
-//! Everything that can be set, with its defaults. Where a value comes from is the kit's affair: defaults, then a file, then
-//! the environment, then flags.
-
-use std::net::SocketAddr;
+//! Everything that can be set when all runs in one process, with its defaults. Where a value comes from is the kit's
+//! affair: defaults, then a file, then the environment, then flags.
 
 use serde::{Deserialize, Serialize};
-use service_kit::config;
+use service_kit::process::{self, Database, Server, ports};
 
 /// Settings of `skald up`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Where it listens and keeps its data.
     pub server: Server,
+    /// PostgreSQL instead of a file.
+    pub database: Database,
     /// The coordinator.
     pub orchestrator: orchestrator::Config,
     /// Customers and points.
@@ -24,49 +24,22 @@ pub struct Settings {
     pub token: token_svc::Config,
 }
 
-impl Settings {
-    /// Refuses what could be read and must not be used.
-    ///
-    /// # Errors
-    /// The setting, and what to do about it.
-    pub fn check(&self) -> Result<(), config::Error> {
-        let listen = &self.server.listen;
-        let wrong = |problem| Err(config::Error::value("server.listen", listen, problem));
-        match listen.parse::<SocketAddr>() {
-            Err(_) => wrong("must be an address and a port, such as 127.0.0.1:7070"),
-            Ok(address) if !address.ip().is_loopback() => {
-                wrong("must be a loopback address: nobody is authenticated yet, so nobody from elsewhere is let in")
-            }
-            Ok(_) => Ok(()),
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            server: Server::on(ports::ORCHESTRATOR),
+            database: Database::default(),
+            orchestrator: orchestrator::Config::default(),
+            customer: customer_svc::Config::default(),
+            concert: concert_svc::Config::default(),
+            payment: payment_svc::Config::default(),
+            token: token_svc::Config::default(),
         }
     }
 }
 
-/// The process itself.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Server {
-    /// Address and port of gRPC and the status page; port 0 takes any free one.
-    pub listen: String,
-    /// Directory of the SQLite database; created when missing, used by one process at a time.
-    pub data_dir: String,
-    /// `text` or `json`.
-    pub log_format: service_kit::telemetry::Format,
-    /// Which log lines to write, such as `info` or `warn,orchestrator=debug`.
-    pub log: String,
-    /// Bounds of the server.
-    pub limits: service_kit::serve::Limits,
-}
-
-impl Default for Server {
-    fn default() -> Self {
-        Self {
-            // Nobody is authenticated yet, so nobody from elsewhere is let in.
-            listen: "127.0.0.1:7070".into(),
-            data_dir: "skald-data".into(),
-            log_format: service_kit::telemetry::Format::default(),
-            log: service_kit::telemetry::DEFAULT_FILTER.into(),
-            limits: service_kit::serve::Limits::default(),
-        }
+impl process::Settings for Settings {
+    fn own(&self) -> (&Server, &Database) {
+        (&self.server, &self.database)
     }
 }

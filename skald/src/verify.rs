@@ -13,12 +13,15 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use service_kit::clock::SystemClock;
 use service_kit::db::{self, Db};
+use service_kit::process;
 use service_kit::verify::Check;
 
 mod across;
 mod facts;
 
 use facts::Facts;
+
+use crate::settings::Settings;
 
 /// What passes between two looks: more than any message that was under way at the first.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
@@ -66,13 +69,31 @@ impl Books {
     }
 }
 
-/// Checks the data in a directory, whether or not it is in use.
+/// Checks what the settings lead to, whether or not it is in use: schemas on PostgreSQL, the directories of services that
+/// run on their own, or the one file of `skald up`.
 ///
 /// # Errors
 /// When there is no database, or it cannot be read.
-pub async fn data_dir(directory: &Path) -> Result<Report> {
-    let db = Db::open_read_only(directory, Arc::new(SystemClock))?;
-    Ok(check(&Books::in_one(&db)).await?)
+pub async fn run(settings: &Settings) -> Result<Report> {
+    let (directory, clock) = (Path::new(&settings.server.data_dir), Arc::new(SystemClock));
+    let are_apart = directory.join("orchestrator").is_dir();
+    if !settings.database.is_remote() && !are_apart {
+        return Ok(check(&Books::in_one(&Db::open_read_only(directory, clock)?)).await?);
+    }
+    let open = async |service| -> Result<Db> {
+        match settings.database.is_remote() {
+            true => Ok(process::open(directory, (&settings.database, service), clock.clone()).await?),
+            false => Ok(Db::open_read_only(&directory.join(service), clock.clone())?),
+        }
+    };
+    let books = Books {
+        concert: open("concert").await?,
+        customer: open("customer").await?,
+        payment: open("payment").await?,
+        token: open("token").await?,
+        orchestrator: vec![open("orchestrator").await?],
+    };
+    Ok(check(&books).await?)
 }
 
 /// Checks the databases, whether or not they are in use.

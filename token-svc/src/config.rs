@@ -7,26 +7,37 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// How long a token is ACTIVE, unless its room says otherwise.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub active_ttl_ms: i64,
     /// How long a turn waits to be claimed, unless its room says otherwise.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub claim_ttl_ms: i64,
     /// How long a token is ACTIVE with all its extensions, unless its room says otherwise.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub max_active_lifetime_ms: i64,
     /// Longest of these times that a room may set. A pass cannot be called back before its end.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub longest_ttl_ms: i64,
     /// Most tokens that a room may have ACTIVE at once.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub max_active_tokens: i64,
     /// Fastest head that a room may have. Each admission becomes a write when it is claimed.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub max_admissions_per_second: i64,
     /// How often those near the head are told to ask.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub nearest_poll_ms: i64,
     /// How often those far away are told to ask.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub farthest_poll_ms: i64,
     /// How often the heads of rooms move.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub tick_period_ms: u64,
     /// How often what has lapsed is swept. Until then it counts as ACTIVE towards the room's cap.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub sweep_period_ms: u64,
     /// Tokens that are swept in one transaction: few enough to hold nobody up.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub sweep_batch: i64,
 }
 

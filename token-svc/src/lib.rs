@@ -13,6 +13,7 @@ mod api;
 mod config;
 mod jobs;
 mod keys;
+mod process;
 mod queue;
 mod room;
 mod store;
@@ -22,6 +23,7 @@ mod wire;
 
 pub use config::Config;
 pub use jobs::{admit, sweep};
+pub use process::{Process, SERVICES};
 
 /// What a started service offers.
 #[derive(Debug)]

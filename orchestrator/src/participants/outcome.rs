@@ -108,6 +108,12 @@ mod tests {
     }
 
     #[test]
+    fn what_found_no_connection_was_not_executed() {
+        let status = Status::from_error(Box::new(tonic::ConnectError("nobody listens".into())));
+        assert_eq!(classify(&status).class(), Class::NotExecuted);
+    }
+
+    #[test]
     fn a_participant_that_says_so_did_not_execute() {
         let status = SagaOutcome::NotApplied.mark(Status::unavailable("rolled back"));
         assert_eq!(classify(&status).class(), Class::NotExecuted);

@@ -1,41 +1,37 @@
-//! How bytes get to a participant: the same client over a channel to another process or wrapped round a server in this
-//! one. In process there is no socket, but the encoding is the same.
+//! How bytes get to a participant: the same client over connections to another process or wrapped round a server in this
+//! one.
 
 use std::task::{Context, Poll};
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use futures_util::future::BoxFuture;
 use http::uri::PathAndQuery;
+use service_kit::peer::Client;
 use tonic::body::Body;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Request, Status};
-use tower::util::BoxCloneSyncService;
-use tower::{Service, ServiceExt as _};
+use tower::Service;
 
-/// Whatever can go wrong below a participant.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-type Boxed = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError>;
+pub use service_kit::peer::BoxError;
 
 /// A client of one service; generated clients can be built over it.
 #[derive(Debug, Clone)]
-pub struct Participant(Boxed);
+pub struct Participant(Client);
 
 impl Participant {
-    /// A participant behind any HTTP service: a `Channel`, the `Routes` of a service in this process, or either of them
-    /// behind a layer that delays, drops or repeats calls.
+    /// A participant behind any HTTP service, as [`Client::new`] takes them.
     pub fn new<S, E>(service: S) -> Self
     where
         S: Service<http::Request<Body>, Response = http::Response<Body>, Error = E> + Clone + Send + Sync + 'static,
         S::Future: Send,
         E: Into<BoxError> + 'static,
     {
-        Self(BoxCloneSyncService::new(service.map_err(Into::into)))
+        Self(Client::new(service))
     }
 
     /// One call, bytes in and bytes out.
     pub(super) async fn unary(self, path: PathAndQuery, request: Request<Bytes>) -> Result<Bytes, Status> {
-        let mut client = tonic::client::Grpc::new(self);
+        let mut client = tonic::client::Grpc::new(self.0);
         client.ready().await.map_err(Status::from_error)?;
         client.unary(request, path, BytesCodec).await.map(tonic::Response::into_inner)
     }
@@ -51,12 +47,7 @@ impl Service<http::Request<Body>> for Participant {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let answer = self.0.call(request);
-        Box::pin(async move {
-            // Calls within a process may never wait for the runtime; without this a loop of them starves everybody.
-            tokio::task::coop::consume_budget().await;
-            answer.await
-        })
+        self.0.call(request)
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use saga::{Call, Direction};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserializer;
 use service_kit::clock::Stopwatch;
+use service_kit::config;
 use service_kit::refusal::SagaOutcome;
 use tokio::sync::Semaphore;
 use tonic::Status;
@@ -21,6 +21,7 @@ use crate::participants;
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Sagas under way; a new one beyond that is turned away.
+    #[serde(deserialize_with = "config::positive")]
     pub sagas: usize,
     /// Calls under way at one participant, 800 at most.
     #[serde(deserialize_with = "calls")]
@@ -28,12 +29,14 @@ pub struct Limits {
     /// Of those, calls that only compensations may use.
     pub compensation_calls: usize,
     /// How long one call may take.
+    #[serde(deserialize_with = "config::positive")]
     pub call_timeout_ms: u64,
     /// Retries of undecided sagas per hundred calls of a participant, beyond the burst.
     pub retry_percent: u32,
     /// Such retries that may be saved up.
     pub retry_burst: u32,
     /// Failures in a row that open a participant's breaker.
+    #[serde(deserialize_with = "config::positive")]
     pub breaker_failures: u32,
     /// How long an open breaker lets nothing through before it tries one call.
     pub breaker_pause_ms: u64,
@@ -44,11 +47,7 @@ pub struct Limits {
 pub(super) const MOST_CALLS: usize = 800;
 
 fn calls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    let calls = usize::deserialize(deserializer)?;
-    if (1..=MOST_CALLS).contains(&calls) {
-        return Ok(calls);
-    }
-    Err(D::Error::custom(format!("{calls} is out of range; it must be 1 to {MOST_CALLS}")))
+    config::within(deserializer, 1..=MOST_CALLS)
 }
 
 impl Default for Limits {

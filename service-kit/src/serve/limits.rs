@@ -13,23 +13,32 @@ pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 pub struct Limits {
     /// Calls in progress on all connections together, health checks and open streams aside; further ones are shed. Each
     /// costs some tens of kilobytes, so this many fit into memory while admission holds the true limit far below.
+    #[serde(deserialize_with = "crate::config::positive")]
     pub calls: usize,
     /// Calls and streams at a time on one connection.
+    #[serde(deserialize_with = "crate::config::positive")]
     pub streams_per_connection: u32,
     /// When a call without a shorter deadline is cut: one second more than the longest wait that a call may ask for, so
     /// that such a wait still gets its answer. Streams are not cut.
+    #[serde(deserialize_with = "crate::config::positive")]
     pub request_timeout_ms: u64,
     /// How often a silent connection is asked whether it still lives.
+    #[serde(deserialize_with = "crate::config::positive")]
     pub keepalive_interval_ms: u64,
     /// How long it may take to say so.
+    #[serde(deserialize_with = "crate::config::positive")]
     pub keepalive_timeout_ms: u64,
     /// When a connection is asked to move on, so that load spreads over new replicas; what is in progress ends first.
+    #[serde(deserialize_with = "crate::config::positive")]
     pub connection_age_ms: u64,
     /// Longest list of headers: some hundred times what our clients send.
+    #[serde(deserialize_with = "crate::config::positive")]
     pub header_list_bytes: u32,
     /// Streams that a connection may have reset for its own mistakes before it is closed.
+    #[serde(deserialize_with = "crate::config::positive")]
     pub local_error_resets: usize,
     /// Streams that a client may open and reset at once before its connection is closed (CVE-2023-44487).
+    #[serde(deserialize_with = "crate::config::positive")]
     pub pending_accept_resets: usize,
     /// How long calls may take to end at a shutdown.
     pub drain_ms: u64,

@@ -7,5 +7,6 @@ mod db;
 mod idempotency;
 mod ids;
 mod outbox;
+mod peer;
 mod race;
 mod serve;

@@ -24,6 +24,17 @@ fn a_wrong_flag_is_told_with_its_key_and_what_it_must_be() {
         ("server.listen=nonsense", ["server.listen = nonsense", "an address and a port"]),
         ("server.listen=0.0.0.0:0", ["server.listen = 0.0.0.0:0", "nobody is authenticated yet"]),
         ("orchestrator.limits.calls=0", ["orchestrator.limits.calls = 0", "it must be 1 to 800"]),
+        ("orchestrator.undecided_ms=0", ["orchestrator.undecided_ms = 0", "it must be at least 1"]),
+        ("server.limits.calls=0", ["server.limits.calls = 0", "it must be at least 1"]),
+        ("server.limits.request_timeout_ms=0", ["server.limits.request_timeout_ms = 0", "it must be at least 1"]),
+        ("server.limits.header_list_bytes=0", ["server.limits.header_list_bytes = 0", "the default is 8192"]),
+        ("server.threads=5000", ["server.threads = 5000", "it must be 0 to 1024"]),
+        ("token.sweep_batch=0", ["token.sweep_batch = 0", "it must be at least 1; the default is 200"]),
+        ("concert.sweep_batch=-1", ["concert.sweep_batch = -1", "it must be at least 1; the default is 100"]),
+        ("payment.amount_limit=0", ["payment.amount_limit = 0", "it must be at least 1"]),
+        ("database.url=mysql://x", ["database.url", "must begin with postgresql://"]),
+        ("database.connections=1", ["database.connections = 1", "it must be 2 to 1000"]),
+        ("peers.token=http://127.0.0.1:1", ["peers.token", "expected one of `server`"]),
         ("server.log=skald=loud", ["\"skald=loud\" (server.log)", "an example is warn,skald=debug"]),
     ] {
         let output = run(&["up", "--set", setting]);

@@ -3,10 +3,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod apart;
 mod config;
+mod example;
 mod handover;
 mod kill;
 mod load;
+mod postgres;
 mod process;
 mod shop;
 mod tools;

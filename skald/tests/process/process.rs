@@ -34,7 +34,7 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A running `skald up`; killed when dropped.
+/// A running `skald up`, or one service of it; killed when dropped.
 pub(crate) struct Skald {
     child: Child,
     /// `http://127.0.0.1:…`.
@@ -46,8 +46,13 @@ pub(crate) struct Skald {
 impl Skald {
     /// Starts it on a directory, on any free port, and waits until it listens.
     pub(crate) async fn start(data_dir: &Path, more: &[&str]) -> Self {
+        Self::start_part("up", "127.0.0.1:0", data_dir, more).await
+    }
+
+    /// Starts one part of it on that address.
+    pub(crate) async fn start_part(part: &str, listen: &str, data_dir: &Path, more: &[&str]) -> Self {
         let mut command = command();
-        command.arg("up").args(["--listen", "127.0.0.1:0"]).arg("--data-dir").arg(data_dir).args(more);
+        command.args([part, "--listen", listen]).arg("--data-dir").arg(data_dir).args(more);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
         let (told, tells) = oneshot::channel();
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
@@ -55,7 +60,7 @@ impl Skald {
         // Whatever it says is read to the end, so that it never waits for a reader.
         std::thread::spawn(move || {
             let mut lines = stdout.lines().map_while(Result::ok);
-            let first = lines.find_map(|line| Some(line.strip_prefix("gRPC and status page: ")?.to_owned()));
+            let first = lines.find_map(|line| Some(line.split_once("gRPC")?.1.split_once(": ")?.1.to_owned()));
             drop(first.map(|address| told.send((address, Instant::now()))));
             lines.for_each(drop);
         });
@@ -73,6 +78,12 @@ impl Skald {
     pub(crate) async fn channel(&self) -> Channel {
         let endpoint = Endpoint::from_shared(self.address.clone()).expect("it tells a good address");
         endpoint.tcp_nodelay(true).connect().await.expect("it listens where it says")
+    }
+
+    /// `kill -9`, and its place stays known.
+    pub(crate) fn kill_now(&mut self) {
+        self.child.kill().expect("it still runs");
+        self.child.wait().expect("it is our child");
     }
 
     /// `kill -9`.

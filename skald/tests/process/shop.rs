@@ -16,7 +16,7 @@ use tonic::transport::Channel;
 use tonic::{Response, Status};
 
 /// What a seat costs.
-const PRICE: i64 = 1_000;
+pub(crate) const PRICE: i64 = 1_000;
 /// Seats of one call: a message may have 64 KiB.
 const BATCH: usize = 400;
 /// Calls at a time.
@@ -62,7 +62,12 @@ pub(crate) struct Size {
 
 /// Opens a concert and has all its seats held.
 pub(crate) async fn open(channel: &Channel, size: Size) -> Vec<Order> {
-    let shop = Shop { channel: channel.clone(), ids: Ids::system() };
+    open_apart((channel, channel), size).await
+}
+
+/// The same where concerts and customers are two services.
+pub(crate) async fn open_apart((concerts, customers): (&Channel, &Channel), size: Size) -> Vec<Order> {
+    let shop = Shop { concerts: concerts.clone(), customers: customers.clone(), ids: Ids::system() };
     let performance = shop.open(size.customers * size.seats_each + size.spare).await.expect("a concert opens");
     let (shop, performance) = (&shop, &performance);
     let customers = stream::iter(0..size.customers).map(|_| shop.register(size.affordable));
@@ -76,7 +81,8 @@ pub(crate) async fn open(channel: &Channel, size: Size) -> Vec<Order> {
 }
 
 struct Shop {
-    channel: Channel,
+    concerts: Channel,
+    customers: Channel,
     ids: Ids,
 }
 
@@ -87,7 +93,7 @@ impl Shop {
 
     /// The name of the performance.
     async fn open(&self, seats: usize) -> Result<String, Status> {
-        let mut client = ConcertServiceClient::new(self.channel.clone());
+        let mut client = ConcertServiceClient::new(self.concerts.clone());
         let now_ms = SystemClock.now_ms();
         let wanted = concert::Concert {
             title: "Winter Night".into(),
@@ -120,7 +126,7 @@ impl Shop {
     async fn register(&self, affordable: usize) -> Result<String, Status> {
         let wanted = customer::Customer { display_name: "Kim".into(), ..Default::default() };
         let request = customer::CreateCustomerRequest { customer: Some(wanted), ..Default::default() };
-        let created = CustomerServiceClient::new(self.channel.clone()).create_customer(request).await?;
+        let created = CustomerServiceClient::new(self.customers.clone()).create_customer(request).await?;
         let customer = created.into_inner().name;
         let request = customer::AdjustPointsRequest {
             customer: customer.clone(),
@@ -128,7 +134,7 @@ impl Shop {
             reason: "to spend".into(),
             request_id: self.id(),
         };
-        PointServiceClient::new(self.channel.clone()).adjust_points(request).await?;
+        PointServiceClient::new(self.customers.clone()).adjust_points(request).await?;
         Ok(customer)
     }
 
@@ -139,7 +145,7 @@ impl Shop {
             seats: vec![format!("{performance}/seats/S-{seat}")],
             ..Default::default()
         };
-        let held = ReservationServiceClient::new(self.channel.clone()).create_reservation(request).await;
+        let held = ReservationServiceClient::new(self.concerts.clone()).create_reservation(request).await;
         let reservation = held.map(Response::into_inner)?.name;
         Ok(Order { customer, reservation, request_id: self.id(), impatient: seat.is_multiple_of(2) })
     }

@@ -77,7 +77,9 @@ pub(crate) fn pass(request: &pb::ValidateAdmissionPassRequest) -> Result<&str, F
 pub(crate) fn rejected(rejected: Rejected) -> Refusal {
     let reason = match rejected {
         Rejected::Expired => "ADMISSION_PASS_EXPIRED",
-        Rejected::Malformed | Rejected::UnknownKey | Rejected::BadSignature => "ADMISSION_PASS_INVALID",
+        Rejected::Malformed | Rejected::NoKeys | Rejected::UnknownKey | Rejected::BadSignature => {
+            "ADMISSION_PASS_INVALID"
+        }
     };
     Refusal::new(Code::Unauthenticated, reason, rejected.to_string())
 }

@@ -1,0 +1,49 @@
+//! The service as a process of its own: what can be set for it, whom it calls, and what it answers to.
+
+use proto::concert::v1::{concert_service_server, reservation_service_server};
+use serde::{Deserialize, Serialize};
+use service_kit::host::Host;
+use service_kit::peer::{Client, Peer};
+use service_kit::process::{self, BoxError, Database, Peers, Server, Started, ports};
+
+use crate::{Config, waiting_room};
+
+/// The full names of its gRPC services.
+pub const SERVICES: &[&str] = &[concert_service_server::SERVICE_NAME, reservation_service_server::SERVICE_NAME];
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Process {
+    /// The process itself.
+    pub server: Server,
+    /// Where it keeps its tables.
+    pub database: Database,
+    /// Whom it calls: the waiting room alone.
+    pub peers: Peers,
+    /// The service.
+    pub concert: Config,
+}
+
+impl Default for Process {
+    fn default() -> Self {
+        let (database, peers) = (Database::default(), Peers::default());
+        Self { server: Server::on(ports::CONCERT), database, peers, concert: Config::default() }
+    }
+}
+
+impl process::Settings for Process {
+    fn own(&self) -> (&Server, &Database) {
+        (&self.server, &self.database)
+    }
+}
+
+impl process::Service for Process {
+    const NAME: &'static str = "concert";
+
+    async fn start(self, host: &Host) -> Result<Started, BoxError> {
+        let token = Peer::new("token", &self.peers.token, self.peers.connections);
+        let (keys, held) = waiting_room::attend(host, Client::new(token)).await;
+        Ok(Started::new(crate::start(host, self.concert, keys, held).await?, SERVICES))
+    }
+}
