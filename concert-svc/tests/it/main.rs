@@ -7,5 +7,6 @@ mod checkout;
 mod contention;
 mod holds;
 mod passes;
+mod rivals;
 mod verify;
 mod world;

@@ -3,6 +3,7 @@
 
 mod admission;
 mod passes;
+mod rivals;
 mod rooms;
 mod sagas;
 mod tokens;

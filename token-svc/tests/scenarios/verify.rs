@@ -42,7 +42,7 @@ async fn a_broken_rule_is_found() {
 }
 
 /// One of the many things that can happen to a room of a few dozen customers.
-async fn anything(world: &World, room: &str, tokens: &mut Vec<String>, random: &Ids) {
+pub(crate) async fn anything(world: &World, room: &str, tokens: &mut Vec<String>, random: &Ids) {
     let below = |limit: u64| random.random() % limit;
     if let Some(token) = tokens.get(below(1 + tokens.len() as u64) as usize).cloned() {
         match below(10) {

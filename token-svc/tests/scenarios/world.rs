@@ -45,7 +45,12 @@ impl World {
     }
 
     pub(crate) async fn over(db: Db, clock: Arc<ManualClock>) -> Self {
-        let host = Host::new(db, clock.clone(), Ids::seeded(1));
+        Self::seeded(db, clock, 1).await
+    }
+
+    /// One of several over the same database, each with ids of its own.
+    pub(crate) async fn seeded(db: Db, clock: Arc<ManualClock>, seed: u64) -> Self {
+        let host = Host::new(db, clock.clone(), Ids::seeded(seed));
         let started = token_svc::start(&host, token_svc::Config::default()).await.unwrap();
         let rooms = WaitingRoomServiceClient::new(started.routes.clone());
         let tokens = QueueTokenServiceClient::new(started.routes);

@@ -1,0 +1,123 @@
+//! Several processes that tick, sweep, start and serve at the same moment. On PostgreSQL they come through several
+//! connections.
+
+use std::sync::Arc;
+
+use proto::token::v1::{GetAdmissionKeysRequest, WaitingRoom};
+use service_kit::clock::ManualClock;
+use service_kit::db::Db;
+use service_kit::ids::Ids;
+use tokio::task::JoinSet;
+
+use crate::verify::anything;
+use crate::world::{T0, World, small_room};
+
+/// A database that many work on at once, and its clock.
+async fn crowded() -> (tempfile::TempDir, Db, Arc<ManualClock>) {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(T0));
+    let db = Db::open(directory.path(), clock.clone()).unwrap();
+    (directory, db, clock)
+}
+
+/// One process over that database. Its jobs run only when the scenario says so.
+async fn process((db, clock): (&Db, &Arc<ManualClock>), seed: u64) -> World {
+    let world = World::seeded(db.clone(), clock.clone(), seed).await;
+    world.host.stop.cancel();
+    world
+}
+
+/// Has three tick at the same moment.
+async fn tick_thrice(db: &Db, spacing_ms: i64) {
+    let mut ticks = JoinSet::new();
+    for _ in 0..3 {
+        let db = db.clone();
+        ticks.spawn(async move { token_svc::admit(&db, spacing_ms).await });
+    }
+    ticks.join_all().await.into_iter().for_each(Result::unwrap);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn three_who_tick_keep_the_rate_and_the_cap_of_one() {
+    let (_directory, db, clock) = crowded().await;
+    let world = process((&db, &clock), 1).await;
+    let room = world.open(WaitingRoom { max_active_tokens: 30, ..small_room() }).await;
+    world.join(&room, 40).await;
+    // Whether they keep a distance from each other or not.
+    for spacing_ms in [0, 1_000] {
+        for _ in 0..10 {
+            let before = world.room(&room).await.admitted_through;
+            clock.advance(1_000);
+            tick_thrice(&db, spacing_ms).await;
+            assert_eq!(world.room(&room).await.admitted_through, (before + 2).min(30));
+            world.verify().await;
+        }
+    }
+    assert_eq!(world.room(&room).await.active_count, 30);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn those_who_tick_too_soon_after_another_leave_the_room_alone() {
+    let (_directory, db, clock) = crowded().await;
+    let world = process((&db, &clock), 1).await;
+    let room = world.open(small_room()).await;
+    world.join(&room, 10).await;
+    clock.advance(1_000);
+    tick_thrice(&db, 900).await;
+    clock.advance(899);
+    let before = db.stats().units;
+    tick_thrice(&db, 900).await;
+    assert_eq!(db.stats().units, before);
+    assert_eq!(world.room(&room).await.admitted_through, 2);
+    clock.advance(1);
+    token_svc::admit(&db, 900).await.unwrap();
+    assert_eq!(world.room(&room).await.admitted_through, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn processes_that_start_together_sign_with_one_key() {
+    let (_directory, db, clock) = crowded().await;
+    let mut starts = JoinSet::new();
+    for seed in 0..4 {
+        let (db, clock) = (db.clone(), clock.clone());
+        starts.spawn(async move { process((&db, &clock), seed).await });
+    }
+    let processes = starts.join_all().await;
+    let published = async |world: &World| {
+        world.tokens.clone().get_admission_keys(GetAdmissionKeysRequest {}).await.unwrap().into_inner().jwks
+    };
+    let first = published(&processes[0]).await;
+    let room = processes[0].open(small_room()).await;
+    let token = processes[0].join(&room, 1).await.remove(0);
+    processes[0].tick(1).await;
+    let pass = processes[1].poll(&token).await.admission_pass;
+    for process in &processes {
+        assert_eq!(published(process).await, first);
+        assert!(process.keys.verify(&pass, T0 + 1_000).is_ok());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_room_counts_right_whatever_three_processes_do_in_it_at_once() {
+    for seed in 0..3 {
+        println!("seed {seed}");
+        let (_directory, db, clock) = crowded().await;
+        let world = process((&db, &clock), 0).await;
+        let room = world.open(WaitingRoom { max_waiting: 20, ..small_room() }).await;
+        let mut tasks = JoinSet::new();
+        for task in 0..6 {
+            let (db, clock, room) = (db.clone(), clock.clone(), room.clone());
+            tasks.spawn(async move {
+                let world = process((&db, &clock), 1 + task).await;
+                let (mut tokens, random) = (Vec::new(), Ids::seeded(10 * seed + task));
+                for _ in 0..60 {
+                    anything(&world, &room, &mut tokens, &random).await;
+                }
+            });
+        }
+        tasks.join_all().await;
+        world.verify().await;
+        let counted = world.room(&room).await;
+        assert!(counted.admitted_through > 0 && counted.issued_count > 20, "{counted:?}");
+    }
+}
