@@ -55,11 +55,11 @@ pub(crate) async fn change(
     Err(in_the_way(id).into())
 }
 
-/// Frees all seats of a reservation that has just ended.
-pub(crate) async fn free(tx: &mut Tx<'_>, reservation: &Reservation) -> Result<(), db::Error> {
-    let (sql, args) = store::change_seats(reservation, Seats::Free);
-    let freed = tx.execute(sql, &args).await?;
-    expect_all(reservation, freed)
+/// Frees all seats of reservations that have just ended.
+pub(crate) async fn free(tx: &mut Tx<'_>, ended: &[Reservation]) -> Result<(), db::Error> {
+    let statements: Vec<_> = ended.iter().map(|reservation| store::change_seats(reservation, Seats::Free)).collect();
+    let freed = tx.execute_each(&statements).await?;
+    ended.iter().zip(freed).try_for_each(|(reservation, freed)| expect_all(reservation, freed))
 }
 
 /// Writes the change and returns the tickets; nothing when the reservation is not as it was read any more.

@@ -55,9 +55,16 @@ pub(crate) async fn release(tx: &mut Tx<'_>, id: Uuid, customer: Uuid) -> Result
 /// Ends a hold whose time is over; tells whether there was one.
 pub(crate) async fn lapse(tx: &mut Tx<'_>, id: Uuid) -> Result<bool, db::Error> {
     match store::expire_if_lapsed(tx, id).await? {
-        Some(reservation) => free(tx, &reservation).await.map(|()| true),
+        Some(reservation) => free(tx, &[reservation]).await.map(|()| true),
         None => Ok(false),
     }
+}
+
+/// Ends some holds whose time is over, at most so many; tells how many.
+pub(crate) async fn lapse_some(tx: &mut Tx<'_>, limit: i64) -> Result<usize, db::Error> {
+    let ended = store::expire_lapsed(tx, limit).await?;
+    free(tx, &ended).await?;
+    Ok(ended.len())
 }
 
 /// What the customer decides on. His holds that have lapsed are ended first: as they do not count against him, they must

@@ -2,7 +2,7 @@
 
 use service_kit::db::{self, Db};
 
-use crate::{hold, store};
+use crate::hold;
 
 /// Ends all holds that have lapsed, a batch in each transaction; tells how many. When several processes sweep, each hold
 /// is ended by one of them.
@@ -12,20 +12,9 @@ use crate::{hold, store};
 pub async fn sweep(db: &Db, batch: i64) -> Result<u64, db::Error> {
     let mut swept = 0;
     loop {
-        let mut lapsed = db.read(async move |tx| store::lapsed(tx, batch).await).await?;
-        let more = lapsed.len() as i64 == batch;
-        // In the order in which others take them, who may be at it too.
-        lapsed.sort();
-        let end = async move |tx: &mut db::Tx<'_>| {
-            let mut ended = 0;
-            for id in lapsed {
-                ended += u64::from(hold::lapse(tx, id).await?);
-            }
-            Ok::<_, db::Error>(ended)
-        };
-        let ended = db.write(end).await?;
-        swept += ended;
-        if !more || ended == 0 {
+        let ended = db.write(async move |tx| hold::lapse_some(tx, batch).await).await?;
+        swept += ended as u64;
+        if (ended as i64) < batch {
             return Ok(swept);
         }
     }

@@ -299,7 +299,8 @@ impl World {
 
     /// Checks all books.
     pub async fn verify(&self) {
-        let report = skald::verify::check(&skald::verify::Books::in_one(&self.db)).await.expect("the database can be read");
+        let report =
+            skald::verify::check(&skald::verify::Books::in_one(&self.db)).await.expect("the database can be read");
         assert!(report.is_clean(), "{report}");
     }
 

@@ -37,8 +37,8 @@ pub(crate) async fn issue(tx: &mut Tx<'_>, key: Key, customer: Uuid) -> Result<P
 /// Reads a token and its room, and changes nothing.
 pub(crate) async fn look(tx: &mut Tx<'_>, key: Key) -> Result<Place, Fault> {
     let now_ms = tx.now_ms();
-    let token = store::find_token(tx, key).await?.ok_or_else(|| queue::not_found(key))?;
-    let room = expect_room(tx, key.room).await?;
+    let found = store::find_with_room(tx, key).await?;
+    let (token, room) = found.ok_or_else(|| queue::not_found(key))?;
     Ok(Place { room, token, now_ms })
 }
 

@@ -189,13 +189,17 @@ pub(crate) async fn expire_if_lapsed(tx: &mut Tx<'_>, id: Uuid) -> Result<Option
     tx.fetch_optional(sql, args![id, now_ms]).await
 }
 
-/// Some holds that have lapsed and nobody has noted it, longest ago first.
-pub(crate) async fn lapsed(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Uuid>, db::Error> {
-    let sql = "select reservation_id from concert_reservations where state = 1 and expire_time <= $1 \
-               order by expire_time, reservation_id limit $2";
+/// Notes of some holds that they have lapsed, longest ago first, and returns them. The condition stands twice: the inner
+/// one finds them, the outer one passes over those that somebody else has changed since.
+pub(crate) async fn expire_lapsed(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Reservation>, db::Error> {
+    let sql = concat!(
+        "update concert_reservations set state = 6, version = version + 1 where reservation_id in \
+         (select reservation_id from concert_reservations where state = 1 and expire_time <= $1 \
+         order by expire_time, reservation_id limit $2) and state = 1 and expire_time <= $1 returning ",
+        reservation_columns!()
+    );
     let now_ms = tx.now_ms();
-    let ids: Vec<(Uuid,)> = tx.fetch_all(sql, args![now_ms, limit]).await?;
-    Ok(ids.into_iter().map(|(id,)| id).collect())
+    tx.fetch_all(sql, args![now_ms, limit]).await
 }
 
 /// The customer's holds in the concert that have lapsed and nobody has noted it, in the order of their ids.

@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use crate::room::{Room, Settings};
 
+/// How many columns a room has.
+pub(super) const ROOM_COLUMNS: usize = 19;
+
 macro_rules! select_rooms {
     ($rest:literal) => {
         concat!(
@@ -17,6 +20,7 @@ macro_rules! select_rooms {
         )
     };
 }
+pub(super) use select_rooms;
 
 /// Writes a new, empty room; tells whether its id was free.
 pub(crate) async fn insert_room(tx: &mut Tx<'_>, id: Uuid, settings: &Settings) -> Result<bool, db::Error> {

@@ -4,8 +4,9 @@ use service_kit::args;
 use service_kit::db::{self, FromRow, Row, Tx};
 use uuid::Uuid;
 
-use super::count_off;
+use super::rooms::{ROOM_COLUMNS, count_off, select_rooms};
 use crate::queue::{Key, Stay, Token, TokenState};
+use crate::room::Room;
 
 macro_rules! token_columns {
     () => {
@@ -26,6 +27,30 @@ const TOKEN: &str = concat!("select ", token_columns!(), " from token_tokens whe
 
 pub(crate) async fn find_token(tx: &mut Tx<'_>, key: Key) -> Result<Option<Token>, db::Error> {
     tx.fetch_optional(TOKEN, args![key.room, key.token]).await
+}
+
+/// A token and its room, in one look.
+pub(crate) async fn find_with_room(tx: &mut Tx<'_>, key: Key) -> Result<Option<(Token, Room)>, db::Error> {
+    const SELECT: &str = concat!(
+        "select r.*, t.* from (select ",
+        token_columns!(),
+        " from token_tokens where room_id = $1 and token_id = $2) t join (",
+        select_rooms!("where room_id = $1"),
+        ") r on r.room_id = t.room_id"
+    );
+    let found: Option<Found> = tx.fetch_optional(SELECT, args![key.room, key.token]).await?;
+    Ok(found.map(|Found { token, room }| (token, room)))
+}
+
+struct Found {
+    token: Token,
+    room: Room,
+}
+
+impl FromRow for Found {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Self { room: Room::from_row(row)?, token: token_at(row, ROOM_COLUMNS)? })
+    }
 }
 
 /// A token for a change that nobody else gets in the way of.
@@ -128,20 +153,24 @@ pub(crate) async fn first_waiting(
 
 impl FromRow for Token {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
-        let stay = match (row.get(6)?, row.get(7)?) {
-            (Some(activate_time), Some(expire_time)) => Some(Stay { activate_time, expire_time }),
-            (None, None) => None,
-            _ => return Err(row.corrupt(7, "a stay has a beginning and an end, or neither")),
-        };
-        Ok(Self {
-            key: Key { room: row.get(0)?, token: row.get(1)? },
-            customer: row.get(2)?,
-            sequence: row.get(3)?,
-            state: state(row, 4)?,
-            create_time: row.get(5)?,
-            stay,
-        })
+        token_at(row, 0)
     }
+}
+
+fn token_at(row: &Row<'_>, at: usize) -> Result<Token, db::Error> {
+    let stay = match (row.get(at + 6)?, row.get(at + 7)?) {
+        (Some(activate_time), Some(expire_time)) => Some(Stay { activate_time, expire_time }),
+        (None, None) => None,
+        _ => return Err(row.corrupt(at + 7, "a stay has a beginning and an end, or neither")),
+    };
+    Ok(Token {
+        key: Key { room: row.get(at)?, token: row.get(at + 1)? },
+        customer: row.get(at + 2)?,
+        sequence: row.get(at + 3)?,
+        state: state(row, at + 4)?,
+        create_time: row.get(at + 5)?,
+        stay,
+    })
 }
 
 /// The state that a column holds.

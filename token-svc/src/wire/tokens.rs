@@ -38,7 +38,8 @@ pub(crate) fn extend(request: &pb::ExtendQueueTokenRequest) -> Result<(Key, i64)
 pub(crate) fn revoke(request: pb::RevokeQueueTokenRequest) -> Result<(Key, String), Fault> {
     let key = key("name", &request.name)?;
     match request.reason.chars().count() {
-        1..=LONGEST_REASON => Ok((key, request.reason)),
+        1..=LONGEST_REASON if !request.reason.contains('\0') => Ok((key, request.reason)),
+        1..=LONGEST_REASON => Err(Fault::field("reason", "must not have the character 0")),
         length => {
             let problem = format!("must have 1 to {LONGEST_REASON} characters; it has {length}");
             Err(Fault::field("reason", problem))

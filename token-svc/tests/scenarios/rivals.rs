@@ -16,7 +16,7 @@ use crate::world::{T0, World, small_room};
 async fn crowded() -> (tempfile::TempDir, Db, Arc<ManualClock>) {
     let directory = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(T0));
-    let db = Db::open(directory.path(), clock.clone()).unwrap();
+    let db = testbed::threaded(directory.path(), clock.clone()).await;
     (directory, db, clock)
 }
 

@@ -233,7 +233,7 @@ async fn a_malformed_request_names_its_field_and_changes_nothing() {
     ] {
         assert_eq!(field(tokens.issue_queue_token(request).await.unwrap_err()), wrong);
     }
-    for reason in [String::new(), "x".repeat(501)] {
+    for reason in [String::new(), "x".repeat(501), "a\0b".into()] {
         let request = RevokeQueueTokenRequest { name: token.clone(), reason };
         assert_eq!(field(tokens.revoke_queue_token(request).await.unwrap_err()), "reason");
     }
