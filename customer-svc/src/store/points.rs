@@ -23,24 +23,25 @@ pub(crate) async fn account(tx: &mut Tx<'_>, customer: Uuid) -> Result<Account, 
 
 /// Sets points aside for a saga.
 ///
-/// Like all who change both, this takes the reservation first and then the account, so that no two wait for each other;
-/// and a repeat ends at the reservation, before it holds an account up.
+/// Like all who change both, this takes the reservation first and then the account, so that no two wait for each other.
 pub(crate) async fn reserve(tx: &mut Tx<'_>, key: Key, amount: i64) -> Result<Reservation, Fault> {
     const INSERT: &str = "insert into customer_point_reservations (saga_id, customer_id, amount, state, create_time) \
         values ($1, $2, $3, 1, $4) on conflict do nothing";
     const RESERVE: &str = "update customer_customers set reserved = reserved + $2, points_time = $3 \
         where customer_id = $1 and state = 1 and posted - reserved >= $2";
     let now_ms = tx.now_ms();
-    if tx.execute(INSERT, args![key.saga, key.customer, amount, now_ms]).await? == 0 {
-        return Err(points::already_reserved(key).into());
-    }
+    let note = args![key.saga, key.customer, amount, now_ms];
     let taking = args![key.customer, amount, now_ms];
-    if tx.execute(RESERVE, taking).await? == 0 {
-        // Others may have given points back since: the account that the refusal tells of is the one that it stands for.
-        points::judge_taking(&locked(tx, key.customer).await?, amount)?;
-        if tx.execute(RESERVE, taking).await? == 0 {
-            return Err(at_odds(key.customer).into());
+    match tx.execute_each(&[(INSERT, note.to_vec()), (RESERVE, taking.to_vec())]).await?.as_slice() {
+        [0, ..] => return Err(points::already_reserved(key).into()),
+        [_, 0] => {
+            // Others may have given points back since: the account that a refusal tells of is the one that it stands for.
+            points::judge_taking(&locked(tx, key.customer).await?, amount)?;
+            if tx.execute(RESERVE, taking).await? == 0 {
+                return Err(at_odds(key.customer).into());
+            }
         }
+        _ => {}
     }
     let (state, create_time) = (ReservationState::Pending, now_ms);
     Ok(Reservation { key, amount, state, create_time, resolve_time: None })

@@ -2,6 +2,8 @@
 //! still. Each test ends with a look at what must hold over the tables.
 
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod customers;
 #[cfg(test)]
 mod harness;
@@ -9,6 +11,8 @@ mod harness;
 mod input;
 #[cfg(test)]
 mod ledger;
+#[cfg(test)]
+mod meet;
 #[cfg(test)]
 mod rivals;
 #[cfg(test)]

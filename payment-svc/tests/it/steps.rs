@@ -1,10 +1,6 @@
 //! The steps of a saga, over messages that are repeated, late and out of order.
 
-use std::sync::Arc;
-
 use proto::payment::v1 as pb;
-use service_kit::clock::ManualClock;
-use tokio::task::JoinSet;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
@@ -159,23 +155,5 @@ async fn one_step_cannot_mean_two_payments() {
     service.authorize(1, 10).await.unwrap();
     let other = service.authorize(1, 11).await;
     assert_eq!(failed(other), (Code::InvalidArgument, "REQUEST_ID_REUSED".into()));
-    service.expect_sound().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_rivals_one_pays() {
-    let directory = tempfile::tempdir().unwrap();
-    let clock = Arc::new(ManualClock::at(1_000));
-    let service = Service::over(testbed::threaded(directory.path(), clock.clone()).await, clock).await;
-
-    let mut rivals = JoinSet::new();
-    for saga in 1..=100 {
-        let mut service = service.clone();
-        rivals.spawn(async move { service.authorize(saga, 10).await });
-    }
-    let answers = rivals.join_all().await;
-    let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
-    assert_eq!(won.len(), 1);
-    assert!(lost.into_iter().all(|answer| refused(answer) == "LIVE_PAYMENT_EXISTS"));
     service.expect_sound().await;
 }

@@ -9,5 +9,6 @@ mod chaos;
 mod differential;
 mod failover;
 mod lost;
+mod meet;
 mod refused;
 mod trust;
