@@ -15,4 +15,9 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0008_incarnation",
     "0009_outbox",
     "0010_outbox_unpublished",
+    "0011_bulk",
+    "0012_bulk_newest",
+    "0013_bulk_open",
+    "0014_bulk_item",
+    "0015_bulk_item_pending",
 ];

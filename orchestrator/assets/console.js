@@ -1,4 +1,5 @@
-// Keeps a page current: lists are fetched again every two seconds, one saga is streamed version by version.
+// Keeps a page current: lists are fetched again every two seconds, one saga is streamed version by version. The forms beside
+// a stream offer what its last version allows.
 "use strict";
 
 const lost = document.getElementById("link");
@@ -8,6 +9,22 @@ function show(section, html) {
   if (section.shown !== html) {
     section.shown = html;
     section.innerHTML = html;
+    fit(section);
+  }
+}
+
+// A form acts on the version that was shown when its reason was begun: what came later, its writer may not have seen.
+function fit(section) {
+  const now = section.querySelector("[data-verbs]");
+  if (!now) return;
+  const verbs = now.dataset.verbs.split(" ");
+  for (const form of document.querySelectorAll("form.act")) {
+    const { version, reason } = form.elements;
+    if (!reason.value) version.value = now.dataset.version;
+    form.querySelector(".moved").hidden = version.value === now.dataset.version;
+    const buttons = [...form.querySelectorAll("button[name=verb]")];
+    for (const button of buttons) button.hidden = !verbs.includes(button.value);
+    (form.closest("details") ?? form).hidden = buttons.every((button) => button.hidden);
   }
 }
 

@@ -22,6 +22,8 @@ pub struct Config {
     pub lease_ms: u64,
     /// How long a published event is kept.
     pub event_days: u32,
+    /// Sagas that this process takes a second for bulk operations; at least one.
+    pub bulk_per_second: u32,
 }
 
 impl Default for Config {
@@ -37,6 +39,9 @@ impl Default for Config {
             // Three renewals may be late or lost; a replica that dies is missed this long.
             lease_ms: 6_000,
             event_days: 7,
+            // Each saga that is let go calls its participants at once. At this rate they hardly notice, and whoever sees
+            // that it goes wrong can end the operation before it is through.
+            bulk_per_second: 50,
         }
     }
 }

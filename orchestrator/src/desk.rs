@@ -10,6 +10,7 @@ use service_kit::refusal::{Fault, Refusal};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::bulk;
 use crate::config::Config;
 use crate::faults;
 use crate::follow::Follow;
@@ -24,6 +25,7 @@ pub(crate) struct Desk {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) participants: Arc<Participants>,
     pub(crate) runner: Runner,
+    pub(crate) bulk: bulk::Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stop: CancellationToken,
     pub(crate) config: Config,

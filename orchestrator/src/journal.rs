@@ -15,9 +15,12 @@ use uuid::Uuid;
 mod hub;
 mod memory;
 mod sql;
+mod statistics;
 
 pub use memory::MemoryJournal;
+pub(crate) use memory::fits;
 pub use sql::SqlJournal;
+pub use statistics::{Group, Statistics, Total};
 
 /// How long an incarnation usually lives unless it is renewed.
 pub const LEASE: Duration = Duration::from_secs(6);
@@ -193,6 +196,10 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
 
     /// The ids of open sagas of `owner` that are not suspended, ascending from beyond `after`.
     async fn owned(&self, owner: Uuid, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>, Error>;
+
+    /// Counts the open sagas that were accepted since `since_ms`, and adds up what they hold. Reads nothing of those that
+    /// have ended.
+    async fn statistics(&self, since_ms: i64) -> Result<Statistics, Error>;
 
     /// Follows a saga: the receiver sees records as they are written through this journal, never an older one after a
     /// newer one. A hint: it may skip some, and it knows nothing of other processes.

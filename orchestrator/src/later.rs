@@ -10,14 +10,6 @@ pub(crate) fn point_charge(method: &str) -> Status {
     comes_with(method, "the point-charge saga")
 }
 
-pub(crate) fn bulk(method: &str) -> Status {
-    comes_with(method, "bulk operations")
-}
-
-pub(crate) fn statistics(method: &str) -> Status {
-    comes_with(method, "statistics")
-}
-
 fn comes_with(method: &str, what: &str) -> Status {
     Status::unimplemented(format!("{method} is not offered yet; it comes with {what}"))
 }

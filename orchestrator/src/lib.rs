@@ -8,8 +8,11 @@
 //!               └── same request_id         └──► relay
 //! ```
 
+mod alerts;
+mod bulk;
 mod config;
 mod desk;
+pub mod exposure;
 mod faults;
 mod follow;
 mod intake;

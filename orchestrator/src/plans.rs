@@ -3,6 +3,7 @@
 
 use saga::{Announcement, Direction, Plan, Step, StepIndex};
 
+use crate::exposure::Held;
 use crate::journal::Record;
 
 pub mod checkout;
@@ -43,6 +44,9 @@ pub trait Definition: std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When it cannot be a reply to that request: undecodable, or about another saga or amount.
     fn reply(&self, record: &Record, step: StepIndex, direction: Direction, bytes: &[u8]) -> Result<Reply, String>;
+
+    /// What is held while the saga is open, as far as it is known.
+    fn held(&self, record: &Record) -> Held;
 
     /// What the world hears, if anything.
     fn event(&self, record: &Record, announcement: Announcement) -> Option<Announced>;

@@ -9,6 +9,7 @@ use service_kit::host::Host;
 use service_kit::serve::MAX_MESSAGE_BYTES;
 use tonic::service::Routes;
 
+use crate::bulk;
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::intake::Intake;
@@ -56,7 +57,8 @@ pub async fn start(host: &Host, config: Config, participants: Participants) -> R
     Ok(started)
 }
 
-/// As [`start`], over any journal: nothing is migrated, and no events are relayed.
+/// As [`start`], over any journal: nothing is migrated, and no events are relayed. Bulk operations are kept in the tables of
+/// `host.db` all the same.
 ///
 /// # Errors
 /// When the journal cannot be reached.
@@ -78,10 +80,12 @@ pub async fn start_with(
         journal: journal.clone(),
         participants,
         runner: runner.clone(),
+        bulk: bulk::Store::new(host.db.clone()),
         clock: host.clock.clone(),
         stop: host.stop.clone(),
         config,
     };
+    bulk::start(host, &desk);
     let checkouts = CheckoutServiceServer::new(Intake::new(desk.clone()));
     let sagas = SagaServiceServer::new(Sagas::new(desk.clone()));
     let grpc = Routes::new(checkouts.max_decoding_message_size(MAX_MESSAGE_BYTES))

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures_util::{Stream, StreamExt as _};
 use proto::orchestrator::v1 as pb;
 use proto::orchestrator::v1::saga_service_server::SagaService;
+use saga::Verb;
 use service_kit::refusal::Fault;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -14,19 +15,21 @@ use uuid::Uuid;
 use crate::desk::{Desk, Face};
 use crate::faults::status;
 use crate::journal::Record;
-use crate::later;
 use crate::runner::Intervention;
 
+mod bulk;
 pub(crate) mod console;
 mod history;
 pub(crate) mod listing;
+mod statistics;
 mod token;
-mod verbs;
+pub(crate) mod verbs;
 pub mod wire;
 
 use listing::Ask;
+use verbs::{OPERATOR, ask};
 
-const SAGAS: Face = Face { collection: "sagas", kind: None, missing: "SAGA_NOT_FOUND" };
+pub(crate) const SAGAS: Face = Face { collection: "sagas", kind: None, missing: "SAGA_NOT_FOUND" };
 
 /// The service for operators.
 #[derive(Debug, Clone)]
@@ -91,34 +94,55 @@ impl SagaService for Sagas {
     }
 
     async fn retry_saga(&self, request: Request<pb::RetrySagaRequest>) -> Answer<pb::Saga> {
-        self.intervene(verbs::retry(request.into_inner())).await
+        self.intervene(verbs::read(Verb::Retry, OPERATOR, ask!(request))).await
     }
 
     async fn abort_saga(&self, request: Request<pb::AbortSagaRequest>) -> Answer<pb::Saga> {
-        self.intervene(verbs::abort(request.into_inner())).await
+        self.intervene(verbs::read(Verb::Abort, OPERATOR, ask!(request))).await
     }
 
     async fn suspend_saga(&self, request: Request<pb::SuspendSagaRequest>) -> Answer<pb::Saga> {
-        self.intervene(verbs::suspend(request.into_inner())).await
+        self.intervene(verbs::read(Verb::Suspend, OPERATOR, ask!(request))).await
     }
 
     async fn resume_saga(&self, request: Request<pb::ResumeSagaRequest>) -> Answer<pb::Saga> {
-        self.intervene(verbs::resume(request.into_inner())).await
+        self.intervene(verbs::read(Verb::Resume, OPERATOR, ask!(request))).await
     }
 
     async fn resolve_saga_step(&self, request: Request<pb::ResolveSagaStepRequest>) -> Answer<pb::Saga> {
-        self.intervene(verbs::resolve(&self.0, request.into_inner()).await).await
+        self.intervene(verbs::resolve(&self.0, OPERATOR, request.into_inner()).await).await
     }
 
-    async fn start_bulk_operation(&self, _: Request<pb::StartBulkOperationRequest>) -> Answer<pb::BulkOperation> {
-        Err(later::bulk("StartBulkOperation"))
+    async fn start_bulk_operation(&self, request: Request<pb::StartBulkOperationRequest>) -> Answer<pb::BulkOperation> {
+        bulk::start(&self.0, request.into_inner()).await.map(Response::new).map_err(status)
     }
 
-    async fn get_bulk_operation(&self, _: Request<pb::GetBulkOperationRequest>) -> Answer<pb::BulkOperation> {
-        Err(later::bulk("GetBulkOperation"))
+    async fn get_bulk_operation(&self, request: Request<pb::GetBulkOperationRequest>) -> Answer<pb::BulkOperation> {
+        bulk::get(&self.0, request.get_ref()).await.map(Response::new).map_err(status)
     }
 
-    async fn get_saga_statistics(&self, _: Request<pb::GetSagaStatisticsRequest>) -> Answer<pb::SagaStatistics> {
-        Err(later::statistics("GetSagaStatistics"))
+    async fn list_bulk_operations(
+        &self,
+        request: Request<pb::ListBulkOperationsRequest>,
+    ) -> Answer<pb::ListBulkOperationsResponse> {
+        bulk::list(&self.0, request.get_ref()).await.map(Response::new).map_err(status)
+    }
+
+    async fn list_bulk_operation_results(
+        &self,
+        request: Request<pb::ListBulkOperationResultsRequest>,
+    ) -> Answer<pb::ListBulkOperationResultsResponse> {
+        bulk::results(&self.0, request.get_ref()).await.map(Response::new).map_err(status)
+    }
+
+    async fn cancel_bulk_operation(
+        &self,
+        request: Request<pb::CancelBulkOperationRequest>,
+    ) -> Answer<pb::BulkOperation> {
+        bulk::cancel(&self.0, request.get_ref()).await.map(Response::new).map_err(status)
+    }
+
+    async fn get_saga_statistics(&self, request: Request<pb::GetSagaStatisticsRequest>) -> Answer<pb::SagaStatistics> {
+        statistics::fetch(&self.0, request.get_ref()).await.map(Response::new).map_err(status)
     }
 }

@@ -41,9 +41,20 @@ pub const CHECKS: &[Check] = &[
         rule: "every ended saga has exactly one event, every open one none",
         sql: "select id, state || ', ' || events || ' events' from (select s.id, s.state, s.end_time, \
             count(o.id) as events from orchestrator_saga s left join orchestrator_outbox o on o.bucket = s.bucket \
-            and o.saga_id = s.id and o.type <> 'ticketing.saga.suspended.v1' group by s.bucket, s.id, s.state, \
+            and o.saga_id = s.id and o.type not in ('ticketing.saga.suspended.v1', 'ticketing.saga.resumed.v1') group by s.bucket, s.id, s.state, \
             s.end_time) as books where events <> case when end_time is null then 0 else 1 end \
             and not (events = 0 and end_time < (select max(create_time) from orchestrator_saga) - 518400000) limit 20",
+    },
+    Check {
+        id: "J4",
+        rule: "a bulk operation counts what became of the sagas that it found",
+        sql: "select id, 'counts ' || matched || ', ' || applied || ', ' || refused || ' instead of ' || found || ', ' \
+            || done || ', ' || denied from (select b.id, b.matched, b.applied, b.refused, count(i.saga_id) as found, \
+            count(case when i.state = 'applied' then 1 end) as done, \
+            count(case when i.state = 'refused' then 1 end) as denied from orchestrator_bulk b \
+            left join orchestrator_bulk_item i on i.bucket = b.bucket and i.bulk_id = b.id \
+            group by b.bucket, b.id, b.matched, b.applied, b.refused) as books \
+            where matched <> found or applied <> done or refused <> denied limit 20",
     },
 ];
 

@@ -43,6 +43,8 @@ pub enum Announcement {
     Compensated,
     /// A person is needed.
     Suspended,
+    /// A person has let it go on, or turned it back.
+    Resumed,
     /// This call goes on failing although it may not fail; the saga goes on as far as it can.
     Alarm(Call),
 }

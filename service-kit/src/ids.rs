@@ -108,6 +108,14 @@ pub fn derived(from: Uuid, what: &str) -> Uuid {
     Uuid::new_v5(&from, what.as_bytes())
 }
 
+/// The same, as an id of the time `ms`: such ids sort by their time.
+pub fn derived_at(ms: i64, from: Uuid, what: &str) -> Uuid {
+    let hash = derived(from, &format!("{what} at {ms}"));
+    let mut bytes = [0; 10];
+    bytes.copy_from_slice(&hash.as_bytes()[..10]);
+    Builder::from_unix_timestamp_millis(u64::try_from(ms).unwrap_or_default(), &bytes).into_uuid()
+}
+
 /// Reads a required uuid.
 ///
 /// # Errors

@@ -69,7 +69,7 @@ enum Command {
         #[command(flatten)]
         server: Address,
     },
-    /// Look at sagas.
+    /// Look at sagas, and intervene.
     Saga {
         #[command(subcommand)]
         command: sagas::Command,

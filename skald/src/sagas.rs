@@ -1,4 +1,4 @@
-//! `skald saga`: look at sagas of a running Skald.
+//! `skald saga`: look at sagas of a running Skald, and intervene.
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -11,7 +11,15 @@ use tonic::transport::Channel;
 use crate::client::{connect, explain};
 use crate::view;
 
-/// What to look at.
+mod act;
+mod bulk;
+mod stats;
+
+use act::{Act, Resolve, Verb};
+use bulk::Bulk;
+use stats::Stats;
+
+/// What to look at, or to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List sagas, newest first.
@@ -22,6 +30,24 @@ pub enum Command {
     Watch {
         /// Name or uuid of the saga or its checkout.
         saga: String,
+    },
+    /// Count the open sagas: what they hold, and what keeps them.
+    Stats(Stats),
+    /// Try at once what backs off or is stuck.
+    Retry(Act),
+    /// Stop a saga that is not decided yet, and compensate it.
+    Abort(Act),
+    /// Hold a saga still: nothing is sent until it is resumed.
+    Suspend(Act),
+    /// Let a suspended saga go on.
+    Resume(Act),
+    /// State what became of a step, where nothing else can tell.
+    Resolve(Resolve),
+    /// One verb for many sagas.
+    Bulk {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: Bulk,
     },
 }
 
@@ -56,6 +82,13 @@ pub async fn run(command: Command, address: &str, as_json: bool) -> Result<()> {
         Command::List(list) => self::list(client, list, as_json).await,
         Command::Show(show) => self::show(client, show, as_json).await,
         Command::Watch { saga } => watch(client, &saga, as_json).await,
+        Command::Stats(stats) => stats::run(client, stats, as_json).await,
+        Command::Retry(act) => act::act(client, Verb::Retry, act, as_json).await,
+        Command::Abort(act) => act::act(client, Verb::Abort, act, as_json).await,
+        Command::Suspend(act) => act::act(client, Verb::Suspend, act, as_json).await,
+        Command::Resume(act) => act::act(client, Verb::Resume, act, as_json).await,
+        Command::Resolve(given) => act::resolve(client, given, as_json).await,
+        Command::Bulk { command } => bulk::run(client, command, as_json).await,
     }
 }
 
@@ -91,7 +124,12 @@ async fn history(mut client: SagaServiceClient<Channel>, parent: String, as_json
         for event in &page.events {
             let at = event.create_time.map(|at| at.to_string()).unwrap_or_default();
             if as_json {
-                println!("{}", json!({ "version": event.version, "time": at, "summary": event.summary }));
+                let (actor, reason, evidence) = (&event.actor, &event.reason, &event.evidence);
+                println!(
+                    "{}",
+                    json!({ "version": event.version, "time": at, "summary": event.summary, "actor": actor,
+                        "reason": reason, "evidence": evidence })
+                );
             } else {
                 println!("  {at}  v{:<4} {}", event.version, event.summary);
             }

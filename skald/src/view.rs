@@ -4,11 +4,14 @@ use comfy_table::{ContentArrangement, Table, presets};
 use prost::Message as _;
 use proto::orchestrator::v1 as pb;
 use proto::orchestrator::v1::checkout::State as Shown;
+use proto::orchestrator::v1::saga::State;
 use proto::orchestrator::v1::saga::step::attempt::Outcome;
 use proto::orchestrator::v1::saga::step::{Attempt, State as StepState};
 use serde_json::{Value, json};
 use service_kit::wire;
 use terminal_size::{Width, terminal_size};
+
+pub mod operations;
 
 /// A table without a heavy frame, as wide as the terminal.
 pub fn table(header: &[&str]) -> Table {
@@ -93,6 +96,7 @@ pub fn saga_json(saga: &pb::Saga) -> Value {
         "planVersion": saga.plan_version,
         "resource": saga.resource,
         "state": saga.state().as_str_name(),
+        "suspendedFrom": (saga.state() == State::Suspended).then(|| saga.suspended_from().as_str_name()),
         "customer": saga.customer,
         "amount": saga.amount,
         "version": saga.version,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use orchestrator::journal::{Accepted, Adopted, Append, Entry, Error, Journal, Orphans, Query, Record};
+use orchestrator::journal::{Accepted, Adopted, Append, Entry, Error, Journal, Orphans, Query, Record, Statistics};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -124,6 +124,11 @@ impl Journal for Crashing {
     async fn owned(&self, owner: Uuid, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>, Error> {
         self.alive().await;
         self.inner.owned(owner, after, limit).await
+    }
+
+    async fn statistics(&self, since_ms: i64) -> Result<Statistics, Error> {
+        self.alive().await;
+        self.inner.statistics(since_ms).await
     }
 
     fn watch(&self, id: Uuid) -> watch::Receiver<Option<Arc<Record>>> {

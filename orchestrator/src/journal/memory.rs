@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::hub::Hub;
-use super::{Accepted, Adopted, Append, Entry, Error, Journal, Orphans, Query, Record};
+use super::{Accepted, Adopted, Append, Entry, Error, Journal, Orphans, Query, Record, Statistics};
 
 /// A journal that lives as long as its process.
 #[derive(Debug, Default)]
@@ -170,6 +170,12 @@ impl Journal for MemoryJournal {
         Ok(owned.take(limit).map(|record| record.id).collect())
     }
 
+    async fn statistics(&self, since_ms: i64) -> Result<Statistics, Error> {
+        let memory = self.memory();
+        let recent = memory.records.values().filter(|record| record.create_time >= since_ms);
+        Ok(Statistics::of(recent.map(|record| &**record)))
+    }
+
     fn watch(&self, id: Uuid) -> watch::Receiver<Option<Arc<Record>>> {
         self.hub.watch(id)
     }
@@ -212,7 +218,8 @@ impl Memory {
     }
 }
 
-fn fits(record: &Record, query: &Query) -> bool {
+/// Whether the saga is one that the query asks for.
+pub(crate) fn fits(record: &Record, query: &Query) -> bool {
     let is = |wanted: &Option<String>, actual: &String| wanted.as_ref().is_none_or(|wanted| wanted == actual);
     is(&query.kind, &record.kind)
         && is(&query.subject, &record.subject)

@@ -14,13 +14,15 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::hub::Hub;
-use super::{Accepted, Adopted, Append, Entry, Error, Journal, Orphans, Query, Record};
+use super::{Accepted, Adopted, Append, Entry, Error, Journal, Orphans, Query, Record, Statistics};
 
 mod group;
 mod history;
 mod lease;
 mod page;
+mod park;
 mod row;
+mod statistics;
 mod word;
 
 use group::Group;
@@ -122,13 +124,7 @@ impl Journal for SqlJournal {
 
     async fn adopt(&self, owner: Uuid, orphans: Orphans) -> Result<Vec<Adopted>, Error> {
         let adopted = match orphans {
-            Orphans::One(id) => {
-                let take = async move |tx: &mut Tx<'_>| {
-                    let known = row::lock_open(tx, id).await?;
-                    row::adopt(tx, &known, owner).await
-                };
-                self.db.write(take).await?
-            }
+            Orphans::One(id) => self.db.write(async move |tx| row::adopt_one(tx, id, owner).await).await?,
             Orphans::Any(limit) => {
                 let known = Arc::new(self.orphans(owner, limit).await?);
                 if known.is_empty() {
@@ -161,6 +157,10 @@ impl Journal for SqlJournal {
         let after = after.unwrap_or_default();
         let owned = async move |tx: &mut Tx<'_>| tx.fetch_all(OWNED, args![owner, after, rows(limit)]).await;
         self.ids(owned).await
+    }
+
+    async fn statistics(&self, since_ms: i64) -> Result<Statistics, Error> {
+        statistics::fetch(&self.db, since_ms).await
     }
 
     fn watch(&self, id: Uuid) -> watch::Receiver<Option<Arc<Record>>> {

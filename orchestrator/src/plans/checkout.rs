@@ -16,9 +16,11 @@ use serde::{Deserialize, Serialize};
 use self::reply::Read;
 use self::request::Ask;
 use super::{Announced, Definition, Reply};
+use crate::exposure::Held;
 use crate::journal::Record;
 
 mod announce;
+mod held;
 mod reply;
 mod request;
 
@@ -186,11 +188,15 @@ impl Definition for Checkout {
         }
     }
 
+    fn held(&self, record: &Record) -> Held {
+        held::by(&record.saga)
+    }
+
     fn event(&self, record: &Record, announcement: Announcement) -> Option<Announced> {
         match announcement {
             Announcement::Completed => Some(announce::completed(record)),
             Announcement::Compensated => Some(announce::failed(record)),
-            Announcement::Suspended | Announcement::Alarm(_) => None,
+            Announcement::Suspended | Announcement::Resumed | Announcement::Alarm(_) => None,
         }
     }
 }

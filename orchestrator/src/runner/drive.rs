@@ -127,12 +127,20 @@ impl<'a> Drive<'a> {
                 drop(answer.send(Ok(self.record.clone())));
                 Ok(())
             }
+            // What another process has made of the saga, this one cannot refuse: it is taken over and asked again.
+            Ok(Err(_)) if self.was_taken().await => Err(Lost),
             Ok(Err(refused)) => {
                 drop(answer.send(Err(refused)));
                 Ok(())
             }
             Err(Lost) => Err(Lost),
         }
+    }
+
+    /// Whether the journal says that somebody else has taken the saga. A write would find out; a refusal writes nothing.
+    async fn was_taken(&mut self) -> bool {
+        let stored = self.inner.parts.journal.load(self.record.id).await;
+        stored.is_ok_and(|stored| stored.is_none_or(|stored| stored.epoch != self.record.epoch))
     }
 
     /// Takes an event that nobody waits for. One that means nothing by now changes nothing.

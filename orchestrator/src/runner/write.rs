@@ -3,14 +3,13 @@
 
 use std::sync::Arc;
 
-use prost::Message as _;
-use saga::{Act, Announcement, Call, Command, Decision, Event, Moment, Saga};
+use saga::{Act, Announcement, Call, Command, Decision, Event, Fact, Moment, Saga};
 use service_kit::ids::Ids;
 use service_kit::outbox;
 
+use crate::alerts;
 use crate::journal::{Append, Record};
 use crate::plans::{self, Announced, Definition};
-use crate::status::wire;
 
 /// A write that is ready to go, and the calls that may go out once it is durable.
 #[derive(Debug)]
@@ -37,7 +36,7 @@ impl Writing {
             }
         };
         let announced = commands.iter().filter_map(|command| match command {
-            Command::Announce(announcement) => announce(&next, definition, *announcement),
+            Command::Announce(announcement) => announce((&next, &facts), definition, *announcement),
             Command::Send(_) => None,
         });
         let events = announced.map(|announced| event(&next, announced, ids.next(at.now_ms))).collect();
@@ -64,27 +63,21 @@ fn park(decision: Decision, definition: &dyn Definition, at: Moment, reason: Str
     parked.expect("a saga that is about to send is open and not suspended, so it can be suspended")
 }
 
-fn announce(record: &Record, definition: &dyn Definition, announcement: Announcement) -> Option<Announced> {
+fn announce(
+    (record, facts): (&Record, &[Fact]),
+    definition: &dyn Definition,
+    announcement: Announcement,
+) -> Option<Announced> {
     match announcement {
         Announcement::Completed | Announcement::Compensated => definition.event(record, announcement),
-        Announcement::Suspended => Some(suspended(record, step_in_trouble(definition, &record.saga))),
+        Announcement::Suspended => Some(alerts::suspended(record, step_in_trouble(definition, &record.saga))),
+        Announcement::Resumed => Some(alerts::resumed(record, facts)),
         Announcement::Alarm(call) => {
             let step = plans::step(definition, call.step).id;
             tracing::error!(saga.id = %record.id, step, attempt = call.attempt, "a call that may not fail goes on failing");
             None
         }
     }
-}
-
-fn suspended(record: &Record, step: &str) -> Announced {
-    let data = proto::event::v1::SagaSuspended {
-        saga: format!("sagas/{}", record.id),
-        kind: record.kind.clone(),
-        step: step.to_owned(),
-        failure: wire::cause(&record.saga),
-    };
-    tracing::error!(saga.id = %record.id, step, "the saga is suspended and needs a person");
-    Announced { kind: "ticketing.saga.suspended.v1", aggregate: data.saga.clone(), data: data.encode_to_vec() }
 }
 
 /// The first step that cannot go on by itself.

@@ -2,30 +2,37 @@
 //! that fetches the same fragments again. What stands on a page is worked out in `list.rs` and `tree.rs`, how it looks
 //! in the templates and assets beside the sources.
 //!
-//! Pages only show; nothing can be changed from them.
+//! Pages show; what can be done from them is in `act.rs`.
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use futures_util::StreamExt as _;
 use service_kit::refusal::Fault;
 use uuid::Uuid;
 
 use super::SAGAS;
 use crate::desk::Desk;
+use crate::journal::Record;
 
+mod act;
+mod exposure;
 mod list;
 mod text;
 mod tree;
 
+use act::Acting;
+use exposure::Exposure;
 use list::{List, Wanted};
 use tree::Tree;
 
+/// Longest form that is read, in bytes: two texts of the longest that a history keeps.
+const LARGEST_FORM: usize = 16 * 1024;
 /// Nothing from elsewhere, nothing inline, no frames.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
@@ -45,12 +52,31 @@ struct ListAlone {
 #[template(path = "saga.html")]
 struct Saga {
     tree: Tree,
+    acting: Acting,
+}
+
+impl Saga {
+    async fn fetch(desk: &Desk, record: &Record, acting: Acting) -> Result<Self, Fault> {
+        Ok(Self { tree: Tree::fetch(desk, record).await?, acting })
+    }
 }
 
 #[derive(Template)]
 #[template(path = "tree.html")]
 struct TreeAlone {
     tree: Tree,
+}
+
+#[derive(Template)]
+#[template(path = "exposure.html")]
+struct WhatIsHeld {
+    exposure: Exposure,
+}
+
+#[derive(Template)]
+#[template(path = "exposure_table.html")]
+struct WhatIsHeldAlone {
+    exposure: Exposure,
 }
 
 #[derive(Template)]
@@ -69,10 +95,14 @@ pub(crate) fn pages(desk: Desk) -> Router {
         .route("/sagas/list", get(list_alone))
         .route("/sagas/{id}", get(saga))
         .route("/sagas/{id}/live", get(live))
+        .route("/sagas/{id}/act", post(act::post))
+        .route("/exposure", get(exposure))
+        .route("/exposure/table", get(exposure_alone))
         .route("/assets/console.css", get(|| asset("text/css", include_str!("../../assets/console.css"))))
         .route("/assets/console.js", get(|| asset("text/javascript", include_str!("../../assets/console.js"))))
         .route("/assets/icon.svg", get(|| asset("image/svg+xml", include_str!("../../assets/icon.svg"))))
         .with_state(desk)
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
         .layer(map_response(guarded))
 }
 
@@ -89,10 +119,21 @@ async fn list_alone(State(desk): State<Desk>, Query(parameters): Parameters) -> 
     Ok(page(StatusCode::OK, &ListAlone { list }))
 }
 
-async fn saga(State(desk): State<Desk>, Path(id): Path<String>) -> Page {
+async fn saga(State(desk): State<Desk>, Path(id): Path<String>, Query(parameters): Parameters) -> Page {
     let record = desk.load(&SAGAS, read_id(&id)?).await?;
-    let tree = Tree::fetch(&desk, &record).await?;
-    Ok(page(StatusCode::OK, &Saga { tree }))
+    let done = parameters.iter().find(|(name, _)| name == "done").map_or("", |(_, verb)| verb);
+    let acting = Acting::on(&record, done);
+    Ok(page(StatusCode::OK, &Saga::fetch(&desk, &record, acting).await?))
+}
+
+async fn exposure(State(desk): State<Desk>) -> Page {
+    let exposure = Exposure::fetch(&desk).await?;
+    Ok(page(StatusCode::OK, &WhatIsHeld { exposure }))
+}
+
+async fn exposure_alone(State(desk): State<Desk>) -> Page {
+    let exposure = Exposure::fetch(&desk).await?;
+    Ok(page(StatusCode::OK, &WhatIsHeldAlone { exposure }))
 }
 
 /// One event for each version; the last one, of a saga that has ended, goes by another name, so that the page need not
@@ -156,7 +197,8 @@ async fn guarded(mut response: Response) -> Response {
     let headers = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // Not less: a page that may not tell where it is may not tell the origin of what it posts either.
+        (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];
     for (name, value) in headers {

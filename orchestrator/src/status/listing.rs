@@ -5,6 +5,7 @@ use service_kit::{filter, ids, page};
 use uuid::Uuid;
 
 use super::token;
+use super::wire::CATALOGUE;
 use crate::faults;
 use crate::journal::{Journal, Query, Record};
 
@@ -66,6 +67,19 @@ impl Ask<'_> {
         }
         Ok(listing)
     }
+}
+
+/// The open sagas that a filter finds. Nothing can be done to those that have ended.
+pub(crate) fn open_sagas(filter: &str) -> Result<Query, Fault> {
+    let mut query = Ask { filter, ..Ask::default() }.read(&CATALOGUE)?.query;
+    let ended = ["completed", "compensated"];
+    if query.states.is_empty() {
+        query.states = CATALOGUE.states.iter().flat_map(|(_, states)| *states).copied().collect();
+        query.states.retain(|state| !ended.contains(state));
+    } else if query.states.iter().any(|state| ended.contains(state)) {
+        return Err(Fault::field("filter", "asks for sagas that have ended; nothing can be done to them"));
+    }
+    Ok(query)
 }
 
 impl Listing<'_> {

@@ -2,7 +2,7 @@
 
 use proto::orchestrator::v1 as pb;
 use proto::orchestrator::v1::saga::step::State as Settled;
-use saga::{Act, Event, Resolution};
+use saga::{Act, Event, Resolution, Verb};
 use service_kit::refusal::Fault;
 use uuid::Uuid;
 
@@ -11,36 +11,53 @@ use crate::desk::Desk;
 use crate::plans;
 use crate::runner::Intervention;
 
-/// Who intervenes, as long as callers are not told apart.
-const OPERATOR: &str = "operator";
+/// Who intervenes by a call, as long as callers are not told apart.
+pub(crate) const OPERATOR: &str = "operator";
+/// Who intervenes from the console.
+pub(super) const VISITOR: &str = "operator at the console";
 /// The longest reason and the longest evidence that a history keeps.
 const LONGEST_TEXT: usize = 500;
 
-type Wish = Result<(Uuid, Intervention), Fault>;
+pub(super) type Wish = Result<(Uuid, Intervention), Fault>;
 
-pub(super) fn retry(request: pb::RetrySagaRequest) -> Wish {
-    wish(&request.name, Event::Retry(act(request.reason)?), request.expected_version)
+/// Which saga, on which version it was decided, and why.
+pub(super) struct Ask {
+    pub(super) name: String,
+    pub(super) expected_version: i64,
+    pub(super) reason: String,
 }
 
-pub(super) fn abort(request: pb::AbortSagaRequest) -> Wish {
-    wish(&request.name, Event::Abort(act(request.reason)?), request.expected_version)
+/// The requests of all verbs but the one that settles a step have the same fields.
+macro_rules! ask {
+    ($request:expr) => {{
+        let request = $request.into_inner();
+        verbs::Ask { name: request.name, expected_version: request.expected_version, reason: request.reason }
+    }};
+}
+pub(super) use ask;
+
+pub(super) fn read(verb: Verb, by: &str, ask: Ask) -> Wish {
+    wish(&ask.name, event(verb, act(by, ask.reason)?), ask.expected_version)
 }
 
-pub(super) fn suspend(request: pb::SuspendSagaRequest) -> Wish {
-    wish(&request.name, Event::Suspend(act(request.reason)?), request.expected_version)
-}
-
-pub(super) fn resume(request: pb::ResumeSagaRequest) -> Wish {
-    wish(&request.name, Event::Resume(act(request.reason)?), request.expected_version)
+/// What asking for a verb means to a saga.
+pub(crate) fn event(verb: Verb, act: Act) -> Event {
+    match verb {
+        Verb::Cancel => Event::CancelRequested(act),
+        Verb::Abort => Event::Abort(act),
+        Verb::Suspend => Event::Suspend(act),
+        Verb::Resume => Event::Resume(act),
+        Verb::Retry => Event::Retry(act),
+    }
 }
 
 /// The steps of a saga are those of its plan, so this has to look at it.
-pub(super) async fn resolve(desk: &Desk, request: pb::ResolveSagaStepRequest) -> Wish {
+pub(super) async fn resolve(desk: &Desk, by: &str, request: pb::ResolveSagaStepRequest) -> Wish {
     if request.expected_version == 0 {
         return Err(Fault::field("expected_version", "is required: the version that the resolution was decided on"));
     }
     let id = SAGAS.id("name", &request.name)?;
-    let act = act(request.reason)?;
+    let act = act(by, request.reason)?;
     let evidence = text("evidence", request.evidence)?;
     let resolution = resolution(request.state)?;
     let record = desk.load(&SAGAS, id).await?;
@@ -67,11 +84,12 @@ fn wish(name: &str, event: Event, version: i64) -> Wish {
     Ok((SAGAS.id("name", name)?, Intervention { event, expected_version }))
 }
 
-fn act(reason: String) -> Result<Act, Fault> {
-    Ok(Act { by: OPERATOR.into(), reason: text("reason", reason)? })
+fn act(by: &str, reason: String) -> Result<Act, Fault> {
+    Ok(Act { by: by.to_owned(), reason: text("reason", reason)? })
 }
 
-fn text(field: &str, text: String) -> Result<String, Fault> {
+/// A text that a history keeps.
+pub(super) fn text(field: &str, text: String) -> Result<String, Fault> {
     if text.trim().is_empty() {
         return Err(Fault::field(field, "is required; it is kept in the saga's history"));
     }

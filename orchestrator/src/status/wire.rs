@@ -59,7 +59,7 @@ pub fn why(cause: &Failure) -> Status {
 }
 
 /// A failure's reason as callers know it.
-pub(super) fn reason(failure: &Failure) -> &str {
+pub(crate) fn reason(failure: &Failure) -> &str {
     match failure.reason.as_str() {
         "CANCELLED" => "CHECKOUT_CANCELLED",
         "DEADLINE_EXCEEDED" => "DEADLINE_PASSED",
@@ -73,7 +73,7 @@ pub fn cause(saga: &Saga) -> Option<Status> {
 }
 
 /// See [`cause`].
-pub(super) fn failure_of(saga: &Saga) -> Option<&Failure> {
+pub(crate) fn failure_of(saga: &Saga) -> Option<&Failure> {
     if let State::Suspended(suspension) = saga.state() {
         return Some(&suspension.cause);
     }
@@ -107,6 +107,18 @@ pub(super) fn saga(record: &Record, participants: &Participants) -> pb::Saga {
         amount,
         decide_time: saga.decided_ms().map(timestamp),
     }
+}
+
+/// The name of a gRPC status code, as contracts spell it.
+pub(crate) fn code(number: i32) -> String {
+    let mut name = String::new();
+    for letter in format!("{:?}", tonic::Code::from_i32(number)).chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() && name != "O" {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
 }
 
 pub(crate) fn state(state: &State) -> Shown {

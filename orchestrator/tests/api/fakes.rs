@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{BufMut as _, BytesMut};
-use orchestrator::journal::{Accepted, Adopted, Append, Entry, Error, Journal, MemoryJournal, Orphans, Query, Record};
+use orchestrator::journal::{
+    Accepted, Adopted, Append, Entry, Error, Journal, MemoryJournal, Orphans, Query, Record, Statistics,
+};
 use orchestrator::participants::{Participant, Participants};
 use prost::Message;
 use proto::{concert::v1 as concert, customer::v1 as customer, payment::v1 as payment, token::v1 as token};
@@ -25,6 +27,8 @@ pub(crate) enum Answer {
     Fail(Status),
     /// Not before the switch is set.
     Hold(watch::Receiver<bool>),
+    /// With bytes that are no reply.
+    Lie,
 }
 
 /// All four participants.
@@ -45,11 +49,21 @@ impl Fakes {
         self.answers.lock().unwrap().insert(method.into(), Answer::Fail(status));
     }
 
+    /// A method answers what cannot be.
+    pub(crate) fn lie(&self, method: &str) {
+        self.answers.lock().unwrap().insert(method.into(), Answer::Lie);
+    }
+
     /// Keeps a method from answering until `true` is sent.
     pub(crate) fn hold(&self, method: &str) -> watch::Sender<bool> {
         let (release, released) = watch::channel(false);
         self.answers.lock().unwrap().insert(method.into(), Answer::Hold(released));
         release
+    }
+
+    /// The method answers as it should again.
+    pub(crate) fn heal(&self, method: &str) {
+        self.answers.lock().unwrap().remove(method);
     }
 
     pub(crate) fn calls(&self, method: &str) -> usize {
@@ -71,13 +85,15 @@ impl Fakes {
         let method = request.uri().path().rsplit('/').next().unwrap().to_owned();
         *self.calls.lock().unwrap().entry(method.clone()).or_default() += 1;
         let answer = self.answers.lock().unwrap().get(&method).cloned();
+        let mut is_lie = false;
         match answer {
             Some(Answer::Fail(status)) => return Ok(status.into_http()),
+            Some(Answer::Lie) => is_lie = true,
             Some(Answer::Hold(mut released)) => drop(released.wait_for(|released| *released).await),
             None => {}
         }
         let body = axum::body::to_bytes(axum::body::Body::new(request.into_body()), 1 << 16).await.unwrap();
-        let reply = self.reply(&method, &body[5..]);
+        let reply = if is_lie { vec![0xff] } else { self.reply(&method, &body[5..]) };
         let mut framed = BytesMut::new();
         framed.put_u8(0);
         framed.put_u32(u32::try_from(reply.len()).unwrap());
@@ -226,6 +242,10 @@ impl Journal for Shaky {
 
     async fn owned(&self, owner: Uuid, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>, Error> {
         self.journal.owned(owner, after, limit).await
+    }
+
+    async fn statistics(&self, since_ms: i64) -> Result<Statistics, Error> {
+        self.journal.statistics(since_ms).await
     }
 
     fn watch(&self, id: Uuid) -> watch::Receiver<Option<Arc<Record>>> {

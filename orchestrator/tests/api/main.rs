@@ -1,6 +1,12 @@
 //! The orchestrator as its callers see it: over gRPC and on its pages, with participants that do as they are told.
 
 #[cfg(test)]
+mod act;
+#[cfg(test)]
+mod alerts;
+#[cfg(test)]
+mod bulk;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod create;
@@ -12,6 +18,8 @@ mod listing;
 mod operate;
 #[cfg(test)]
 mod relay;
+#[cfg(test)]
+mod statistics;
 #[cfg(test)]
 mod watch;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use orchestrator::participants::Participant;
+use orchestrator::runner::Limits;
 use orchestrator::{Config, Started};
 use proto::concert::v1::Reservation;
 use proto::concert::v1::reservation::{Item, State as Held};
@@ -42,6 +43,7 @@ impl World {
         let fakes = fakes();
         let journal = Arc::new(Shaky::default());
         let host = host().await;
+        host.db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await.unwrap();
         let started = orchestrator::start_with(&host, config, fakes.participants(), journal.clone()).await.unwrap();
         let (checkouts, sagas) = clients(&started);
         let Started { pages, runner, .. } = started;
@@ -67,6 +69,12 @@ impl World {
         }
         last.unwrap()
     }
+}
+
+/// What is held stays where it is, however slow the machine.
+pub(crate) fn patient() -> Config {
+    let limits = Limits { call_timeout_ms: 600_000, ..Limits::default() };
+    Config { limits, undecided_ms: 600_000, ..Config::default() }
 }
 
 pub(crate) async fn host() -> Host {

@@ -1,6 +1,8 @@
 //! Rows that something else than the journal has written to.
 
 use orchestrator::journal::{Adopted, Error, Orphans, Query, Record};
+use prost::Message as _;
+use proto::event::v1::{SagaResumed, SagaSuspended};
 use service_kit::args;
 use uuid::Uuid;
 
@@ -114,4 +116,54 @@ async fn its_owner_may_go_on_with_a_parked_saga() {
     assert_eq!(bench.load(id(1)).await, *third);
     bench.succeed(OTHER).await;
     assert_eq!(bench.journal.adopt(OTHER, Orphans::Any(100)).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_row_that_is_parked_and_mended_is_announced_each_time_and_once() {
+    let spoil = "update orchestrator_saga set machine = substr(machine, 2) where bucket = $1 and id = $2";
+    let mend = "update orchestrator_saga set machine = '{' || machine where bucket = $1 and id = $2";
+    let bench = Bench::inline().await;
+    bench.accepted(1).await;
+    bench.accepted(2).await;
+    for _ in 0..3 {
+        run(&bench, spoil, id(1)).await;
+        for _ in 0..2 {
+            bench.journal.adopt(OTHER, Orphans::One(id(1))).await.unwrap();
+        }
+        let parked = bench.journal.statistics(i64::MIN).await.unwrap();
+        assert_eq!(parked.states["suspended"].count, 1, "nobody can read it, and it is counted");
+        assert!(parked.groups.iter().any(|group| group.reason == "ROW_UNREADABLE"));
+        run(&bench, mend, id(1)).await;
+        for _ in 0..2 {
+            bench.journal.adopt(OTHER, Orphans::One(id(1))).await.unwrap();
+        }
+    }
+    let mut events = bench.events().await;
+    assert!(events.iter().all(|event| event.aggregate == format!("sagas/{}", id(1))));
+    assert!(events.iter().all(|event| event.saga == Some(id(1))));
+    // All at the same time, as the clock stands still: the order is not theirs here.
+    let parked = events.extract_if(.., |event| event.kind == "ticketing.saga.suspended.v1");
+    let parked: Vec<_> = parked.map(|event| SagaSuspended::decode(event.data.as_slice()).unwrap()).collect();
+    assert_eq!(parked.len(), 3);
+    let failure = parked[0].failure.as_ref().unwrap();
+    assert!(parked[0].kind == "purchase" && failure.message.contains("machine"), "{parked:?}");
+    let kinds: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
+    assert_eq!(kinds, ["ticketing.saga.resumed.v1"; 3]);
+    let let_go = SagaResumed::decode(events[0].data.as_slice()).unwrap();
+    assert_eq!((let_go.state.as_str(), let_go.actor.as_str()), ("RUNNING", "orchestrator"));
+}
+
+#[tokio::test]
+async fn a_suspended_row_that_is_mended_still_waits_for_a_person() {
+    let spoil = "update orchestrator_saga set machine = substr(machine, 2) where bucket = $1 and id = $2";
+    let mend = "update orchestrator_saga set machine = '{' || machine where bucket = $1 and id = $2";
+    let bench = Bench::inline().await;
+    let record = bench.accepted(1).await;
+    bench.append(toggle(&record)).await;
+    run(&bench, spoil, id(1)).await;
+    bench.journal.adopt(OTHER, Orphans::One(id(1))).await.unwrap();
+    run(&bench, mend, id(1)).await;
+    bench.journal.adopt(OTHER, Orphans::One(id(1))).await.unwrap();
+    let kinds: Vec<_> = bench.events().await.into_iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, ["ticketing.saga.suspended.v1"]);
 }

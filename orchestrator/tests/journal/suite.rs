@@ -1,9 +1,11 @@
 //! The scenarios that every journal passes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use orchestrator::journal::{Accepted, Adopted, Append, Error, Orphans, Query, Record};
+use orchestrator::exposure::Held;
+use orchestrator::journal::{Accepted, Adopted, Append, Error, Orphans, Query, Record, Statistics, Total};
 use saga::Fact;
 use service_kit::db;
 use uuid::Uuid;
@@ -41,6 +43,7 @@ suite! {
     history_is_paged_in_order
     lists_are_paged_newest_first
     lists_hold_only_what_was_asked_for
+    statistics_count_what_is_open
     watchers_see_every_move_and_nothing_older_after_newer
 }
 
@@ -294,6 +297,31 @@ async fn lists_hold_only_what_was_asked_for(bench: Bench) {
         assert_eq!(listed.len(), count, "{query:?}");
         let as_asked = |record: &Record| query.states.is_empty() || query.states.contains(&record.saga.state().name());
         assert!(listed.iter().all(as_asked), "{query:?}");
+    }
+}
+
+async fn statistics_count_what_is_open(bench: Bench) {
+    assert_eq!(bench.journal.statistics(i64::MIN).await.unwrap(), Statistics::default());
+    for number in 0..30 {
+        let record = bench.accepted(number).await;
+        match number % 3 {
+            0 => drop(bench.append(end(&record)).await),
+            1 => drop(bench.append(toggle(&record)).await),
+            _ => {}
+        }
+    }
+    let total = |count, oldest_ms| Total { count, held: Held::default(), oldest_ms };
+    for (since_ms, count) in [(i64::MIN, 10), (1_000, 10), (1_004, 6), (1_009, 1), (1_010, 0)] {
+        let statistics = bench.journal.statistics(since_ms).await.unwrap();
+        let oldest_ms = since_ms.max(1_000);
+        let states = [("running", total(count, oldest_ms)), ("suspended", total(count, oldest_ms))];
+        let states = states.map(|(state, total)| (state.to_owned(), total));
+        let expected: BTreeMap<_, _> = states.into_iter().filter(|(_, total)| total.count > 0).collect();
+        assert_eq!(statistics.states, expected, "since {since_ms}");
+        // Nobody knows the steps of this plan, nor what they hold.
+        let groups: Vec<_> = statistics.groups.iter().map(|group| (&*group.kind, &*group.state, group.total)).collect();
+        let of_kind: Vec<_> = expected.iter().map(|(state, total)| ("purchase", &**state, *total)).collect();
+        assert_eq!(groups, of_kind, "since {since_ms}");
     }
 }
 

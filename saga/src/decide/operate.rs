@@ -1,7 +1,10 @@
 //! What customers and operators may do to a saga.
 
 use crate::schedule::BACKGROUND_TRIES;
-use crate::{Act, Fact, Failure, Illegal, Kind, Phase, Resolution, StepIndex, StepState, StepStatus, Suspension, Verb};
+use crate::{
+    Act, Announcement, Fact, Failure, Illegal, Kind, Phase, Resolution, StepIndex, StepState, StepStatus, Suspension,
+    Verb,
+};
 
 use super::draft::Draft;
 
@@ -33,6 +36,7 @@ impl Draft<'_> {
         self.saga.deadline_ms = self.saga.deadline_ms.saturating_add(held_ms);
         self.forget_waits();
         self.enter(suspension.from.into(), self.saga.failure.clone());
+        self.announce(Announcement::Resumed);
     }
 
     pub(super) fn retry(&mut self, act: &Act) -> Result<(), Illegal> {

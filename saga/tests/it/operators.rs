@@ -93,7 +93,10 @@ fn a_refusal_that_came_while_suspended_turns_the_saga_on_resume() {
     let mut script = Script::start("trip", "do flight: suspend, refused").run();
     assert_eq!(script.saga.phase(), Some(saga::Phase::Running));
     script.apply(&Event::Resume(act())).unwrap();
-    assert_eq!(script.run().trace(), "do hotel; do flight; announce suspended; compensate hotel; announce compensated");
+    assert_eq!(
+        script.run().trace(),
+        "do hotel; do flight; announce suspended; announce resumed; compensate hotel; announce compensated"
+    );
 }
 
 #[test]
@@ -112,7 +115,7 @@ fn an_abort_frees_and_turns_a_suspended_saga() {
     let script = script.run();
     assert_eq!(
         script.trace(),
-        "do hotel; do flight; announce suspended; compensate flight; compensate hotel; announce compensated"
+        "do hotel; do flight; announce suspended; announce resumed; compensate flight; compensate hotel; announce compensated"
     );
     assert_eq!(script.saga.failure().unwrap().reason, "ABORTED");
 }
@@ -134,7 +137,7 @@ fn a_parked_retriable_step_completes_once_its_cause_is_mended() {
     script.apply(&Event::Resume(act())).unwrap();
     assert_eq!(
         script.run().trace(),
-        "do authorize; do capture; do credit; alarm at do credit; announce suspended; do credit; announce completed"
+        "do authorize; do capture; do credit; alarm at do credit; announce suspended; announce resumed; do credit; announce completed"
     );
 }
 
@@ -144,7 +147,7 @@ fn a_step_parked_for_a_broken_contract_has_its_tries_again_after_a_resume() {
     script.apply(&Event::Resume(act())).unwrap();
     assert_eq!(
         script.run().trace(),
-        "do authorize; do capture; do credit x2; alarm at do credit; announce suspended; \
+        "do authorize; do capture; do credit x2; alarm at do credit; announce suspended; announce resumed; \
          do credit x2; announce completed"
     );
 }

@@ -48,6 +48,14 @@ fn check_commands(before: &Saga, decision: &Decision) {
         |command: &&Command| matches!(command, Command::Announce(Announcement::Completed | Announcement::Compensated));
     let has_ended = before.is_open() && decision.saga.is_terminal();
     assert_eq!(decision.commands.iter().filter(ends).count(), usize::from(has_ended));
+    let told = |what| decision.commands.iter().filter(|command| **command == Command::Announce(what)).count();
+    let held = |saga: &Saga| usize::from(saga.is_suspended());
+    // Whoever counts the two knows what waits for a person.
+    assert_eq!(
+        held(before) + told(Announcement::Suspended),
+        held(&decision.saga) + told(Announcement::Resumed),
+        "a saga is parked and let go in turns, and each is told"
+    );
 }
 
 pub(crate) fn sent(command: &Command) -> Option<Call> {

@@ -13,3 +13,4 @@ mod postgres;
 mod process;
 mod shop;
 mod tools;
+mod verbs;

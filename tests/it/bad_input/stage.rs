@@ -44,6 +44,8 @@ pub(super) struct Stage {
     parked: orchestrator::Saga,
     /// A saga that waits before it tries a step again.
     backing_off: orchestrator::Saga,
+    /// A bulk operation that has ended.
+    operation: String,
     room: String,
     /// ACTIVE, with its pass.
     token: token::QueueToken,
@@ -59,6 +61,7 @@ impl Stage {
         let saga = format!("sagas/{}", world.id());
         lock(&world, &locked, &saga).await.expect("it can be locked");
         let checkout = world.buy(&buyer).await.name;
+        let operation = operate(&world, &buyer.customer).await;
         let parked = park(&world).await;
         let backing_off = back_off(&world).await;
         let request_id = world.id();
@@ -71,6 +74,7 @@ impl Stage {
             buyer,
             parked,
             backing_off,
+            operation,
             room,
             token,
             token_customer,
@@ -202,6 +206,23 @@ async fn park(world: &World) -> orchestrator::Saga {
     world.settle().await;
     world.faults.heal();
     world.saga(&name).await
+}
+
+/// A bulk operation over the sagas of somebody who has none that is open.
+async fn operate(world: &World, customer: &str) -> String {
+    let request = orchestrator::StartBulkOperationRequest {
+        filter: format!("customer = \"{customer}\""),
+        verb: orchestrator::bulk_operation::Verb::Retry.into(),
+        reason: "to have one".into(),
+        request_id: world.id().to_string(),
+        validate_only: false,
+    };
+    let name = world.sagas().start_bulk_operation(request).await.expect("it is accepted").into_inner().name;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let request = orchestrator::GetBulkOperationRequest { name: name.clone() };
+    let operation = world.sagas().get_bulk_operation(request).await.expect("it is there").into_inner();
+    assert!(operation.end_time.is_some(), "{operation:?}");
+    name
 }
 
 /// A saga whose participant could not be reached just now. No time passes here, so it stays so.

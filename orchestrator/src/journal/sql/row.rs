@@ -8,7 +8,8 @@ use service_kit::outbox::Event;
 use uuid::Uuid;
 
 use super::history::{self, Line};
-use super::{OUTBOX, rows};
+use super::{OUTBOX, park, rows};
+use crate::exposure::Exposure;
 use crate::journal::{Adopted, Append, Error, Record};
 
 /// The columns of a record, in the order in which it is read. Closed by what they are selected from.
@@ -24,15 +25,16 @@ macro_rules! select {
 pub(super) use select;
 
 const INSERT: &str = "insert into orchestrator_saga (bucket, id, kind, plan_version, state, version, epoch, owner, \
-    subject, reference, create_time, update_time, due_time, end_time, problem, request_hash, input, machine) \
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, null, $15, $16, $17) on conflict do nothing";
+    subject, reference, create_time, update_time, due_time, end_time, problem, request_hash, input, machine, \
+    step, reason, held_amount, held_seats) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, null, \
+    $15, $16, $17, $18, $19, $20, $21) on conflict do nothing";
 
 /// Names no column of an index: not even `end_time`, which the indexes of open sagas ask for.
 const UPDATE: &str = "update orchestrator_saga set version = version + 1, state = $5, machine = $6, due_time = $7, \
-    update_time = $8, problem = null \
+    update_time = $8, step = $9, reason = $10, held_amount = $11, held_seats = $12, problem = null \
     where bucket = $1 and id = $2 and version = $3 and epoch = $4 and end_time is null";
 const UPDATE_LAST: &str = "update orchestrator_saga set version = version + 1, state = $5, machine = $6, due_time = $7, \
-    update_time = $8, problem = null, end_time = $8 \
+    update_time = $8, step = $9, reason = $10, held_amount = $11, held_seats = $12, problem = null, end_time = $8 \
     where bucket = $1 and id = $2 and version = $3 and epoch = $4 and end_time is null";
 
 const LOAD: &str = select!("where bucket = $1 and id = $2");
@@ -42,8 +44,6 @@ const OPEN_OF: &str = select!("where owner = $1 and end_time is null and problem
 /// The owner and the epoch that were seen must still stand. A row that was parked and can be read again is whole again.
 const ADOPT: &str = "update orchestrator_saga set epoch = epoch + 1, owner = $5, state = $6, problem = null \
     where bucket = $1 and id = $2 and version = $3 and epoch = $4 and end_time is null";
-const PARK: &str = "update orchestrator_saga set state = 'suspended', problem = $3 \
-    where bucket = $1 and id = $2 and end_time is null";
 
 /// One write, encoded.
 #[derive(Debug)]
@@ -51,6 +51,7 @@ pub(super) struct Write {
     is_first: bool,
     next: Arc<Record>,
     machine: String,
+    exposure: Exposure,
     lines: Vec<Line>,
     events: Vec<Event>,
 }
@@ -72,6 +73,7 @@ impl Write {
         Ok(Self {
             is_first,
             machine: machine.map_err(unwritable)?,
+            exposure: Exposure::of(&append.next),
             lines: lines.map_err(unwritable)?,
             next: append.next,
             events: append.events,
@@ -107,6 +109,10 @@ impl Write {
             &next.request_hash,
             &next.input,
             &self.machine,
+            self.exposure.step,
+            &self.exposure.reason,
+            self.exposure.held.amount,
+            self.exposure.held.seats,
         ];
         (INSERT, row.to_vec())
     }
@@ -123,6 +129,10 @@ impl Write {
             &self.machine,
             next.saga.next_wake_ms(),
             next.update_time,
+            self.exposure.step,
+            &self.exposure.reason,
+            self.exposure.held.amount,
+            self.exposure.held.seats,
         ];
         (sql, row.to_vec())
     }
@@ -174,9 +184,13 @@ pub(super) async fn load(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Record>, Er
     }
 }
 
-/// One saga as it stands and goes on standing until the transaction ends, unless it has ended.
-pub(super) async fn lock_open(tx: &mut Tx<'_>, id: Uuid) -> Result<Vec<Known>, db::Error> {
-    tx.lock_all(OPEN, args![tx.bucket(id), id]).await
+/// Takes over one saga as it stands, unless it has ended.
+pub(super) async fn adopt_one(tx: &mut Tx<'_>, id: Uuid, owner: Uuid) -> Result<Vec<Adopted>, Error> {
+    let known: Vec<Known> = tx.lock_all(OPEN, args![tx.bucket(id), id]).await?;
+    if let [Known { record: Ok(record), .. }] = &known[..] {
+        park::release(tx, record).await?;
+    }
+    adopt(tx, &known, owner).await
 }
 
 /// Open sagas of one owner that can be read, this many at most.
@@ -198,7 +212,7 @@ pub(super) async fn adopt(tx: &mut Tx<'_>, known: &[Known], owner: Uuid) -> Resu
             }
             Err(error) => {
                 let problem = problem(*id, error);
-                if tx.execute(PARK, args![tx.bucket(*id), *id, &problem]).await? == 1 {
+                if park::park(tx, *id, &problem).await? {
                     adopted.push(Adopted::Broken { id: *id, problem });
                 }
             }
@@ -242,7 +256,7 @@ mod tests {
     async fn an_append_writes_to_no_index_until_the_saga_ends() {
         let writes =
             |program: Vec<String>| program.iter().filter(|it| *it == "IdxInsert" || *it == "IdxDelete").count();
-        assert_eq!(writes(program(UPDATE, 8).await), 0);
-        assert!(writes(program(UPDATE_LAST, 8).await) > 0);
+        assert_eq!(writes(program(UPDATE, 12).await), 0);
+        assert!(writes(program(UPDATE_LAST, 12).await) > 0);
     }
 }

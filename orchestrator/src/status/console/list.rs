@@ -2,16 +2,14 @@
 
 use service_kit::refusal::Fault;
 
+use super::exposure::Exposure;
 use super::text;
 use crate::desk::Desk;
-use crate::faults;
 use crate::journal::{Query, Record};
 use crate::plans::checkout;
 use crate::status::listing::{self, Named};
 use crate::status::wire::{CATALOGUE, failure_of};
 
-/// Suspended sagas that are counted; beyond, there are simply many.
-const COUNTED: usize = 100;
 /// Lines on a page.
 const LINES: usize = 50;
 
@@ -72,8 +70,8 @@ pub(super) struct List {
     pub(super) next: String,
     /// Sagas that this process drives.
     pub(super) driven: usize,
-    /// Sagas that need a person.
-    pub(super) suspended: String,
+    /// What all open ones come to.
+    pub(super) exposure: Exposure,
 }
 
 /// One saga.
@@ -95,8 +93,7 @@ pub(super) struct Line {
 
 impl List {
     pub(super) async fn fetch(desk: &Desk, wanted: Wanted) -> Result<Self, Fault> {
-        let suspended = Query { states: vec!["suspended"], limit: COUNTED, ..Query::default() };
-        let suspended = desk.journal.list(&suspended).await.map_err(faults::of_journal)?.len();
+        let exposure = Exposure::fetch(desk).await?;
         let page = listing::fetch(&*desk.journal, wanted.query()).await?;
         let now_ms = desk.clock.now_ms();
         Ok(Self {
@@ -105,7 +102,7 @@ impl List {
             lines: page.records.iter().map(|record| Line::new(record, now_ms)).collect(),
             next: page.next,
             driven: desk.runner.driven(),
-            suspended: if suspended < COUNTED { suspended.to_string() } else { format!("{COUNTED} or more") },
+            exposure,
         })
     }
 }

@@ -2,9 +2,9 @@
 
 use saga::{Failure, State, StepStatus};
 use service_kit::wire::timestamp;
-use tonic::Code;
 
 use crate::status::wire;
+pub(super) use crate::status::wire::code;
 
 /// A point in time, to the millisecond.
 pub(super) fn time(ms: i64) -> String {
@@ -46,18 +46,6 @@ pub(super) fn short(name: &str) -> String {
     let id = name.rsplit('/').next().unwrap_or_default();
     let end = id.char_indices().rev().nth(11).map_or(0, |(index, _)| index);
     if end == 0 { id.to_owned() } else { format!("…{}", &id[end..]) }
-}
-
-/// The name of a gRPC status code, as contracts spell it.
-pub(super) fn code(number: i32) -> String {
-    let mut name = String::new();
-    for letter in format!("{:?}", Code::from_i32(number)).chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() && name != "O" {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_uppercase());
-    }
-    name
 }
 
 /// A failure in one line.

@@ -4,6 +4,7 @@
 use saga::{Direction, Step, StepIndex, StepState};
 use service_kit::refusal::Fault;
 
+use super::act::Acting;
 use super::text;
 use crate::desk::Desk;
 use crate::faults;
@@ -26,6 +27,9 @@ const ENTRIES: usize = 1_000;
 pub(super) struct Tree {
     pub(super) id: String,
     pub(super) kind: String,
+    pub(super) version: i64,
+    /// What may be done to it now, by name.
+    pub(super) verbs: String,
     pub(super) state: &'static str,
     pub(super) meaning: &'static str,
     pub(super) from: &'static str,
@@ -89,6 +93,8 @@ impl Tree {
         Self {
             id: record.id.to_string(),
             kind: record.kind.clone(),
+            version: record.version,
+            verbs: Acting::on(record, "").verbs.join(" "),
             state: state.name(),
             meaning: text::meaning(state),
             from: from.map_or("", |phase| saga::State::from(phase).name()),

@@ -24,8 +24,8 @@ pub(in crate::status) fn of(record: &Record, fact: &Fact) -> String {
         }
         Fact::Adopted => "taken over; whatever was under way is in doubt".into(),
         Fact::Intervened { verb, by, reason } => format!("{by} asked to {}: {reason}", asked(*verb)),
-        Fact::Resolved { step, resolution, by, reason, .. } => {
-            format!("{by} stated that {} {}: {reason}", line.step(*step), stated(resolution))
+        Fact::Resolved { step, resolution, by, reason, evidence } => {
+            format!("{by} stated that {} {}: {reason} (evidence: {evidence})", line.step(*step), stated(resolution))
         }
         Fact::Alarm(call) => format!("{} goes on failing although it may not fail", line.call(*call)),
     }

@@ -1,6 +1,7 @@
 //! What `ticketing.orchestrator.v1` accepts.
 
 use proto::orchestrator::v1 as pb;
+use proto::orchestrator::v1::bulk_operation::Verb;
 use proto::orchestrator::v1::saga::step::State as StepState;
 use proto::payment::v1::payment::Method;
 use service_kit::wire::duration;
@@ -70,6 +71,27 @@ impl Stage {
                 expected_version,
                 evidence: "the ledger".into(),
             }),
+            _ => self.bulk_operations(method),
+        }
+    }
+
+    fn bulk_operations(&self, method: &str) -> Option<Vec<u8>> {
+        let name = self.operation.clone();
+        match method {
+            "StartBulkOperation" => encode(&pb::StartBulkOperationRequest {
+                filter: "kind = checkout AND state = SUSPENDED".into(),
+                verb: Verb::Resume.into(),
+                reason: "by hand".into(),
+                request_id: self.request_id(),
+                validate_only: false,
+            }),
+            "GetBulkOperation" => encode(&pb::GetBulkOperationRequest { name }),
+            "ListBulkOperations" => encode(&pb::ListBulkOperationsRequest { page_size: 1, ..Default::default() }),
+            "ListBulkOperationResults" => {
+                encode(&pb::ListBulkOperationResultsRequest { parent: name, page_size: 1, ..Default::default() })
+            }
+            "CancelBulkOperation" => encode(&pb::CancelBulkOperationRequest { name }),
+            "GetSagaStatistics" => encode(&pb::GetSagaStatisticsRequest { window: Some(duration(60_000)) }),
             _ => None,
         }
     }

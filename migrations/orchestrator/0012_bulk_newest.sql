@@ -1,0 +1,1 @@
+create index orchestrator_bulk_newest on orchestrator_bulk (create_time, id);
