@@ -14,17 +14,17 @@ use crate::bulk;
 use crate::config::Config;
 use crate::faults;
 use crate::follow::Follow;
-use crate::journal::{Journal, Record};
+use crate::journal::Record;
 use crate::participants::Participants;
-use crate::runner::{self, Intervention, Runner};
+use crate::runner::{self, Intervention};
+use crate::shards::Shards;
 use crate::status::wire;
 
 /// Shared by the faces; cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Desk {
-    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) shards: Shards,
     pub(crate) participants: Arc<Participants>,
-    pub(crate) runner: Runner,
     pub(crate) bulk: bulk::Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stop: CancellationToken,
@@ -56,13 +56,13 @@ impl Face {
 impl Desk {
     /// The saga as it stands.
     pub(crate) async fn load(&self, face: &Face, id: Uuid) -> Result<Record, Fault> {
-        let record = self.journal.load(id).await.map_err(faults::of_journal)?;
+        let record = self.shards.load(id).await.map_err(faults::of_journal)?;
         let is_meant = |record: &Record| face.kind.is_none_or(|kind| record.kind == kind);
         record.filter(is_meant).ok_or_else(|| face.not_found(id))
     }
 
     pub(crate) fn follow(&self, id: Uuid) -> Follow {
-        Follow::new(&self.journal, id)
+        Follow::new(&self.shards.of(id).journal, id)
     }
 
     /// The saga as it stands and each newer version, until it has ended or this process is about to.
@@ -84,7 +84,7 @@ impl Desk {
         intervention: Intervention,
     ) -> Result<Arc<Record>, Fault> {
         let resumes = matches!(intervention.event, Event::Resume(_));
-        let illegal = match self.runner.intervene(id, intervention).await {
+        let illegal = match self.shards.intervene(id, intervention).await {
             Ok(record) => return Ok(record),
             Err(runner::Error::NotFound) => return Err(face.not_found(id)),
             Err(runner::Error::Illegal(illegal)) => illegal,

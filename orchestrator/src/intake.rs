@@ -45,7 +45,7 @@ impl Intake {
         let Order { new, wait, .. } = order;
         let (id, hash) = (new.id, new.request_hash.clone());
         let mut follow = self.0.follow(id);
-        let first = match self.0.runner.accept(new).await.map_err(faults::of_runner)? {
+        let first = match self.0.shards.accept(new).await.map_err(faults::of_runner)? {
             Accepted::Existing(record) if record.request_hash != hash => return Err(reused()),
             Accepted::Existing(record) => Arc::new(*record),
             Accepted::New => match follow.hint() {
@@ -82,7 +82,7 @@ impl Intake {
             page_token: &request.page_token,
             order_by: &request.order_by,
         };
-        let page = ask.read(&wire::CATALOGUE)?.page(&*self.0.journal).await?;
+        let page = ask.read(&wire::CATALOGUE)?.page(&self.0.shards).await?;
         let checkouts = page.records.iter().map(wire::checkout).collect();
         Ok(pb::ListCheckoutsResponse { checkouts, next_page_token: page.next })
     }

@@ -23,10 +23,11 @@ pub mod plans;
 mod process;
 pub mod relay;
 pub mod runner;
+pub mod shards;
 mod start;
 pub mod status;
 pub mod verify;
 
 pub use config::Config;
 pub use process::{Process, SERVICES};
-pub use start::{Error, Started, start, start_with};
+pub use start::{Error, Spread, Started, start, start_with};

@@ -8,6 +8,7 @@ use service_kit::process::{self, BoxError, Database, Peers, Server, Started, por
 
 use crate::Config;
 use crate::participants::{Participant, Participants};
+use crate::shards::{self, ShardSettings};
 
 /// The full names of its gRPC services.
 pub const SERVICES: &[&str] = &[checkout_service_server::SERVICE_NAME, saga_service_server::SERVICE_NAME];
@@ -24,12 +25,20 @@ pub struct Process {
     pub peers: Peers,
     /// The coordinator.
     pub orchestrator: Config,
+    /// Databases that sagas are spread over by their buckets; all of them lie in `database` when there are none.
+    pub shards: Vec<ShardSettings>,
 }
 
 impl Default for Process {
     fn default() -> Self {
         let (database, peers) = (Database::default(), Peers::default());
-        Self { server: Server::on(ports::ORCHESTRATOR), database, peers, orchestrator: Config::default() }
+        Self {
+            server: Server::on(ports::ORCHESTRATOR),
+            database,
+            peers,
+            orchestrator: Config::default(),
+            shards: Vec::new(),
+        }
     }
 }
 
@@ -44,13 +53,14 @@ impl process::Service for Process {
 
     async fn start(self, host: &Host) -> Result<Started, BoxError> {
         let drain = self.orchestrator.drain();
-        let started = crate::start(host, self.orchestrator, participants(&self.peers)).await?;
-        let runner = started.runner;
+        let spread = shards::open(&self.shards, &self.database).await?;
+        let started = crate::start(host, self.orchestrator, participants(&self.peers), spread).await?;
+        let shards = started.shards;
         Ok(Started {
             grpc: started.grpc,
             services: SERVICES.to_vec(),
             pages: Some(started.pages),
-            farewell: Box::pin(async move { Ok(runner.shut_down(drain).await?) }),
+            farewell: Box::pin(async move { Ok(shards.shut_down(drain).await?) }),
         })
     }
 }

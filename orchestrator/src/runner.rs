@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use saga::{Command, Event, Illegal, Moment, StepIndex};
-use service_kit::clock::Stopwatch;
 use service_kit::host::Host;
 use service_kit::ids::Ids;
 use tokio::sync::{mpsc, oneshot};
@@ -259,17 +258,16 @@ impl Runner {
         self.0.driven().len()
     }
 
-    /// Accepts nothing more, lets sagas go on for at most `drain`, then stops and gives them up, so that another process
-    /// goes on at once.
+    /// Turns new sagas away from now on.
+    pub fn accept_no_more(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Stops, and gives up what it owns, so that another process goes on at once.
     ///
     /// # Errors
     /// When the journal cannot be told; then the lease has to run out first.
-    pub async fn shut_down(&self, drain: Duration) -> Result<(), journal::Error> {
-        self.0.draining.store(true, Ordering::Relaxed);
-        let draining = Stopwatch::start();
-        while self.driven() > 0 && i128::from(draining.elapsed_ms()) < drain.as_millis() as i128 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+    pub async fn give_up(&self) -> Result<(), journal::Error> {
         self.0.parts.host.shut_down().await;
         self.0.parts.journal.release(self.0.life().incarnation).await
     }

@@ -1,11 +1,13 @@
 //! Puts the orchestrator together: its tables, the journal over them, the runner, the relay, and the faces that it shows.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use proto::orchestrator::v1::checkout_service_server::CheckoutServiceServer;
 use proto::orchestrator::v1::saga_service_server::SagaServiceServer;
-use service_kit::db;
+use service_kit::db::{self, Db};
 use service_kit::host::Host;
+use service_kit::ids::BUCKETS;
 use service_kit::serve::MAX_MESSAGE_BYTES;
 use tonic::service::Routes;
 
@@ -17,6 +19,7 @@ use crate::journal::{self, Journal, SqlJournal};
 use crate::participants::Participants;
 use crate::relay::{self, LogSink, Relay};
 use crate::runner::{Parts, Runner};
+use crate::shards::{self, Shard, Shards};
 use crate::status::{Sagas, console};
 
 /// A running orchestrator.
@@ -26,10 +29,8 @@ pub struct Started {
     pub grpc: Routes,
     /// Its console, for the same port.
     pub pages: axum::Router,
-    /// Drives the sagas. Whoever started it shuts it down.
-    pub runner: Runner,
-    /// Where they are written.
-    pub journal: Arc<dyn Journal>,
+    /// Where sagas are written and who drives them. Whoever started it shuts it down.
+    pub shards: Shards,
 }
 
 /// Why the orchestrator did not start.
@@ -38,23 +39,38 @@ pub enum Error {
     /// The tables could not be brought up to date.
     #[error("the orchestrator's tables cannot be brought up to date: {0}")]
     Tables(#[from] db::Error),
+    /// The databases do not hold every bucket once.
+    #[error("the sagas are not spread over the databases as they must be: {0}")]
+    Spread(#[from] shards::Uneven),
     /// The journal did not take this run of the orchestrator on.
     #[error("the orchestrator cannot register in its journal: {0}")]
     Journal(#[from] journal::Error),
 }
 
-/// Brings the tables up to date, takes over the open sagas in them, and starts all background work.
+/// The databases that sagas are spread over, with the buckets that lie in each.
+pub type Spread = Vec<(RangeInclusive<i64>, Db)>;
+
+/// Brings the tables up to date, takes over the open sagas in them, and starts all background work. Sagas are kept in the
+/// host's database unless they are spread over others.
 ///
 /// # Errors
-/// When the tables cannot be brought up to date or the journal cannot be reached.
-pub async fn start(host: &Host, config: Config, participants: Participants) -> Result<Started, Error> {
+/// When the tables cannot be brought up to date or a journal cannot be reached.
+pub async fn start(host: &Host, config: Config, participants: Participants, spread: Spread) -> Result<Started, Error> {
     host.db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await?;
-    let journal = Arc::new(SqlJournal::new(host.db.clone(), config.lease()));
-    let started = start_with(host, config, participants, journal).await?;
-    let outbox = Arc::new(service_kit::outbox!("orchestrator"));
-    let relay = Relay { db: host.db.clone(), outbox, sink: Arc::new(LogSink) };
-    relay::start(host, relay, &started.runner, config.event_days);
-    Ok(started)
+    let spread = if spread.is_empty() { vec![(0..=BUCKETS - 1, host.db.clone())] } else { spread };
+    shards::check(&spread.iter().map(|(buckets, _)| buckets.clone()).collect::<Vec<_>>())?;
+    let participants = Arc::new(participants);
+    let mut all = Vec::new();
+    for (buckets, db) in spread {
+        db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await?;
+        let journal = Arc::new(SqlJournal::new(db.clone(), config.lease()));
+        let shard = shard(host, &config, &participants, (buckets, journal)).await?;
+        let outbox = Arc::new(service_kit::outbox!("orchestrator"));
+        let relay = Relay { db, outbox, sink: Arc::new(LogSink) };
+        relay::start(host, relay, &shard.runner, config.event_days);
+        all.push(shard);
+    }
+    Ok(faces(host, config, participants, Shards::new(all)))
 }
 
 /// As [`start`], over any journal: nothing is migrated, and no events are relayed. Bulk operations are kept in the tables of
@@ -69,17 +85,30 @@ pub async fn start_with(
     journal: Arc<dyn Journal>,
 ) -> Result<Started, Error> {
     let participants = Arc::new(participants);
+    let shard = shard(host, &config, &participants, (0..=BUCKETS - 1, journal)).await?;
+    Ok(faces(host, config, participants, Shards::new(vec![shard])))
+}
+
+/// Takes over what is open in one journal and drives it.
+async fn shard(
+    host: &Host,
+    config: &Config,
+    participants: &Arc<Participants>,
+    (buckets, journal): (RangeInclusive<i64>, Arc<dyn Journal>),
+) -> Result<Shard, Error> {
     let parts = Parts {
         journal: journal.clone(),
         participants: participants.clone(),
         host: host.clone(),
         limits: config.limits,
     };
-    let runner = Runner::start(parts).await?;
+    Ok(Shard { buckets, journal, runner: Runner::start(parts).await? })
+}
+
+fn faces(host: &Host, config: Config, participants: Arc<Participants>, shards: Shards) -> Started {
     let desk = Desk {
-        journal: journal.clone(),
+        shards: shards.clone(),
         participants,
-        runner: runner.clone(),
         bulk: bulk::Store::new(host.db.clone()),
         clock: host.clock.clone(),
         stop: host.stop.clone(),
@@ -90,5 +119,5 @@ pub async fn start_with(
     let sagas = SagaServiceServer::new(Sagas::new(desk.clone()));
     let grpc = Routes::new(checkouts.max_decoding_message_size(MAX_MESSAGE_BYTES))
         .add_service(sagas.max_decoding_message_size(MAX_MESSAGE_BYTES));
-    Ok(Started { grpc, pages: console::pages(desk), runner, journal })
+    Started { grpc, pages: console::pages(desk), shards }
 }

@@ -53,7 +53,7 @@ impl Sagas {
             page_token: &request.page_token,
             order_by: &request.order_by,
         };
-        let page = ask.read(&wire::CATALOGUE)?.page(&*self.0.journal).await?;
+        let page = ask.read(&wire::CATALOGUE)?.page(&self.0.shards).await?;
         let sagas = page.records.iter().map(|record| self.show(record)).collect();
         Ok(pb::ListSagasResponse { sagas, next_page_token: page.next })
     }

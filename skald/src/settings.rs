@@ -14,6 +14,8 @@ pub struct Settings {
     pub database: Database,
     /// The coordinator.
     pub orchestrator: orchestrator::Config,
+    /// Databases that sagas are spread over by their buckets; all of them lie in `database` when there are none.
+    pub shards: Vec<orchestrator::shards::ShardSettings>,
     /// Customers and points.
     pub customer: customer_svc::Config,
     /// Concerts, seats and reservations.
@@ -30,6 +32,7 @@ impl Default for Settings {
             server: Server::on(ports::ORCHESTRATOR),
             database: Database::default(),
             orchestrator: orchestrator::Config::default(),
+            shards: Vec::new(),
             customer: customer_svc::Config::default(),
             concert: concert_svc::Config::default(),
             payment: payment_svc::Config::default(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use orchestrator::participants::{Participant, Participants};
-use orchestrator::runner::Runner;
+use orchestrator::shards::{self, Shards};
 use service_kit::clock::SystemClock;
 use service_kit::db::{Db, Stats};
 use service_kit::host::Host;
@@ -33,7 +33,7 @@ pub struct Running {
     hosts: Hosts,
     /// One for all on SQLite, one for each service on PostgreSQL.
     databases: Vec<Db>,
-    runner: Runner,
+    shards: Shards,
     drain: Duration,
     port: Serving,
 }
@@ -71,7 +71,7 @@ impl Running {
     /// When the journal could not be told, or the server had failed before.
     pub async fn shut_down(self) -> anyhow::Result<()> {
         self.port.health.set(false).await;
-        let handed_over = self.runner.shut_down(self.drain).await;
+        let handed_over = self.shards.shut_down(self.drain).await;
         self.port.close().await?;
         for host in self.hosts.all() {
             host.shut_down().await;
@@ -102,7 +102,7 @@ pub async fn start(settings: Settings, wrap: Wrap) -> anyhow::Result<Running> {
         descriptors: Some(proto::FILE_DESCRIPTOR_SET),
     };
     let port = port.serve(served, limits).await?;
-    Ok(Running { address: port.address, databases, hosts, runner: services.runner, drain, port })
+    Ok(Running { address: port.address, databases, hosts, shards: services.shards, drain, port })
 }
 
 /// The surroundings of each service.
@@ -148,7 +148,7 @@ impl Hosts {
 struct Services {
     grpc: Routes,
     pages: axum::Router,
-    runner: Runner,
+    shards: Shards,
 }
 
 async fn start_services(hosts: &Hosts, settings: Settings, wrap: Wrap) -> anyhow::Result<Services> {
@@ -161,11 +161,12 @@ async fn start_services(hosts: &Hosts, settings: Settings, wrap: Wrap) -> anyhow
     let participants = [("concert", &concert), ("customer", &customer), ("payment", &payment), ("token", &token)];
     let participants = participants.map(|(name, routes)| (name, wrap(name, Participant::new(routes.clone()))));
     let participants = Participants::new(participants);
-    let coordinator = orchestrator::start(&hosts.orchestrator, settings.orchestrator, participants).await?;
+    let spread = shards::open(&settings.shards, &settings.database).await.map_err(anyhow::Error::from_boxed)?;
+    let coordinator = orchestrator::start(&hosts.orchestrator, settings.orchestrator, participants, spread).await?;
     let all = [concert, customer, payment, token, coordinator.grpc];
     let grpc = all.into_iter().map(|routes| routes.into_axum_router().reset_fallback());
     let grpc = grpc.fold(axum::Router::new(), axum::Router::merge);
-    Ok(Services { grpc: Routes::from(grpc), pages: coordinator.pages, runner: coordinator.runner })
+    Ok(Services { grpc: Routes::from(grpc), pages: coordinator.pages, shards: coordinator.shards })
 }
 
 /// All services on the port, for health and reflection.

@@ -91,9 +91,18 @@ pub async fn run(settings: &Settings) -> Result<Report> {
         customer: open("customer").await?,
         payment: open("payment").await?,
         token: open("token").await?,
-        orchestrator: vec![open("orchestrator").await?],
+        orchestrator: match settings.shards.is_empty() {
+            true => vec![open("orchestrator").await?],
+            false => sagas_of(settings).await?,
+        },
     };
     Ok(check(&books).await?)
+}
+
+/// The databases that sagas are spread over.
+async fn sagas_of(settings: &Settings) -> Result<Vec<Db>> {
+    let spread = orchestrator::shards::open(&settings.shards, &settings.database).await;
+    Ok(spread.map_err(anyhow::Error::from_boxed)?.into_iter().map(|(_, db)| db).collect())
 }
 
 /// Checks the databases, whether or not they are in use.

@@ -281,7 +281,7 @@ impl World {
     #[expect(clippy::panic, reason = "a story without an end fails")]
     pub async fn settle(&self) {
         for _ in 0..3_600 {
-            let all = self.life.started.journal.list(&Query { limit: 1000, ..Query::default() }).await;
+            let all = self.life.journal.list(&Query { limit: 1000, ..Query::default() }).await;
             let open = all.expect("the journal can be listed");
             if open.iter().all(|record| record.saga.is_terminal() || record.saga.is_suspended()) {
                 return;

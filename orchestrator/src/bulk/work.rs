@@ -165,7 +165,7 @@ impl Work {
     /// Finds the next sagas and writes them down.
     async fn look_on(&mut self, query: &Query) -> Result<Go, Left> {
         let query = Query { before: Some(self.job.before), limit: PAGE, ..query.clone() };
-        let found = self.works.desk.journal.list(&query).await.map_err(later)?;
+        let found = self.works.desk.shards.list(&query).await.map_err(later)?;
         let last = found.last().filter(|_| found.len() == PAGE);
         let before = last.map(|record| (record.create_time, record.id));
         let found = found.iter().map(|record| (record.id, record.version)).collect();
@@ -199,7 +199,7 @@ impl Work {
         let who = self.who();
         let mut after = (item.version, i64::MAX);
         loop {
-            let page = self.works.desk.journal.history(item.saga, after, ENTRIES).await.map_err(later)?;
+            let page = self.works.desk.shards.history(item.saga, after, ENTRIES).await.map_err(later)?;
             if page.iter().any(|entry| matches!(&entry.fact, Fact::Intervened { by, .. } if *by == who)) {
                 return Ok(true);
             }

@@ -69,6 +69,19 @@ impl Statistics {
         })
     }
 
+    /// These and those of another database.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let mut states = self.states;
+        for (state, total) in other.states {
+            add(&mut states, state, &total);
+        }
+        let mut groups = BTreeMap::new();
+        for Group { kind, state, step, reason, total } in self.groups.into_iter().chain(other.groups) {
+            add(&mut groups, (kind, state, step, reason), &total);
+        }
+        Self::grouped(states, groups)
+    }
+
     /// What these come to, of which the open ones count.
     pub(super) fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Self {
         let mut states = BTreeMap::new();
@@ -80,6 +93,10 @@ impl Statistics {
             add(&mut states, state.to_owned(), &total);
             add(&mut groups, (record.kind.clone(), state.to_owned(), step.to_owned(), reason), &total);
         }
+        Self::grouped(states, groups)
+    }
+
+    fn grouped(states: BTreeMap<String, Total>, groups: BTreeMap<(String, String, String, String), Total>) -> Self {
         let group = |((kind, state, step, reason), total)| Group { kind, state, step, reason, total };
         Self::new(states, groups.into_iter().map(group).collect())
     }

@@ -103,7 +103,7 @@ async fn count(desk: &Desk, mut query: Query) -> Result<i64, Fault> {
     query.limit = COUNTED;
     let mut count = 0;
     loop {
-        let page = desk.journal.list(&query).await.map_err(faults::of_journal)?;
+        let page = desk.shards.list(&query).await.map_err(faults::of_journal)?;
         count += i64::try_from(page.len()).unwrap_or(i64::MAX);
         match page.last() {
             Some(last) if page.len() == COUNTED => query.before = Some((last.create_time, last.id)),

@@ -57,7 +57,7 @@ pub(super) async fn page(
     let record = desk.load(&SAGAS, id).await?;
     let after = (place.version, place.position);
     // One more tells whether there is a next page.
-    let entries = desk.journal.history(id, after, size + 1).await.map_err(faults::of_journal)?;
+    let entries = desk.shards.history(id, after, size + 1).await.map_err(faults::of_journal)?;
     let events = entries.iter().take(size).map(|entry| {
         place = place.after(entry);
         event(&record, entry, place)

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::token;
 use super::wire::CATALOGUE;
 use crate::faults;
-use crate::journal::{Journal, Query, Record};
+use crate::journal::{Query, Record};
+use crate::shards::Shards;
 
 /// The states of a saga that go by one name, and that name.
 pub(crate) type Named = (&'static str, &'static [&'static str]);
@@ -109,8 +110,8 @@ impl Listing<'_> {
         Ok(())
     }
 
-    pub(crate) async fn page(self, journal: &dyn Journal) -> Result<Page, Fault> {
-        let mut page = fetch(journal, self.query).await?;
+    pub(crate) async fn page(self, shards: &Shards) -> Result<Page, Fault> {
+        let mut page = fetch(shards, self.query).await?;
         let shows = self.catalogue.shows;
         page.records.retain(|record| self.state.is_none_or(|state| shows(record) == state));
         Ok(page)
@@ -118,11 +119,11 @@ impl Listing<'_> {
 }
 
 /// The page that `query` asks for.
-pub(super) async fn fetch(journal: &dyn Journal, mut query: Query) -> Result<Page, Fault> {
+pub(super) async fn fetch(shards: &Shards, mut query: Query) -> Result<Page, Fault> {
     let size = query.limit;
     // One more tells whether there is a next page.
     query.limit += 1;
-    let records = journal.list(&query).await.map_err(faults::of_journal)?;
+    let records = shards.list(&query).await.map_err(faults::of_journal)?;
     let (records, next) = page::cut(records, size, token_of);
     Ok(Page { records, next })
 }

@@ -24,7 +24,7 @@ pub(super) async fn fetch(desk: &Desk, request: &pb::GetSagaStatisticsRequest) -
             _ => return Err(Fault::field("window", "must be from a millisecond to 10 years, or absent for all")),
         },
     };
-    let statistics = desk.journal.statistics(since_ms).await.map_err(faults::of_journal)?;
+    let statistics = desk.shards.statistics(since_ms).await.map_err(faults::of_journal)?;
     Ok(message(statistics, now_ms))
 }
 

@@ -151,7 +151,7 @@ async fn an_orchestrator_that_stops_starts_nothing_and_answers_those_who_wait() 
     let waiting = world.create(pb::CreateCheckoutRequest { wait: seconds(30), ..request(1) });
     let stopping = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        world.runner.shut_down(Duration::ZERO).await.unwrap();
+        world.shards.shut_down(Duration::ZERO).await.unwrap();
     };
     let (answer, ()) = tokio::join!(waiting, stopping);
     assert_eq!(answer.unwrap().state(), State::Running);

@@ -135,7 +135,7 @@ async fn a_saga_that_nobody_drives_takes_a_verb_decided_on_the_version_that_it_s
     let running = placed(&world).await;
     suspend(&world, &running.name, 0).await.unwrap();
     release.send(true).unwrap();
-    while world.runner.driven() > 0 {
+    while world.shards.driven() > 0 {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
     let held = get(&world, &running.name).await;

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use orchestrator::Config;
 use orchestrator::relay::{Relay, Sink, SinkError};
-use orchestrator::{Config, Started};
 use service_kit::clock::ManualClock;
 use service_kit::db::{self, Tx};
 use service_kit::ids::Ids;
@@ -131,11 +131,11 @@ async fn only_published_events_are_forgotten_and_only_after_their_days() {
 #[tokio::test]
 async fn the_orchestrator_runs_on_its_own_tables() {
     let host = host().await;
-    let started = orchestrator::start(&host, Config::default(), fakes().participants()).await.unwrap();
+    let started = orchestrator::start(&host, Config::default(), fakes().participants(), Vec::new()).await.unwrap();
     let (mut checkouts, _) = clients(&started);
     let placed = checkouts.create_checkout(request(1)).await.unwrap().into_inner();
-    let Started { runner, journal, .. } = started;
-    runner.shut_down(std::time::Duration::from_secs(5)).await.unwrap();
+    let journal = started.shards.iter().next().unwrap().journal.clone();
+    started.shards.shut_down(std::time::Duration::from_secs(5)).await.unwrap();
     let id = placed.name.rsplit('/').next().unwrap().parse().unwrap();
     assert!(journal.load(id).await.unwrap().unwrap().saga.is_terminal());
     let take = async move |tx: &mut Tx<'_>| OUTBOX.take(tx, 10).await;

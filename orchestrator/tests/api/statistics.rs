@@ -29,7 +29,7 @@ impl House {
 
     async fn on_sql() -> Self {
         let fakes = fakes();
-        let started = orchestrator::start(&host().await, patient(), fakes.participants()).await.unwrap();
+        let started = orchestrator::start(&host().await, patient(), fakes.participants(), Vec::new()).await.unwrap();
         let (checkouts, sagas) = clients(&started);
         Self { fakes, checkouts, sagas }
     }

@@ -29,7 +29,7 @@ pub(crate) struct World {
     pub(crate) journal: Arc<Shaky>,
     pub(crate) host: Host,
     pub(crate) pages: axum::Router,
-    pub(crate) runner: orchestrator::runner::Runner,
+    pub(crate) shards: orchestrator::shards::Shards,
     pub(crate) checkouts: CheckoutServiceClient<Participant>,
     pub(crate) sagas: SagaServiceClient<Participant>,
 }
@@ -46,8 +46,8 @@ impl World {
         host.db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await.unwrap();
         let started = orchestrator::start_with(&host, config, fakes.participants(), journal.clone()).await.unwrap();
         let (checkouts, sagas) = clients(&started);
-        let Started { pages, runner, .. } = started;
-        Self { fakes, journal, host, pages, runner, checkouts, sagas }
+        let Started { pages, shards, .. } = started;
+        Self { fakes, journal, host, pages, shards, checkouts, sagas }
     }
 
     pub(crate) async fn create(&self, request: pb::CreateCheckoutRequest) -> Result<pb::Checkout, Status> {

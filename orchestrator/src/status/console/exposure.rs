@@ -37,7 +37,7 @@ pub(super) struct Line {
 
 impl Exposure {
     pub(super) async fn fetch(desk: &Desk) -> Result<Self, Fault> {
-        let statistics = desk.journal.statistics(i64::MIN).await.map_err(faults::of_journal)?;
+        let statistics = desk.shards.statistics(i64::MIN).await.map_err(faults::of_journal)?;
         Ok(Self::new(statistics, desk.clock.now_ms()))
     }
 

@@ -94,14 +94,14 @@ pub(super) struct Line {
 impl List {
     pub(super) async fn fetch(desk: &Desk, wanted: Wanted) -> Result<Self, Fault> {
         let exposure = Exposure::fetch(desk).await?;
-        let page = listing::fetch(&*desk.journal, wanted.query()).await?;
+        let page = listing::fetch(&desk.shards, wanted.query()).await?;
         let now_ms = desk.clock.now_ms();
         Ok(Self {
             wanted,
             states: CATALOGUE.states.iter().map(|(name, _)| *name).collect(),
             lines: page.records.iter().map(|record| Line::new(record, now_ms)).collect(),
             next: page.next,
-            driven: desk.runner.driven(),
+            driven: desk.shards.driven(),
             exposure,
         })
     }

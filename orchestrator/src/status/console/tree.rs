@@ -78,7 +78,7 @@ pub(super) struct Happened {
 impl Tree {
     pub(super) async fn fetch(desk: &Desk, record: &Record) -> Result<Self, Fault> {
         let after = (record.version - VERSIONS).max(0);
-        let history = desk.journal.history(record.id, (after, 0), ENTRIES).await.map_err(faults::of_journal)?;
+        let history = desk.shards.history(record.id, (after, 0), ENTRIES).await.map_err(faults::of_journal)?;
         let history: Vec<_> = history.into_iter().filter(|entry| entry.version <= record.version).collect();
         Ok(Self::new(record, &history, desk.clock.now_ms()))
     }
