@@ -131,6 +131,7 @@ impl Work {
 /// A message that is held, and its answer.
 struct Held<T> {
     open: watch::Sender<bool>,
+    reached: Arc<Notify>,
     answer: JoinHandle<T>,
 }
 
@@ -141,7 +142,7 @@ impl<T> Held<T> {
     }
 }
 
-/// Two processes of one service.
+/// Two processes of one service. Each writes through one connection, so that what has queued there shares a commit.
 struct World {
     processes: [Db; 2],
     schema: String,
@@ -155,7 +156,7 @@ impl World {
         let schema = format!("meet_{}", WORLDS.fetch_add(1, Ordering::Relaxed));
         let url = testbed::shared().url(DATABASE);
         let options =
-            Postgres { connections: 4, durability: Durability::Unchecked, ..Postgres::new(url, schema.clone()) };
+            Postgres { connections: 2, durability: Durability::Unchecked, ..Postgres::new(url, schema.clone()) };
         let processes = [Db::connect(&options).await.unwrap(), Db::connect(&options).await.unwrap()];
         processes[0].migrate("test", TABLES).await.unwrap();
         Self { processes, schema }
@@ -167,12 +168,22 @@ impl World {
         send: fn(Db, Work) -> F,
         work: Work,
     ) -> Held<T> {
+        let held = self.will_hold(send, work);
+        held.reached.notified().await;
+        held
+    }
+
+    /// Sends a message to the first process, which is held as soon as its work is done.
+    fn will_hold<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+        &self,
+        send: fn(Db, Work) -> F,
+        work: Work,
+    ) -> Held<T> {
         let (open, is_open) = watch::channel(false);
         let reached = Arc::new(Notify::new());
         let hold = Hold { reached: reached.clone(), open: is_open };
-        let answer = TaskTracker::new().spawn(send(self.processes[0].clone(), Work { hold: Some(hold), ..work }));
-        reached.notified().await;
-        Held { open, answer }
+        let sending = send(self.processes[0].clone(), Work { hold: Some(hold), ..work });
+        Held { open, reached, answer: TaskTracker::new().spawn(sending) }
     }
 
     /// Sends a message to the other process, and returns once it waits for the one that is held.
@@ -249,6 +260,11 @@ async fn retry(db: Db, work: Work) -> Answer {
 async fn compensate(db: Db, work: Work) -> Answer {
     let run = async move |tx: &mut Tx<'_>| work.run(tx).await;
     BARRIER.compensate(&db, operation(), 0, run).await.map(tonic::Response::into_inner)
+}
+
+/// Nothing but the work.
+async fn write(db: Db, work: Work) -> Result<i64, Fault> {
+    db.write(async move |tx: &mut Tx<'_>| work.run(tx).await).await
 }
 
 /// A person's call.
@@ -389,6 +405,26 @@ async fn a_repeat_and_a_compensation_that_wait_for_each_other_both_end() {
     // Whichever of the two was run again: the first reply, or barred.
     assert!(matches!(repeat, Ok(1)) || barred(repeat.clone()), "{repeat:?}");
     assert_eq!(world.effects().await, [1, 3]);
+}
+
+#[tokio::test]
+async fn a_compensation_waits_for_a_step_that_is_about_to_be_committed_and_takes_it_back() {
+    let world = World::new().await;
+    // The step queues behind one unit of work, and shares its commit with another one that is held.
+    let before = world.hold(write, take(1, Guard::Nothing)).await;
+    let step = TaskTracker::new().spawn(forward(world.processes[0].clone(), take(2, Guard::Nothing)));
+    tokio::task::yield_now().await;
+    let beside = world.will_hold(write, take(3, Guard::Nothing));
+    tokio::task::yield_now().await;
+    before.let_go().await.unwrap();
+    beside.reached.notified().await;
+
+    let back = world.wait(compensate, give_back(4, Guard::Nothing)).await;
+    beside.let_go().await.unwrap();
+    assert_eq!(step.await.unwrap().unwrap(), 2);
+    assert_eq!(back.await.unwrap().unwrap(), 4);
+    assert_eq!(world.send(compensate, give_back(5, Guard::Nothing)).await.unwrap(), 0);
+    assert_eq!(world.effects().await, [1, 2, 3, 4]);
 }
 
 #[tokio::test]
