@@ -60,7 +60,7 @@ pub(crate) async fn lapse(tx: &mut Tx<'_>, id: Uuid) -> Result<bool, db::Error> 
     }
 }
 
-/// Ends some holds whose time is over, at most so many; tells how many.
+/// Ends some holds whose time is over, about so many; tells how many.
 pub(crate) async fn lapse_some(tx: &mut Tx<'_>, limit: i64) -> Result<usize, db::Error> {
     let ended = store::expire_lapsed(tx, limit).await?;
     free(tx, &ended).await?;

@@ -129,7 +129,7 @@ async fn sweep_in(tx: &mut Tx<'_>, id: Uuid, batch: i64) -> Result<bool, db::Err
     if inside > 0 || !in_line.is_empty() {
         count_off(tx, id, inside, &in_line).await?;
     }
-    if inside == batch || in_line.len() as i64 == batch {
+    if inside >= batch || in_line.len() as i64 >= batch {
         return Ok(true);
     }
     if through > 0 {

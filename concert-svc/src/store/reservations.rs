@@ -189,13 +189,13 @@ pub(crate) async fn expire_if_lapsed(tx: &mut Tx<'_>, id: Uuid) -> Result<Option
     tx.fetch_optional(sql, args![id, now_ms]).await
 }
 
-/// Notes of some holds that they have lapsed, longest ago first, and returns them. The condition stands twice: the inner
-/// one finds them, the outer one passes over those that somebody else has changed since.
+/// Notes of some holds that they have lapsed, those first that lapsed first, and returns them: `limit`, and with the last
+/// of them all that lapsed at the same moment.
 pub(crate) async fn expire_lapsed(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Reservation>, db::Error> {
     let sql = concat!(
-        "update concert_reservations set state = 6, version = version + 1 where reservation_id in \
-         (select reservation_id from concert_reservations where state = 1 and expire_time <= $1 \
-         order by expire_time, reservation_id limit $2) and state = 1 and expire_time <= $1 returning ",
+        "update concert_reservations set state = 6, version = version + 1 where state = 1 \
+         and expire_time <= (select max(expire_time) from (select expire_time from concert_reservations \
+         where state = 1 and expire_time <= $1 order by expire_time limit $2) as first) returning ",
         reservation_columns!()
     );
     let now_ms = tx.now_ms();

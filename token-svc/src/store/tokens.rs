@@ -114,12 +114,12 @@ pub(crate) async fn complete_live(
     Ok(ended)
 }
 
-/// Ends at most `limit` tokens whose time inside is over; tells how many. Like the next, it names the condition twice: the
-/// inner one finds tokens, the outer one passes over those that have changed since.
+/// Ends some tokens whose time inside is over, those first whose time was over first: `limit`, and with the last of them
+/// all that end at the same moment. Tells how many.
 pub(crate) async fn expire_active(tx: &mut Tx<'_>, room: Uuid, limit: i64) -> Result<i64, db::Error> {
-    const UPDATE: &str = "update token_tokens set state = 4, end_time = $2 where room_id = $1 and token_id in \
-        (select token_id from token_tokens where room_id = $1 and state = 2 and expire_time <= $2 \
-        order by expire_time, token_id limit $3) and state = 2 and expire_time <= $2";
+    const UPDATE: &str = "update token_tokens set state = 4, end_time = $2 where room_id = $1 and state = 2 \
+        and expire_time <= (select max(expire_time) from (select expire_time from token_tokens \
+        where room_id = $1 and state = 2 and expire_time <= $2 order by expire_time limit $3) as first)";
     let args = args![room, tx.now_ms(), limit];
     Ok(tx.execute(UPDATE, args).await? as i64)
 }
@@ -131,9 +131,9 @@ pub(crate) async fn expire_waiting(
     through: i64,
     limit: i64,
 ) -> Result<Vec<i64>, db::Error> {
-    const UPDATE: &str = "update token_tokens set state = 4, end_time = $2 where room_id = $1 and token_id in \
-        (select token_id from token_tokens where room_id = $1 and state = 1 and sequence <= $3 \
-        order by sequence limit $4) and state = 1 returning sequence";
+    const UPDATE: &str = "update token_tokens set state = 4, end_time = $2 where room_id = $1 and state = 1 \
+        and sequence <= (select max(sequence) from (select sequence from token_tokens \
+        where room_id = $1 and state = 1 and sequence <= $3 order by sequence limit $4) as first) returning sequence";
     let args = args![room, tx.now_ms(), through, limit];
     let expired: Vec<(i64,)> = tx.fetch_all(UPDATE, args).await?;
     Ok(expired.into_iter().map(|(sequence,)| sequence).collect())
