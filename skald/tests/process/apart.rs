@@ -6,6 +6,7 @@ use tonic::transport::Channel;
 
 use crate::process::{Skald, run, stderr, stdout};
 
+mod replicas;
 mod rooms;
 mod sale;
 

@@ -92,11 +92,16 @@ impl Skald {
         self.child.wait().expect("it is our child");
     }
 
+    /// `kill` with a signal of that name.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().expect("there is a shell").success());
+    }
+
     /// `kill -TERM`; tells its exit code and how long it took to end.
     pub(crate) async fn terminate(mut self) -> (Option<i32>, Duration) {
         let asked = Instant::now();
-        let kill = format!("kill -TERM {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().expect("there is a shell").success());
+        self.signal("TERM");
         while asked.elapsed() < PATIENCE {
             if let Some(status) = self.child.try_wait().expect("it is our child") {
                 return (status.code(), asked.elapsed());
