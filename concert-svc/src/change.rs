@@ -5,11 +5,10 @@ use service_kit::db::{self, Tx};
 use service_kit::refusal::Fault;
 use uuid::Uuid;
 
+use crate::not_found;
 use crate::reservation::{self, Reservation};
 use crate::store::{self, Checkout};
 use crate::ticket::{self, Ticket};
-
-use crate::not_found;
 
 /// How often others may come first with a change. It takes two at the same moment.
 const ROUNDS: usize = 5;
