@@ -37,14 +37,15 @@ pub(crate) fn unreadable(id: Uuid, kind: String, problem: &str) -> Announced {
 
 /// A saga was let go, as `facts` tell: by whom, and to which state.
 pub(crate) fn resumed(record: &Record, facts: &[Fact]) -> Announced {
-    let act = facts.iter().find_map(|fact| match fact {
-        Fact::Intervened { verb: Verb::Resume | Verb::Abort, by, reason } => Some((by.as_str(), reason.as_str())),
-        _ => None,
-    });
-    let state = facts.iter().find_map(|fact| match fact {
-        Fact::Turned { to, .. } => Some(to),
-        _ => None,
-    });
+    let (mut act, mut state) = (None, None);
+    for fact in facts {
+        if let Fact::Intervened { verb: Verb::Resume | Verb::Abort, by, reason } = fact {
+            act = act.or(Some((by.as_str(), reason.as_str())));
+        }
+        if let Fact::Turned { to, .. } = fact {
+            state = state.or(Some(to));
+        }
+    }
     let_go(record, state.unwrap_or(record.saga.state()), act.unwrap_or((ORCHESTRATOR, "")))
 }
 

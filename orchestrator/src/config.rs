@@ -22,7 +22,8 @@ pub struct Config {
     pub lease_ms: u64,
     /// How long a published event is kept.
     pub event_days: u32,
-    /// Sagas that this process takes a second for bulk operations; at least one.
+    /// Sagas that this process takes a second for bulk operations.
+    #[serde(deserialize_with = "service_kit::config::positive")]
     pub bulk_per_second: u32,
 }
 

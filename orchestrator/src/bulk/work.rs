@@ -39,7 +39,8 @@ const ENTRIES: usize = 200;
 
 /// Works on bulk operations until the host stops.
 pub(crate) fn start(host: &Host, desk: &Desk) {
-    let mut pace = tokio::time::interval(Duration::from_secs(1) / desk.config.bulk_per_second.max(1));
+    let period = Duration::from_secs(1) / desk.config.bulk_per_second.max(1);
+    let mut pace = tokio::time::interval(period.max(Duration::from_micros(1)));
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let works = Works {
         store: Store::new(host.db.clone()),
@@ -242,10 +243,10 @@ impl Work {
 
 /// What is wrong with one saga does not keep the others.
 fn refusal_or_later(fault: Fault) -> Result<Verdict, Left> {
-    match fault {
-        Fault::Store(error @ (db::Error::Unavailable(_) | db::Error::InDoubt(_))) => Err(error.into()),
-        Fault::Refused(refusal) if refusal.code == Code::Unavailable => Err(Left::Later(refusal.message)),
-        fault => Ok(refused(fault)),
+    match &fault {
+        Fault::Store(error @ (db::Error::Unavailable(_) | db::Error::InDoubt(_))) => Err(error.clone().into()),
+        Fault::Refused(refusal) if refusal.code == Code::Unavailable => Err(Left::Later(refusal.message.clone())),
+        Fault::Invalid { .. } | Fault::Refused(_) | Fault::Pending(_) | Fault::Store(_) => Ok(refused(fault)),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orchestrator::participants::Participant;
+use pb::saga::State;
 use proto::orchestrator::v1 as pb;
 use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
 use proto::orchestrator::v1::saga_service_client::SagaServiceClient;
@@ -13,6 +14,14 @@ use tonic::Code;
 
 use crate::fakes::{AMOUNT, Fakes};
 use crate::world::{World, clients, fakes, host, patient, request, seconds, told};
+
+/// State, step, reason, sagas, amount and seats of a group.
+type Kept<'a> = (State, &'a str, &'a str, i64, i64, i64);
+
+fn kept(group: &pb::saga_statistics::Exposure) -> Kept<'_> {
+    let counts = (group.saga_count, group.held_amount, group.held_seat_count);
+    (group.state(), &group.step_id, &group.reason, counts.0, counts.1, counts.2)
+}
 
 /// An orchestrator over some journal.
 struct House {
@@ -57,21 +66,14 @@ impl House {
         self.sagas.clone().get_saga_statistics(request).await.unwrap().into_inner()
     }
 
-    /// State, step, reason, sagas, amount, seats of every group, once they are as expected or do not come to be so.
-    async fn expect(&self, expected: &[(&str, &str, &str, i64, i64, i64)]) {
+    /// Waits until the groups are as expected.
+    async fn expect(&self, expected: &[Kept<'_>]) {
         let mut shown = Vec::new();
         for _ in 0..2_000 {
             let statistics = self.statistics().await;
-            let group = |group: &pb::saga_statistics::Exposure| {
-                let (state, step, reason) = (group.state().as_str_name(), group.step_id.clone(), group.reason.clone());
-                (state, step, reason, group.saga_count, group.held_amount, group.held_seat_count)
-            };
-            shown = statistics.exposures.iter().map(group).collect();
-            shown.sort();
-            let same = |(one, other): (&(&str, String, String, i64, i64, i64), &(&str, &str, &str, i64, i64, i64))| {
-                (one.0, &*one.1, &*one.2, one.3, one.4, one.5) == *other
-            };
-            if shown.len() == expected.len() && shown.iter().zip(expected).all(same) {
+            shown = statistics.exposures;
+            shown.sort_by_key(|group| (group.state, group.reason.clone()));
+            if shown.iter().map(kept).eq(expected.iter().copied()) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -107,10 +109,10 @@ async fn money_and_seats_are_counted_where_open_sagas_hold_them() {
         house.sagas.clone().suspend_saga(request).await.unwrap();
 
         let all = [
-            ("COMPLETING", "capture-points", "", 1, AMOUNT, 0),
-            ("RUNNING", "reserve-points", "", 2, 2 * AMOUNT, 2),
-            ("RUNNING", "reserve-points", "PENDING", 1, AMOUNT, 1),
-            ("SUSPENDED", "lock-reservation", "SUSPENDED", 1, 0, 0),
+            (State::Running, "reserve-points", "", 2, 2 * AMOUNT, 2),
+            (State::Running, "reserve-points", "PENDING", 1, AMOUNT, 1),
+            (State::Completing, "capture-points", "", 1, AMOUNT, 0),
+            (State::Suspended, "lock-reservation", "SUSPENDED", 1, 0, 0),
         ];
         house.expect(&all).await;
         let statistics = house.statistics().await;
@@ -131,7 +133,7 @@ async fn what_was_refused_is_held_until_it_is_given_back() {
         let _never = house.fakes.hold("ReleasePoints");
         house.fakes.fail("AuthorizePayment", crate::world::refused("PAYMENT_DECLINED"));
         house.begin(1, "ReleasePoints", 1).await;
-        house.expect(&[("COMPENSATING", "reserve-points", "PAYMENT_DECLINED", 1, AMOUNT, 1)]).await;
+        house.expect(&[(State::Compensating, "reserve-points", "PAYMENT_DECLINED", 1, AMOUNT, 1)]).await;
     }
 }
 

@@ -131,11 +131,14 @@ async fn act(desk: &Desk, name: String, posted: &Posted) -> Result<(), Fault> {
 /// What was refused, for a person.
 fn explain(fault: Fault) -> (StatusCode, String) {
     let status = faults::status(fault);
-    let code = match status.code() {
-        Code::InvalidArgument => StatusCode::BAD_REQUEST,
-        Code::NotFound => StatusCode::NOT_FOUND,
-        Code::FailedPrecondition | Code::Aborted => StatusCode::CONFLICT,
-        _ => StatusCode::SERVICE_UNAVAILABLE,
+    let code = if status.code() == Code::InvalidArgument {
+        StatusCode::BAD_REQUEST
+    } else if status.code() == Code::NotFound {
+        StatusCode::NOT_FOUND
+    } else if [Code::FailedPrecondition, Code::Aborted].contains(&status.code()) {
+        StatusCode::CONFLICT
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
     };
     (code, status.message().to_owned())
 }
