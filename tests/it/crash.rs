@@ -81,7 +81,7 @@ async fn a_crash_in_every_life_still_ends_well() {
     let order = world.order(&held);
     world.faults.script(|_| Fault::Slow(std::time::Duration::from_millis(900)));
     // Where others might live, it takes a lease until the next life takes over.
-    let lease = world.started().journal.lease().unwrap_or_default();
+    let lease = world.started().shards.iter().find_map(|shard| shard.journal.lease()).unwrap_or_default();
     let mut lives = 0;
     let checkout = loop {
         let answer = tokio::time::timeout(std::time::Duration::from_millis(700), world.send(order.clone())).await;

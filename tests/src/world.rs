@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orchestrator::Started;
-use orchestrator::journal::{LEASE, Query, SqlJournal};
+use orchestrator::journal::{Journal as _, LEASE, Query, SqlJournal};
 use orchestrator::participants::{Participant, Participants};
 use proto::concert::v1 as concert;
 use proto::concert::v1::concert_service_client::ConcertServiceClient;

@@ -227,7 +227,7 @@ async fn one_is_stopped(services: &Services, one: &Skald, at: &Channel, orders: 
     let before = owners(server, &checkouts);
     let name = checkouts[0].replace("checkouts/", "sagas/");
     let mut elsewhere = SagaServiceClient::new(services.channel("orchestrator").await);
-    let mut watched = elsewhere.watch_saga(WatchSagaRequest { name, ..Default::default() }).await.unwrap().into_inner();
+    let mut watched = elsewhere.watch_saga(WatchSagaRequest { name }).await.unwrap().into_inner();
     let since = Instant::now();
     one.signal("STOP");
     let after = taken_over(server, &before, &checkouts, since).await;
