@@ -19,6 +19,8 @@ use super::{Accepted, Adopted, Append, Entry, Error, Journal, Orphans, Query, Re
 mod group;
 mod history;
 mod lease;
+#[cfg(test)]
+mod lint;
 mod page;
 mod park;
 mod row;

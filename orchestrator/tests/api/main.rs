@@ -19,6 +19,8 @@ mod operate;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
+mod spread;
+#[cfg(test)]
 mod statistics;
 #[cfg(test)]
 mod watch;
