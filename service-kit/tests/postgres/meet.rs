@@ -145,7 +145,6 @@ impl<T> Held<T> {
 /// Two processes of one service. Each writes through one connection, so that what has queued there shares a commit.
 struct World {
     processes: [Db; 2],
-    schema: String,
 }
 
 type Answer = Result<i64, Status>;
@@ -155,11 +154,10 @@ impl World {
         static WORLDS: AtomicUsize = AtomicUsize::new(0);
         let schema = format!("meet_{}", WORLDS.fetch_add(1, Ordering::Relaxed));
         let url = testbed::shared().url(DATABASE);
-        let options =
-            Postgres { connections: 2, durability: Durability::Unchecked, ..Postgres::new(url, schema.clone()) };
+        let options = Postgres { connections: 2, durability: Durability::Unchecked, ..Postgres::new(url, schema) };
         let processes = [Db::connect(&options).await.unwrap(), Db::connect(&options).await.unwrap()];
         processes[0].migrate("test", TABLES).await.unwrap();
-        Self { processes, schema }
+        Self { processes }
     }
 
     /// Holds a message in the first process, once its work is done.
@@ -211,14 +209,12 @@ impl World {
 
     /// The transaction that waits for a lock, once it is such a one.
     async fn waiter(&self, is_wanted: impl Fn(&str) -> bool) -> String {
-        let waiting = format!(
-            "select pid, xact_start from pg_stat_activity where wait_event_type = 'Lock' \
-             and application_name = 'skald-{}'",
-            self.schema
-        );
+        const WAITING: &str = "select cast(xact_start as text) from pg_stat_activity \
+            where wait_event_type = 'Lock' and application_name = 'skald-' || current_schema()";
         for _ in 0..1_000 {
-            let waiter = testbed::shared().execute(&waiting).unwrap();
-            if !waiter.trim().is_empty() && is_wanted(&waiter) {
+            let waiter: Result<Option<(String,)>, Error> =
+                self.processes[0].read(async |tx| tx.fetch_optional(WAITING, args![]).await).await;
+            if let Some((waiter,)) = waiter.unwrap().filter(|(waiter,)| is_wanted(waiter)) {
                 return waiter;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
