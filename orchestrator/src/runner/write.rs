@@ -25,7 +25,8 @@ impl Writing {
         let mut next = record.clone();
         next.saga = saga;
         next.version += 1;
-        next.update_time = at.now_ms;
+        // Clocks of replicas differ; the times of one saga do not go back, and neither does the order of its events.
+        next.update_time = at.now_ms.max(record.update_time);
         let (commands, facts) = match set_requests(&mut next, definition, &commands) {
             Ok(()) => (commands, facts),
             Err(reason) => {
