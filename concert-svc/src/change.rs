@@ -56,9 +56,10 @@ pub(crate) async fn change(
 
 /// Frees all seats of reservations that have just ended.
 pub(crate) async fn free(tx: &mut Tx<'_>, ended: &[Reservation]) -> Result<(), db::Error> {
-    let statements: Vec<_> = ended.iter().map(|reservation| store::change_seats(reservation, Seats::Free)).collect();
-    let freed = tx.execute_each(&statements).await?;
-    ended.iter().zip(freed).try_for_each(|(reservation, freed)| expect_all(reservation, freed))
+    let statements: Vec<_> =
+        ended.iter().flat_map(|reservation| store::change_seats(reservation, Seats::Free)).collect();
+    let mut freed = tx.execute_each(&statements).await?.into_iter();
+    ended.iter().try_for_each(|reservation| expect_all(reservation, freed.by_ref().take(reservation.items.len()).sum()))
 }
 
 /// Writes the change and returns the tickets; nothing when the reservation is not as it was read any more.
@@ -66,12 +67,15 @@ async fn write(tx: &mut Tx<'_>, checkout: &mut Checkout, seats: Seats) -> Result
     let now_ms = tx.now_ms();
     let Checkout { sale, reservation } = checkout;
     let tickets = if seats == Seats::Sell { ticket::issue(reservation, sale, now_ms) } else { Vec::new() };
-    let mut statements = vec![store::save(reservation), store::change_seats(reservation, seats)];
+    let mut statements = vec![store::save(reservation)];
+    statements.extend(store::change_seats(reservation, seats));
+    let issue = statements.len();
     statements.extend(store::insert_tickets(reservation.id, &tickets));
     let written = tx.execute_each(&statements).await?;
     let (saved, others) = (written[0] == 1, &written[1..]);
     if saved {
-        others.iter().try_for_each(|count| expect_all(reservation, *count))?;
+        expect_all(reservation, written[1..issue].iter().sum())?;
+        written[issue..].iter().try_for_each(|issued| expect_all(reservation, *issued))?;
         reservation.version += 1;
         return Ok(Some(tickets));
     }

@@ -291,6 +291,24 @@ impl Tx<'_> {
         }
     }
 
+    /// The rows of statements that do not depend on each other's results, in their order. Over a network they travel
+    /// together.
+    ///
+    /// # Errors
+    /// As [`Tx::fetch_optional`], of the first that failed.
+    pub async fn fetch_each<T: FromRow>(
+        &mut self,
+        statements: &[(&'static str, Vec<Arg<'_>>)],
+    ) -> Result<Vec<T>, Error> {
+        match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                let rows = statements.iter().map(|(sql, args)| statement::fetch_all(connection, sql, args));
+                Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+            }
+            Connection::Postgres(session) => session.fetch_each(statements).await,
+        }
+    }
+
     /// As [`Tx::fetch_optional`], and nobody else changes the row before this transaction has ended.
     ///
     /// # Errors

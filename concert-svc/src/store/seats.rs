@@ -1,5 +1,7 @@
-//! Statements about seats. A command's seats are few and named: one statement reaches them all along the primary key, in
-//! ascending order, so that commands which meet at the same seats meet in the same order.
+//! Statements about seats. A command's seats are few and named: each is reached by its whole primary key, in ascending order,
+//! so that commands which meet at the same seats meet in the same order, and all of them travel together. One statement
+//! with a list would cost more where it counts: of a performance that its statistics do not know yet, PostgreSQL expects
+//! one seat, and reads all of them to find the few.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -10,15 +12,14 @@ use uuid::Uuid;
 
 use super::{Statement, insert_rows, of_rows};
 use crate::change::Seats;
-use crate::concert::MAX_SEATS;
 use crate::reservation::Reservation;
 use crate::seat::{Mark, Occupancy, Seat};
 use crate::state::{SeatState, State as _};
 
-/// The seats that [`among`] names; further arguments start at $12.
-macro_rules! among {
+/// One seat; further arguments start at $3.
+macro_rules! one {
     () => {
-        "performance_id = $1 and seat_id in ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+        "performance_id = $1 and seat_id = $2"
     };
 }
 
@@ -65,15 +66,12 @@ impl FromRow for Mark {
     }
 }
 
-/// The arguments for `among!`: at most [`MAX_SEATS`] seats, the places left over match none.
-fn among<'a>(performance: Uuid, seats: &[&'a str], further: &[Arg<'a>]) -> Vec<Arg<'a>> {
-    debug_assert!(seats.len() <= MAX_SEATS);
-    let mut args = Vec::with_capacity(1 + MAX_SEATS + further.len());
-    args.push(Arg::Uuid(performance));
-    args.extend(seats.iter().map(|seat| Arg::Text(seat)));
-    args.resize(1 + MAX_SEATS, Arg::Null);
-    args.extend_from_slice(further);
-    args
+/// The statement on [`one!`] seat for each of the seats.
+fn each<'a>(sql: &'static str, performance: Uuid, seats: &[&'a str], further: &[Arg<'a>]) -> Vec<Statement<'a>> {
+    let mut seats = seats.to_vec();
+    seats.sort_unstable();
+    let args = |seat| [&[Arg::Uuid(performance), Arg::Text(seat)], further].concat();
+    seats.into_iter().map(|seat| (sql, args(seat))).collect()
 }
 
 /// Seats that one statement adds: few enough statements for a thousand, and few enough arguments in each.
@@ -115,13 +113,13 @@ pub(crate) async fn take_available(
 ) -> Result<Vec<Seat>, db::Error> {
     let sql = concat!(
         "update concert_performance_seats \
-         set state = 2, reservation_id = $12, hold_expire_time = $13, version = version + 1 where ",
-        among!(),
+         set state = 2, reservation_id = $3, hold_expire_time = $4, version = version + 1 where ",
+        one!(),
         " and state = 1 returning ",
         seat_columns!()
     );
     let holder = args![reservation, expire_time];
-    tx.fetch_all(sql, &among(performance, seats, holder)).await
+    tx.fetch_each(&each(sql, performance, seats, holder)).await
 }
 
 /// Who has those of the seats that exist.
@@ -132,21 +130,21 @@ pub(crate) async fn occupancies(
 ) -> Result<Vec<Occupancy>, db::Error> {
     let sql = concat!(
         "select seat_id, state, reservation_id, hold_expire_time from concert_performance_seats where ",
-        among!()
+        one!()
     );
-    tx.fetch_all(sql, &among(performance, seats, &[])).await
+    tx.fetch_each(&each(sql, performance, seats, &[])).await
 }
 
-/// Changes the seats of the reservation that are as they are before such a change.
-pub(crate) fn change_seats(reservation: &Reservation, change: Seats) -> Statement<'_> {
+/// The changes of the seats of the reservation, one each, if they are as they are before such a change.
+pub(crate) fn change_seats(reservation: &Reservation, change: Seats) -> Vec<Statement<'_>> {
     macro_rules! held {
         ($set:literal, $and:literal) => {
             concat!(
                 "update concert_performance_seats set ",
                 $set,
                 " where ",
-                among!(),
-                " and reservation_id = $12 and state = 2",
+                one!(),
+                " and reservation_id = $3 and state = 2",
                 $and
             )
         };
@@ -155,14 +153,14 @@ pub(crate) fn change_seats(reservation: &Reservation, change: Seats) -> Statemen
     let (sql, further) = match change {
         Seats::Lock => (held!("hold_expire_time = null", " and hold_expire_time is not null"), vec![id]),
         Seats::HoldUntil(time) => {
-            (held!("hold_expire_time = $13", " and hold_expire_time is null"), vec![id, Arg::Int(time)])
+            (held!("hold_expire_time = $4", " and hold_expire_time is null"), vec![id, Arg::Int(time)])
         }
         Seats::Sell => (held!("state = 3, version = version + 1", " and hold_expire_time is null"), vec![id]),
         Seats::Free => {
             (held!("state = 1, reservation_id = null, hold_expire_time = null, version = version + 1", ""), vec![id])
         }
     };
-    (sql, among(reservation.performance, &reservation.seats(), &further))
+    each(sql, reservation.performance, &reservation.seats(), &further)
 }
 
 /// Which seats come on a page.

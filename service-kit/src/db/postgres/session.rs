@@ -7,13 +7,16 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, MaybeDone, maybe_done};
 use futures_util::poll;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, SimpleQueryMessage, Statement};
+use tokio_postgres::{Client, Statement};
 
 use super::fault::{self, Fate};
 use super::{Arg, Error, FromRow, Row};
 
 /// Statements that wait to be looked at before the connection is asked to catch up.
 const PENDING: usize = 64;
+
+/// The server's time in milliseconds.
+const CLOCK: &str = "select floor(extract(epoch from clock_timestamp()) * 1000)::int8";
 
 /// The kinds of transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,17 +73,13 @@ impl Session {
     /// Begins a transaction and tells its time, or zero when somebody else does.
     pub(super) async fn begin(&mut self, mode: Mode) -> Result<i64, Error> {
         (self.mode, self.has_savepoint, self.fate) = (mode, false, None);
+        self.send(mode.begin().to_owned()).await?;
         if !self.tells_time {
-            self.send(mode.begin().to_owned()).await?;
             return Ok(0);
         }
-        let begin = format!("{}; select floor(extract(epoch from clock_timestamp()) * 1000)::int8", mode.begin());
-        let answer = self.client.simple_query(&begin).await;
-        let answer = self.check(answer)?;
-        let time = answer.iter().find_map(|message| {
-            if let SimpleQueryMessage::Row(row) = message { row.get(0)?.parse().ok() } else { None }
-        });
-        time.ok_or_else(|| Error::Bug("the server told no time".into()))
+        let time: Vec<(i64,)> = self.fetch(CLOCK, &[]).await?;
+        let (now_ms,) = time.first().ok_or_else(|| Error::Bug("the server told no time".into()))?;
+        Ok(*now_ms)
     }
 
     /// Sets a mark that the next unit of work can be taken back to.
@@ -124,24 +123,41 @@ impl Session {
         &mut self,
         statements: &[(&'static str, Vec<Arg<'_>>)],
     ) -> Result<Vec<u64>, Error> {
+        let prepared = self.prepare_each(statements).await?;
+        let client = self.client.clone();
+        let changed =
+            together(prepared.iter().map(|(statement, args)| client.execute_raw(statement, params(args)))).await;
+        changed.into_iter().map(|changed| self.check(changed)).collect()
+    }
+
+    pub(in crate::db) async fn fetch_each<T: FromRow>(
+        &mut self,
+        statements: &[(&'static str, Vec<Arg<'_>>)],
+    ) -> Result<Vec<T>, Error> {
+        let prepared = self.prepare_each(statements).await?;
+        let client = self.client.clone();
+        let query = async |statement: &Statement, args: &[Arg<'_>]| {
+            let args: Vec<_> = params(args).collect();
+            client.query(statement, &args).await
+        };
+        let fetched = together(prepared.iter().map(|(statement, args)| query(statement, args))).await;
+        let mut all = Vec::new();
+        for rows in fetched {
+            let rows = self.check(rows)?;
+            all.extend(rows.iter().map(|row| T::from_row(&Row::Postgres(row))).collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok(all)
+    }
+
+    async fn prepare_each<'s, 'a>(
+        &mut self,
+        statements: &'s [(&'static str, Vec<Arg<'a>>)],
+    ) -> Result<Vec<(Statement, &'s [Arg<'a>])>, Error> {
         let mut prepared = Vec::with_capacity(statements.len());
         for (sql, args) in statements {
-            prepared.push((self.prepare(sql, false).await?, args));
+            prepared.push((self.prepare(sql, false).await?, args.as_slice()));
         }
-        let client = self.client.clone();
-        let sent = prepared.iter().map(|(statement, args)| client.execute_raw(statement, params(args)));
-        let mut sent: Vec<_> = sent.map(|sent| Box::pin(maybe_done(sent))).collect();
-        for sent in &mut sent {
-            // Sends it.
-            let _is_done = poll!(sent.as_mut());
-        }
-        let mut changed = Vec::with_capacity(sent.len());
-        for mut sent in sent {
-            sent.as_mut().await;
-            let result = sent.as_mut().take_output().expect("a future that was awaited has its output");
-            changed.push(result);
-        }
-        changed.into_iter().map(|changed| self.check(changed)).collect()
+        Ok(prepared)
     }
 
     pub(in crate::db) async fn fetch<T: FromRow>(
@@ -217,6 +233,20 @@ impl Session {
             error
         })
     }
+}
+
+/// Sends them all, in their order, before it waits for the first.
+async fn together<F: Future>(sent: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut sent: Vec<_> = sent.map(|sent| Box::pin(maybe_done(sent))).collect();
+    for sent in &mut sent {
+        let _is_done = poll!(sent.as_mut());
+    }
+    let mut outputs = Vec::with_capacity(sent.len());
+    for mut sent in sent {
+        sent.as_mut().await;
+        outputs.push(sent.as_mut().take_output().expect("a future that was awaited has its output"));
+    }
+    outputs
 }
 
 fn params<'a>(args: &'a [Arg<'_>]) -> impl ExactSizeIterator<Item = &'a (dyn ToSql + Sync)> {
