@@ -20,4 +20,5 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0013_bulk_open",
     "0014_bulk_item",
     "0015_bulk_item_pending",
+    "0016_shard",
 ];

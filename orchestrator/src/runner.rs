@@ -4,7 +4,7 @@
 //! Nothing here chooses what happens next (that is `saga::decide`) and nothing here writes a row (that is the journal).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -136,6 +136,8 @@ struct Inner {
     /// Open sagas of plans that this build does not know: they wait for one that does.
     foreign: Mutex<BTreeSet<Uuid>>,
     draining: AtomicBool,
+    /// Sagas that are being accepted.
+    accepting: Arc<AtomicUsize>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -196,6 +198,7 @@ impl Runner {
             suspects: Mutex::default(),
             foreign: Mutex::default(),
             draining: AtomicBool::new(false),
+            accepting: Arc::default(),
         }));
         runner.stay_alive();
         runner.adopt_orphans().await?;
@@ -222,13 +225,18 @@ impl Runner {
         if self.0.draining.load(Ordering::Relaxed) {
             return Err(Error::Stopping);
         }
-        if self.0.driven().len() >= self.0.parts.limits.sagas {
+        // Those that wait for the journal count: it may be slow, and callers who left do not make them fewer.
+        let place = Place::take(&self.0.accepting);
+        if self.0.driven().len() + place.taken > self.0.parts.limits.sagas {
             // Whoever repeats his request must not hear that nothing was started.
             let known = self.0.parts.journal.load(new.id).await?;
             return known.map(|record| Accepted::Existing(Box::new(record))).ok_or(Error::Overloaded);
         }
         let runner = self.clone();
-        let accepting = self.0.parts.host.tasks.spawn(async move { runner.accept_now(new).await });
+        let accepting = self.0.parts.host.tasks.spawn(async move {
+            let _place = place;
+            runner.accept_now(new).await
+        });
         accepting.await.unwrap_or(Err(Error::Stopping))
     }
 
@@ -314,6 +322,26 @@ impl Runner {
             let _driven = Driven { runner: &runner, id, sender };
             Drive::new(&runner.0, life, definition, record, signals).run(start).await;
         });
+    }
+}
+
+/// A place among the sagas that are being accepted, given back when it is dropped.
+struct Place {
+    accepting: Arc<AtomicUsize>,
+    /// How many are taken, this one included.
+    taken: usize,
+}
+
+impl Place {
+    fn take(accepting: &Arc<AtomicUsize>) -> Self {
+        let taken = accepting.fetch_add(1, Ordering::Relaxed) + 1;
+        Self { accepting: accepting.clone(), taken }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.accepting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

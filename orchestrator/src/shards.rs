@@ -127,11 +127,8 @@ impl Shards {
         while self.driven() > 0 && i128::from(draining.elapsed_ms()) < drain.as_millis() as i128 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let mut told = Ok(());
-        for shard in self.iter() {
-            told = shard.runner.give_up().await.and(told);
-        }
-        told
+        let told = futures_util::future::join_all(self.iter().map(|shard| shard.runner.give_up())).await;
+        told.into_iter().collect()
     }
 }
 

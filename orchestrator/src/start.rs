@@ -42,6 +42,16 @@ pub enum Error {
     /// The databases do not hold every bucket once.
     #[error("the sagas are not spread over the databases as they must be: {0}")]
     Spread(#[from] shards::Uneven),
+    /// A database was given other buckets when its first saga came.
+    #[error(
+        "a database holds the buckets {given:?} for ever, and cannot hold {wanted:?}; see [[shards]] in the settings"
+    )]
+    Moved {
+        /// Those that it holds.
+        given: RangeInclusive<i64>,
+        /// Those that the settings say.
+        wanted: RangeInclusive<i64>,
+    },
     /// The journal did not take this run of the orchestrator on.
     #[error("the orchestrator cannot register in its journal: {0}")]
     Journal(#[from] journal::Error),
@@ -64,6 +74,10 @@ pub async fn start(host: &Host, config: Config, participants: Participants, spre
     for (buckets, db) in spread {
         db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await?;
         let journal = Arc::new(SqlJournal::new(db.clone(), config.lease()));
+        let given = journal.buckets(buckets.clone()).await?;
+        if given != buckets {
+            return Err(Error::Moved { given, wanted: buckets });
+        }
         let shard = shard(host, &config, &participants, (buckets, journal)).await?;
         let outbox = Arc::new(service_kit::outbox!("orchestrator"));
         let relay = Relay { db, outbox, sink: Arc::new(LogSink) };

@@ -3,6 +3,7 @@
 //!
 //! The statements of a saga's row stand in `row.rs`, those of its history in `history.rs`, of pages in `page.rs`.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,14 @@ impl SqlJournal {
         let group = Group::new(&db, Word::new(&db, &hub));
         let lease = Some(lease).filter(|_| !db.is_exclusive());
         Self { db, hub, group, lease }
+    }
+
+    /// The buckets that this database holds for ever: `wanted`, if it was never given any.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn buckets(&self, wanted: RangeInclusive<i64>) -> Result<RangeInclusive<i64>, Error> {
+        Ok(self.db.write(async move |tx| lease::buckets(tx, wanted).await).await?)
     }
 
     /// The open sagas of owners who live no more, as they stand, by owner.

@@ -67,7 +67,10 @@ impl<'a> Drive<'a> {
     /// Drives the saga until it has ended, waits for a person only, was lost, or the process stops.
     pub(super) async fn run(mut self, start: Start) {
         let begun = match start {
-            Start::Sending(calls) => self.send(calls),
+            Start::Sending(calls) => {
+                self.send(calls);
+                Ok(())
+            }
             Start::Adopting(signal) => self.adopt(signal).await,
         };
         if begun.is_err() {
@@ -165,7 +168,7 @@ impl<'a> Drive<'a> {
         let writing = Writing::new(&self.record, self.definition, decision, at, self.inner.ids());
         self.write(&writing.append).await?;
         self.record = writing.append.next;
-        self.send(writing.calls)?;
+        self.send(writing.calls);
         Ok(Ok(()))
     }
 
@@ -254,11 +257,8 @@ impl<'a> Drive<'a> {
         slept.filter(|()| !self.life.lost.is_cancelled()).ok_or(Lost)
     }
 
-    /// Sends calls whose intents are durable, as long as the saga may be this process's.
-    fn send(&mut self, calls: Vec<Call>) -> Result<(), Lost> {
-        if self.life.is_over() {
-            return Err(Lost);
-        }
+    /// Sends calls whose intents are durable, each only if the saga may still be this process's when its turn comes.
+    fn send(&mut self, calls: Vec<Call>) {
         for call in calls {
             let step = plans::step(self.definition, call.step);
             let request = self.record.saga.request(call.step, call.direction).map(Bytes::copy_from_slice);
@@ -279,15 +279,19 @@ impl<'a> Drive<'a> {
                 request,
                 timeout: Duration::from_millis(self.inner.parts.limits.call_timeout_ms),
             };
-            let inner = self.inner;
+            let (inner, life) = (self.inner, self.life.clone());
             self.calls.push(Box::pin(async move {
                 let watch = Stopwatch::start();
-                let sending = inner.parts.participants.call(outgoing);
+                let sending = async {
+                    if life.is_over() {
+                        return Err(not_sent("this orchestrator has lost its lease"));
+                    }
+                    inner.parts.participants.call(outgoing).await
+                };
                 let result = inner.gates.pass(step.participant(), (call, urgency), sending).await;
                 Answer { call, result, elapsed_ms: watch.elapsed_ms() }
             }));
         }
-        Ok(())
     }
 
     /// What an answer means to the saga.

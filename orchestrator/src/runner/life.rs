@@ -13,8 +13,10 @@ use uuid::Uuid;
 use super::Runner;
 use crate::journal;
 
-/// Renewals in the time of one lease: all but the last may be lost.
+/// Renewals in the time of one lease.
 const RENEWALS: u32 = 3;
+/// Tries of one renewal. One that hangs takes half of the time until the next, so two of three may hang.
+const TRIES: u32 = 3;
 /// How often a life looks whether it has ended.
 const LOOK_PERIOD: Duration = Duration::from_millis(100);
 
@@ -83,7 +85,7 @@ impl Runner {
         let runner = self.clone();
         host.every(period, "renewal of the lease", move || {
             let runner = runner.clone();
-            async move { runner.renew(lease, period).await }
+            async move { runner.renew(lease, period / 2).await }
         });
         let runner = self.clone();
         host.every(LOOK_PERIOD, "end of the lease", move || {
@@ -97,17 +99,19 @@ impl Runner {
         if life.is_over() {
             return Ok(());
         }
-        let asked_ms = life.watch.elapsed_ms();
-        let renewal = self.0.parts.journal.renew(life.incarnation);
-        // One that hangs must not keep the next from being tried.
-        let Ok(renewed) = tokio::time::timeout(patience, renewal).await else {
-            tracing::warn!("the lease could not be renewed in time; trying again");
-            return Ok(());
-        };
-        if renewed? {
-            life.prolong(asked_ms, lease);
-        } else {
-            life.lost.cancel();
+        for _ in 0..TRIES {
+            let asked_ms = life.watch.elapsed_ms();
+            let renewal = self.0.parts.journal.renew(life.incarnation);
+            let Ok(renewed) = tokio::time::timeout(patience, renewal).await else {
+                tracing::warn!("the lease could not be renewed in time; trying again");
+                continue;
+            };
+            if renewed? {
+                life.prolong(asked_ms, lease);
+            } else {
+                life.lost.cancel();
+            }
+            break;
         }
         Ok(())
     }
@@ -126,7 +130,6 @@ impl Runner {
         tracing::info!(incarnation = %next.incarnation, "registered anew");
         self.0.begin(next);
         // Nobody has to wait for the old lease, should the database think that it lasts.
-        self.0.parts.journal.release(life.incarnation).await?;
-        self.adopt_orphans().await
+        self.0.parts.journal.release(life.incarnation).await
     }
 }

@@ -136,4 +136,9 @@ async fn a_server_that_is_down_holds_up_its_own_sagas_only() {
     }
     assert_eq!(house.listed().await.unwrap(), 46);
     started.shards.shut_down(Duration::from_secs(5)).await.unwrap();
+
+    // Where a saga lies is settled for ever.
+    let swapped = vec![(0..=BORDER - 1, connect(&two).await), (BORDER..=1023, connect(&one).await)];
+    let refused = orchestrator::start(&host().await, config, house.fakes.participants(), swapped).await.unwrap_err();
+    assert!(matches!(refused, orchestrator::Error::Moved { .. }), "{refused}");
 }

@@ -97,10 +97,27 @@ async fn commit(db: &Db, word: &Word, batch: Vec<Waiting>) {
             if batch.len() > 1 {
                 tracing::warn!(%error, writes = batch.len(), "a batch of writes was taken back; writing them one by one");
             }
-            for Waiting { write, answer } in batch {
-                tell(answer, alone(db, write).await);
-            }
+            one_by_one(db, batch).await;
         }
+    }
+}
+
+/// Two in a row that the database could not take mean that it takes none at the moment: the rest need not wait to hear so.
+async fn one_by_one(db: &Db, batch: Vec<Waiting>) {
+    let mut outages = 0;
+    let mut last = None;
+    for Waiting { write, answer } in batch {
+        if outages >= 2
+            && let Some(error) = &last
+        {
+            tell(answer, Err(Error::clone(error)));
+            continue;
+        }
+        let landed = alone(db, write).await;
+        last = landed.as_ref().err().cloned();
+        let is_outage = matches!(last, Some(Error::Store(db::Error::Unavailable(_))));
+        outages = if is_outage { outages + 1 } else { 0 };
+        tell(answer, landed);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The runs of the orchestrator and how long they live. Leases go by the database's time, whatever the clocks of the
 //! processes say.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use service_kit::args;
@@ -23,6 +24,17 @@ const NEXT_OWNER: &str = "select owner from orchestrator_saga where owner > $1 a
     and problem is null order by owner limit 1";
 
 const FORGET_AFTER_MS: i64 = 24 * 60 * 60 * 1000;
+
+const TAKE_BUCKETS: &str = "insert into orchestrator_shard (id, first_bucket, last_bucket) values (1, $1, $2) \
+    on conflict do nothing";
+const BUCKETS: &str = "select first_bucket, last_bucket from orchestrator_shard where id = 1";
+
+/// The buckets of this database: `wanted`, if it was never given any.
+pub(super) async fn buckets(tx: &mut Tx<'_>, wanted: RangeInclusive<i64>) -> Result<RangeInclusive<i64>, db::Error> {
+    tx.execute(TAKE_BUCKETS, args![*wanted.start(), *wanted.end()]).await?;
+    let (first, last) = tx.fetch_one(BUCKETS, &[]).await?;
+    Ok(first..=last)
+}
 
 /// None as a lease: until the next one is registered.
 pub(super) async fn register(tx: &mut Tx<'_>, id: Uuid, lease: Option<Duration>) -> Result<(), db::Error> {

@@ -210,8 +210,12 @@ pub(super) async fn adopt(tx: &mut Tx<'_>, known: &[Known], owner: Uuid) -> Resu
                 updates.push((ADOPT, args![tx.bucket(*id), *id, version, epoch, owner, state].to_vec()));
                 records.push(record);
             }
-            Err(error) => {
-                let problem = problem(*id, error);
+            Err(_) => {
+                // It may have been mended, or taken, since it was seen.
+                let known: Option<Known> = tx.lock_optional(OPEN, args![tx.bucket(*id), *id]).await?;
+                let still = known.and_then(|known| known.record.err());
+                let Some(error) = still else { continue };
+                let problem = problem(*id, &error);
                 if park::park(tx, *id, &problem).await? {
                     adopted.push(Adopted::Broken { id: *id, problem });
                 }
