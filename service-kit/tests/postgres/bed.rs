@@ -12,6 +12,9 @@ use testbed::postgres::{DATABASE, Options, Server};
 pub(crate) const TABLES: &[Migration] =
     &[Migration { version: 1, name: "note", sql: "create table note (id bigint not null)" }];
 
+/// How a commit begins on the wire.
+pub(crate) const COMMIT: &str = "select 1; commit";
+
 /// A server that does not lose what it acknowledges.
 pub(crate) fn server() -> Server {
     Server::start(Options { fsync: true, ..Options::default() }).unwrap()

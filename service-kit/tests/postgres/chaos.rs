@@ -10,7 +10,7 @@ use testbed::postgres::{DATABASE, Server, Stop};
 use testbed::wire::{Cut, Wire};
 use tokio_util::task::TaskTracker;
 
-use crate::bed::{Ledger, insert, open, put_at_last, server, terminate_all};
+use crate::bed::{COMMIT, Ledger, insert, open, put_at_last, server, terminate_all};
 
 const WORKERS: i64 = 12;
 const EVENTS: usize = 24;
@@ -25,7 +25,7 @@ fn strike(random: &mut fastrand::Rng, server: &Server, wire: &Wire) {
         3 => drop(terminate_all(server)),
         4 => wire.cut(),
         5 => wire.cut_at(cut, "insert", random.usize(1..6)),
-        _ => wire.cut_at(cut, "commit", random.usize(1..6)),
+        _ => wire.cut_at(cut, COMMIT, random.usize(1..6)),
     }
 }
 

@@ -4,7 +4,7 @@ use service_kit::db::{Db, Error};
 use testbed::postgres::{DATABASE, Server};
 use testbed::wire::{Cut, Wire};
 
-use crate::bed::{notes, open, put, server};
+use crate::bed::{COMMIT, notes, open, put, server};
 
 async fn start() -> (Server, Wire, Db) {
     let server = server();
@@ -17,7 +17,7 @@ async fn start() -> (Server, Wire, Db) {
 async fn a_commit_whose_answer_is_lost_is_in_doubt_whether_or_not_it_happened() {
     let (server, wire, db) = start().await;
     for (cut, expected) in [(Cut::After, vec![1]), (Cut::Before, vec![1])] {
-        wire.cut_at(cut, "commit", 1);
+        wire.cut_at(cut, COMMIT, 1);
         let told = put(&db, if cut == Cut::After { 1 } else { 2 }).await;
         assert!(matches!(told, Err(Error::InDoubt(_))), "{cut:?}: {told:?}");
         assert_eq!(notes(&server), expected, "{cut:?}");
@@ -70,12 +70,12 @@ async fn a_read_whose_answer_is_lost_is_asked_again() {
 async fn all_who_share_a_commit_share_its_doubt() {
     let (server, wire, db) = start().await;
     let before = db.stats();
-    wire.cut_at(Cut::After, "commit", usize::MAX);
+    wire.cut_at(Cut::After, COMMIT, usize::MAX);
     let told = futures_util::future::join_all((0..40).map(|id| put(&db, id))).await;
     assert!(told.iter().all(|told| matches!(told, Err(Error::InDoubt(_)))), "{told:?}");
     assert!(wire.cuts() < 30, "they shared no commits: {}", wire.cuts());
     assert_eq!(db.stats(), before);
     assert_eq!(notes(&server), (0..40).collect::<Vec<_>>());
-    wire.cut_at(Cut::After, "commit", 0);
+    wire.cut_at(Cut::After, COMMIT, 0);
     put(&db, 40).await.unwrap();
 }

@@ -1,10 +1,12 @@
 //! What the server refuses: transactions that it takes back, statements that fail, connections that it has no room for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use service_kit::args;
-use service_kit::db::{Db, Error, Tx};
+use service_kit::db::{Db, Error, Postgres, Tx};
 use testbed::postgres::{DATABASE, Options, Server};
+use tokio::sync::Semaphore;
 
 use crate::bed::{Ledger, insert, notes, open, put, put_at_last, start, terminate_all};
 
@@ -173,4 +175,95 @@ async fn connections_that_were_cut_in_mid_work_have_no_effect_or_one() {
     ledger.check(&server);
     let (done, ..) = ledger.told();
     assert!(done > 0, "{ledger:?}");
+}
+
+#[tokio::test]
+async fn nobody_is_told_done_when_a_savepoint_fails_in_the_middle_of_a_batch() {
+    let server = crate::bed::server();
+    // One that writes.
+    let options = Postgres { connections: 2, ..crate::bed::options(server.url(DATABASE)) };
+    let db = Db::connect(&options).await.unwrap();
+    db.migrate("test", crate::bed::TABLES).await.unwrap();
+    let mut expected = Vec::new();
+    // The failure is looked at by the next unit of work, by a restart, by the commit.
+    for (round, restarts) in (0..).zip([1, 61, 62, 63, 64, 200]) {
+        let ids = [round * 10 + 1, round * 10 + 3];
+        let (busy, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let hold = db.write({
+            let (busy, go) = (busy.clone(), go.clone());
+            async move |_: &mut Tx<'_>| {
+                busy.add_permits(1);
+                drop(go.acquire().await);
+                Ok::<_, Error>(())
+            }
+        });
+        // Stands in for whatever makes a release or a roll-back fail.
+        let breaks = db.write(async move |tx: &mut Tx<'_>| {
+            tx.execute("release savepoint job", &[]).await?;
+            for _ in 0..restarts {
+                tx.restart().await?;
+            }
+            Err::<(), _>(Error::Bug("refused".into()))
+        });
+        let share = async {
+            drop(busy.acquire().await);
+            tokio::join!(put(&db, ids[0]), breaks, put(&db, ids[1]), async { go.add_permits(1) })
+        };
+        let (held, (first, broken, last, ())) = tokio::join!(hold, share);
+        held.and(first).and(last).unwrap();
+        assert!(broken.is_err(), "{restarts}");
+        expected.extend(ids);
+        assert_eq!(notes(&server), expected, "{restarts}");
+    }
+}
+
+/// What happens when a note is committed.
+fn at_commit(server: &Server, body: &str) {
+    let create = format!(
+        "create or replace function test.late() returns trigger language plpgsql as $$ begin {body}; return null; end $$; \
+         drop trigger if exists late on test.note; create constraint trigger late after insert on test.note \
+         deferrable initially deferred for each row execute function test.late()"
+    );
+    server.execute(&create).unwrap();
+}
+
+#[tokio::test]
+async fn only_a_commit_that_failed_for_a_known_reason_was_taken_back_for_certain() {
+    let (server, db) = start().await;
+    let certain = ["23505", "40001", "40P01", "55P03", "57014", "25006"];
+    let unknown = ["40003", "53100", "58030", "XX000", "08006", "0A000"];
+    for (sqlstate, is_certain) in
+        certain.map(|state| (state, true)).into_iter().chain(unknown.map(|state| (state, false)))
+    {
+        at_commit(&server, &format!("raise exception 'as asked' using errcode = '{sqlstate}'"));
+        let told = put(&db, 1).await.unwrap_err();
+        assert!(told.to_string().contains(sqlstate), "{told}");
+        assert_eq!(matches!(told, Error::InDoubt(_)), !is_certain, "{sqlstate}: {told}");
+    }
+    assert!(notes(&server).is_empty());
+}
+
+#[tokio::test]
+async fn a_commit_that_takes_too_long_is_in_doubt_and_its_connection_is_given_up() {
+    let (server, db) = start().await;
+    at_commit(&server, "if new.id = 1 then perform pg_sleep(12); end if");
+    let told = tokio::time::timeout(Duration::from_secs(11), put(&db, 1)).await.expect("nobody waits for ever");
+    assert!(matches!(told, Err(Error::InDoubt(_))), "{told:?}");
+    put(&db, 2).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_statement_whose_error_nobody_has_seen_keeps_nothing() {
+    let (server, db) = start().await;
+    let told = db.write(async |tx: &mut Tx<'_>| {
+        insert(tx, 1).await?;
+        // Its caller loses patience, and takes no notice.
+        let slow = tx.fetch_one::<(i64,)>("select 1::int8 / 0 from pg_sleep(0.2)", &[]);
+        drop(tokio::time::timeout(Duration::from_millis(50), slow).await);
+        Ok::<_, Error>(())
+    });
+    let told = told.await;
+    assert!(told.is_err() && notes(&server).is_empty(), "{told:?}");
+    put(&db, 2).await.unwrap();
+    assert_eq!(notes(&server), [2]);
 }

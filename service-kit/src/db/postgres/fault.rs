@@ -32,10 +32,20 @@ pub(super) fn of_statement(error: &tokio_postgres::Error) -> (Error, Fate) {
     (error, fate)
 }
 
-/// An error of a commit. Only the server's plain word says that it was taken back; all else may have become durable.
+/// An error of a commit. Only the server's plain word for one of a few reasons says that it was taken back; all else may
+/// have become durable, here or on one of several servers.
 pub(super) fn of_commit(error: &tokio_postgres::Error) -> Error {
-    let plain = error.as_db_error().is_some_and(|error| error.parsed_severity() == Some(Severity::Error));
-    if plain { of_statement(error).0 } else { Error::InDoubt(text(error)) }
+    let plain = error.as_db_error().filter(|error| error.parsed_severity() == Some(Severity::Error));
+    let is_certain = plain.map(|error| error.code().code()).is_some_and(|code| {
+        // A constraint, a roll-back; a lock, a limit of time, a server that takes no writes, a spoiled transaction.
+        matches!(&code[..2], "23" | "40") || matches!(code, "55P03" | "57014" | "25006" | "25P02")
+    });
+    // That a commit was begun and its end is unknown is a roll-back by its class only.
+    if is_certain && error.code() != Some(&SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN) {
+        of_statement(error).0
+    } else {
+        Error::InDoubt(text(error))
+    }
 }
 
 fn fate(code: &SqlState) -> Fate {

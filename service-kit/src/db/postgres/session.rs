@@ -3,17 +3,30 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, MaybeDone, maybe_done};
 use futures_util::poll;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::fault::{self, Fate};
 use super::{Arg, Error, FromRow, Row};
 
 /// Statements that wait to be looked at before the connection is asked to catch up.
 const PENDING: usize = 64;
+
+/// How long an answer may take before the server counts as silent. It ends a statement by itself after 30 s.
+const STATEMENT: Duration = Duration::from_secs(35);
+/// The same for a script, of which the server bounds every statement.
+const SCRIPT: Duration = Duration::from_secs(600);
+/// The same for what does no work: begin, savepoint, release, rollback; and for a commit.
+const CONTROL: Duration = Duration::from_secs(10);
+
+/// In one message with a question, which the server answers with an error where the transaction is spoiled, and then
+/// reads no further. By itself a commit would take the transaction back and report success.
+const COMMIT: &str = "select 1; commit";
 
 /// The server's time in milliseconds.
 const CLOCK: &str = "select floor(extract(epoch from clock_timestamp()) * 1000)::int8";
@@ -39,11 +52,14 @@ impl Mode {
     }
 }
 
-type Sent = MaybeDone<BoxFuture<'static, Result<(), tokio_postgres::Error>>>;
+type Answer<T> = Result<T, tokio_postgres::Error>;
+type Sent = MaybeDone<BoxFuture<'static, Answer<()>>>;
 
 /// An open connection.
 pub(in crate::db) struct Session {
     client: Arc<Client>,
+    /// What moves the bytes: a connection ends with its session, also when the server says nothing any more.
+    _driver: AbortOnDropHandle<()>,
     /// Whether the server's clock is the time of a transaction.
     tells_time: bool,
     statements: HashMap<(&'static str, bool), Statement>,
@@ -60,25 +76,29 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    pub(super) fn new(client: Client, tells_time: bool) -> Self {
+    pub(super) fn new(client: Client, driver: AbortOnDropHandle<()>, tells_time: bool) -> Self {
         let (client, statements, pending) = (Arc::new(client), HashMap::new(), Vec::new());
-        Self { client, tells_time, statements, pending, mode: Mode::Batch, has_savepoint: false, fate: None }
+        let (mode, has_savepoint, fate) = (Mode::Batch, false, None);
+        Self { client, _driver: driver, tells_time, statements, pending, mode, has_savepoint, fate }
     }
 
-    /// What became of the transaction since the last restart, if something failed.
+    /// What became of the transaction since the last restart, if something failed. What is lost stays so.
     pub(super) fn fate(&self) -> Option<Fate> {
         self.fate.or_else(|| self.client.is_closed().then_some(Fate::Lost))
     }
 
     /// Begins a transaction and tells its time, or zero when somebody else does.
     pub(super) async fn begin(&mut self, mode: Mode) -> Result<i64, Error> {
-        (self.mode, self.has_savepoint, self.fate) = (mode, false, None);
+        self.forget()?;
+        (self.mode, self.has_savepoint) = (mode, false);
         self.send(mode.begin().to_owned()).await?;
         if !self.tells_time {
-            return Ok(0);
+            // Without a transaction, what follows would be kept statement by statement.
+            return self.catch_up().await.map(|()| 0);
         }
-        let time: Vec<(i64,)> = self.fetch(CLOCK, &[]).await?;
-        let (now_ms,) = time.first().ok_or_else(|| Error::Bug("the server told no time".into()))?;
+        let time = tokio::time::timeout(CONTROL, self.fetch(CLOCK, &[])).await;
+        let time: Vec<(i64,)> = time.unwrap_or_else(|_elapsed| Err(self.lost(silent(CONTROL))))?;
+        let (now_ms,) = time.first().ok_or_else(|| self.lost("the server told no time".into()))?;
         Ok(*now_ms)
     }
 
@@ -90,10 +110,7 @@ impl Session {
     }
 
     pub(in crate::db) async fn restart(&mut self) -> Result<(), Error> {
-        if self.fate() == Some(Fate::Lost) {
-            return Err(Error::Unavailable("the connection to the database was lost".into()));
-        }
-        self.fate = None;
+        self.forget()?;
         let restart = match self.has_savepoint {
             true => "rollback to savepoint job".to_owned(),
             false => format!("rollback; {}", self.mode.begin()),
@@ -101,22 +118,42 @@ impl Session {
         self.send(restart).await
     }
 
+    fn forget(&mut self) -> Result<(), Error> {
+        if self.fate() == Some(Fate::Lost) {
+            return Err(Error::Unavailable("the connection to the database was lost".into()));
+        }
+        self.fate = None;
+        Ok(())
+    }
+
     pub(super) async fn rollback(&mut self) -> Result<(), Error> {
         self.send("rollback".to_owned()).await
     }
 
-    /// An error other than [`Error::InDoubt`] means that nothing was kept.
+    /// An error other than [`Error::InDoubt`] means that nothing was kept; after any, the connection is of no use.
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
+        let committed = self.try_commit().await;
+        if committed.is_err() {
+            self.fate = Some(Fate::Lost);
+        }
+        committed
+    }
+
+    async fn try_commit(&mut self) -> Result<(), Error> {
         self.catch_up().await?;
-        // A transaction that is spoiled would be taken back by a commit that reports success.
-        debug_assert_eq!(self.fate, None);
-        self.client.batch_execute("commit").await.map_err(|error| fault::of_commit(&error))
+        if let Some(fate) = self.fate() {
+            return Err(Error::Unavailable(format!("the transaction cannot be committed: {fate:?}")));
+        }
+        match tokio::time::timeout(CONTROL, self.client.batch_execute(COMMIT)).await {
+            Ok(committed) => committed.map_err(|error| fault::of_commit(&error)),
+            Err(_elapsed) => Err(Error::InDoubt(silent(CONTROL))),
+        }
     }
 
     pub(in crate::db) async fn execute(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error> {
         let statement = self.prepare(sql, false).await?;
-        let changed = self.client.execute_raw(&statement, params(args)).await;
-        self.check(changed)
+        let client = self.client.clone();
+        self.answered(STATEMENT, client.execute_raw(&statement, params(args))).await
     }
 
     pub(in crate::db) async fn execute_each(
@@ -125,9 +162,8 @@ impl Session {
     ) -> Result<Vec<u64>, Error> {
         let prepared = self.prepare_each(statements).await?;
         let client = self.client.clone();
-        let changed =
-            together(prepared.iter().map(|(statement, args)| client.execute_raw(statement, params(args)))).await;
-        changed.into_iter().map(|changed| self.check(changed)).collect()
+        let changed = together(prepared.iter().map(|(statement, args)| client.execute_raw(statement, params(args))));
+        self.all_answered(changed).await
     }
 
     pub(in crate::db) async fn fetch_each<T: FromRow>(
@@ -140,10 +176,9 @@ impl Session {
             let args: Vec<_> = params(args).collect();
             client.query(statement, &args).await
         };
-        let fetched = together(prepared.iter().map(|(statement, args)| query(statement, args))).await;
+        let fetched = together(prepared.iter().map(|(statement, args)| query(statement, args)));
         let mut all = Vec::new();
-        for rows in fetched {
-            let rows = self.check(rows)?;
+        for rows in self.all_answered(fetched).await? {
             all.extend(rows.iter().map(|row| T::from_row(&Row::Postgres(row))).collect::<Result<Vec<_>, _>>()?);
         }
         Ok(all)
@@ -179,14 +214,14 @@ impl Session {
     }
 
     pub(in crate::db) async fn script(&mut self, sql: &str) -> Result<(), Error> {
-        let done = self.client.batch_execute(sql).await;
-        self.check(done)
+        let client = self.client.clone();
+        self.answered(SCRIPT, client.batch_execute(sql)).await
     }
 
     async fn rows<T: FromRow>(&mut self, statement: &Statement, args: &[Arg<'_>]) -> Result<Vec<T>, Error> {
         let args: Vec<_> = params(args).collect();
-        let rows = self.client.query(statement, &args).await;
-        let rows = self.check(rows)?;
+        let client = self.client.clone();
+        let rows = self.answered(STATEMENT, client.query(statement, &args)).await?;
         rows.iter().map(|row| T::from_row(&Row::Postgres(row))).collect()
     }
 
@@ -194,11 +229,11 @@ impl Session {
         if let Some(statement) = self.statements.get(&(sql, is_locking)) {
             return Ok(statement.clone());
         }
-        let prepared = match is_locking {
-            true => self.client.prepare(&format!("{sql} for update")).await,
-            false => self.client.prepare(sql).await,
+        let client = self.client.clone();
+        let statement = match is_locking {
+            true => self.answered(STATEMENT, client.prepare(&format!("{sql} for update"))).await?,
+            false => self.answered(STATEMENT, client.prepare(sql)).await?,
         };
-        let statement = self.check(prepared)?;
         self.statements.insert((sql, is_locking), statement.clone());
         Ok(statement)
     }
@@ -215,17 +250,44 @@ impl Session {
         Ok(())
     }
 
-    /// Looks at the answers that nobody has waited for.
-    async fn catch_up(&mut self) -> Result<(), Error> {
-        for mut sent in std::mem::take(&mut self.pending) {
-            (&mut sent).await;
-            let done = std::pin::Pin::new(&mut sent).take_output();
-            self.check(done.expect("a future that was awaited has its output"))?;
+    /// Waits for the answer of a statement and looks at it, after those that came before it.
+    async fn answered<T>(&mut self, limit: Duration, answer: impl Future<Output = Answer<T>>) -> Result<T, Error> {
+        let answer = tokio::time::timeout(limit, answer).await;
+        self.catch_up().await?;
+        match answer {
+            Ok(answer) => self.check(answer),
+            Err(_elapsed) => Err(self.lost(silent(limit))),
         }
-        Ok(())
     }
 
-    fn check<T>(&mut self, result: Result<T, tokio_postgres::Error>) -> Result<T, Error> {
+    /// The same for several; looks at each of them.
+    async fn all_answered<T>(&mut self, answers: impl Future<Output = Vec<Answer<T>>>) -> Result<Vec<T>, Error> {
+        let answers = self.answered(STATEMENT, async { Ok(answers.await) }).await?;
+        let answers: Vec<_> = answers.into_iter().map(|answer| self.check(answer)).collect();
+        answers.into_iter().collect()
+    }
+
+    /// Looks at the answers that nobody has waited for. Where one of them is an error, the transaction is not what the
+    /// units of work take it for, so it is lost to all of them.
+    async fn catch_up(&mut self) -> Result<(), Error> {
+        let sent = std::mem::take(&mut self.pending);
+        if sent.is_empty() {
+            return Ok(());
+        }
+        let done = tokio::time::timeout(CONTROL, futures_util::future::join_all(sent.into_iter().map(observed))).await;
+        let done = done.map_err(|_elapsed| self.lost(silent(CONTROL)))?;
+        match done.into_iter().find_map(Result::err) {
+            None => Ok(()),
+            Some(error) => Err(self.lost(fault::text(&error))),
+        }
+    }
+
+    fn lost(&mut self, why: String) -> Error {
+        self.fate = Some(Fate::Lost);
+        Error::Unavailable(why)
+    }
+
+    fn check<T>(&mut self, result: Answer<T>) -> Result<T, Error> {
         result.map_err(|error| {
             let (error, fate) = fault::of_statement(&error);
             // The first failure tells why; what follows only says that the transaction is spoiled.
@@ -233,6 +295,15 @@ impl Session {
             error
         })
     }
+}
+
+async fn observed(mut sent: Sent) -> Answer<()> {
+    (&mut sent).await;
+    std::pin::Pin::new(&mut sent).take_output().expect("a future that was awaited has its output")
+}
+
+fn silent(limit: Duration) -> String {
+    format!("the server has not answered for {} s", limit.as_secs())
 }
 
 /// Sends them all, in their order, before it waits for the first.

@@ -45,6 +45,11 @@ impl Queue {
         }
         !(jobs.is_closed() && jobs.is_empty())
     }
+
+    /// Whether nobody waits and nobody can come; not for certain while another worker takes.
+    fn is_over(&self) -> bool {
+        self.0.try_lock().is_ok_and(|jobs| jobs.is_closed() && jobs.is_empty())
+    }
 }
 
 /// What the thread of a pool works with.
@@ -135,7 +140,8 @@ impl Worker {
                 Err(error) => error,
             };
             tracing::warn!(%error, "the database cannot be reached; trying again");
-            if self.connected.get() == 0 && !self.queue.refuse(&error).await {
+            let more = self.connected.get() > 0 || self.queue.refuse(&error).await;
+            if !more || self.queue.is_over() {
                 return false;
             }
             tokio::time::sleep(pause).await;
@@ -161,7 +167,7 @@ impl Worker {
         let share = jobs.len() > 1;
         let (mut done, mut again) = (Vec::with_capacity(jobs.len()), Vec::new());
         let mut jobs = jobs.into_iter();
-        let mut keeps = false;
+        let (mut keeps, mut lost) = (false, false);
         for mut job in jobs.by_ref() {
             match run_job(session, &mut *job, now_ms, share).await {
                 Ended::Kept => {
@@ -172,11 +178,12 @@ impl Worker {
                 Ended::Again => again.push(job),
                 Ended::Lost => {
                     again.push(job);
+                    lost = true;
                     break;
                 }
             }
         }
-        if session.fate() == Some(Fate::Lost) {
+        if lost || session.fate() == Some(Fate::Lost) {
             self.set(None);
             return done.into_iter().chain(again).chain(jobs).collect();
         }
@@ -238,10 +245,9 @@ impl Worker {
             Ok(now_ms) => match run_job(session, job, now_ms, false).await {
                 Ended::Kept if mode != Mode::Read => finish(session, true).await,
                 Ended::Kept | Ended::Refused => finish(session, false).await,
-                Ended::Again => {
-                    finish(session, false).await?;
-                    Err(Error::Unavailable("the database gave the transaction up, as others held what it needs".into()))
-                }
+                Ended::Again => finish(session, false).await.and(Err(Error::Unavailable(
+                    "the database gave the transaction up, as others held what it needs".into(),
+                ))),
                 Ended::Lost => Err(Error::Unavailable("the connection to the database was lost".into())),
             },
             Err(error) => Err(error),
@@ -252,6 +258,13 @@ impl Worker {
             self.work.counters.count(1);
         }
         settled
+    }
+}
+
+impl Drop for Worker {
+    /// Nobody counts on a worker that has ended, however it did.
+    fn drop(&mut self) {
+        self.set(None);
     }
 }
 
