@@ -77,10 +77,12 @@ impl Work {
             let work = Rc::new(self);
             let mut first = Some(first);
             let mut tasks = tokio::task::JoinSet::new();
-            for (queue, mode) in [(writes, Mode::Batch), (reads, Mode::Read)] {
+            let writers = (work.connections / 4).max(1);
+            let readers = work.connections.saturating_sub(writers).max(1);
+            for (queue, mode, count) in [(writes, Mode::Batch, writers), (reads, Mode::Read, readers)] {
                 let queue = Rc::new(queue);
                 let connected = Rc::new(Cell::new(0));
-                for _ in 0..(work.connections / 2).max(1) {
+                for _ in 0..count {
                     let worker = Worker {
                         work: work.clone(),
                         queue: queue.clone(),
