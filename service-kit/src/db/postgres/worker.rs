@@ -22,6 +22,9 @@ const RUNS: usize = 3;
 /// First and longest pause between tries to connect.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
+/// Longest pause before another run.
+const STEP: Duration = Duration::from_millis(100);
+
 /// Units of work that wait for a connection.
 pub(super) struct Queue(Mutex<mpsc::Receiver<Box<dyn Job>>>);
 
@@ -236,6 +239,8 @@ impl Worker {
             if runs == RUNS || matches!(settled, Ok(()) | Err(Error::InDoubt(_))) {
                 break settled;
             }
+            // Two that have locked each other out in step must fall out of step.
+            tokio::time::sleep(STEP.mul_f64(fastrand::f64())).await;
         };
         job.answer(committed);
         Ok(())
