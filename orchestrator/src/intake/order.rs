@@ -119,6 +119,9 @@ pub(super) fn act(customer: String, reason: String) -> Result<Act, Fault> {
     if reason.chars().count() > LONGEST_REASON {
         return Err(Fault::field("reason", format!("must not be longer than {LONGEST_REASON} characters")));
     }
+    if reason.contains('\0') {
+        return Err(Fault::field("reason", "must not hold the character NUL"));
+    }
     let by = if customer.is_empty() {
         "operator".to_owned()
     } else {

@@ -96,5 +96,8 @@ pub(super) fn text(field: &str, text: String) -> Result<String, Fault> {
     if text.chars().count() > LONGEST_TEXT {
         return Err(Fault::field(field, format!("must not be longer than {LONGEST_TEXT} characters")));
     }
+    if text.contains('\0') {
+        return Err(Fault::field(field, "must not hold the character NUL"));
+    }
     Ok(text)
 }

@@ -115,6 +115,7 @@ async fn what_is_missing_or_makes_no_sense_is_refused_and_changes_nothing() {
             StatusCode::BAD_REQUEST,
             "longer than 500",
         ),
+        (format!("verb=abort&version={version}&reason=a%00b"), StatusCode::BAD_REQUEST, "NUL"),
         ("verb=abort&reason=x".into(), StatusCode::BAD_REQUEST, "version is missing"),
         ("verb=abort&reason=x&version=0".into(), StatusCode::BAD_REQUEST, "version is missing"),
         (format!("verb=explode&version={version}&reason=x"), StatusCode::BAD_REQUEST, "verb is none"),

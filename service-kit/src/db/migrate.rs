@@ -19,7 +19,8 @@ const SEEN: &str = "select coalesce(max(version), 0) from skald_migration where 
 const NOTE: &str = "insert into skald_migration (service, version, name, applied_time) values ($1, $2, $3, $4)";
 
 /// Processes that start together wait for the one that came first, however long its migration takes.
-const ALONE: &str = "set local lock_timeout = 0; select pg_advisory_xact_lock(7202751)";
+const ALONE: &str =
+    "set local lock_timeout = 0; set local statement_timeout = 0; select pg_advisory_xact_lock(7202751)";
 
 /// What SQLite calls its order by bytes, under the same name: tables say it of text in a key.
 const BINARY: &str = "create collation if not exists \"binary\" (locale = 'C')";
