@@ -1,6 +1,7 @@
-//! What tests stand on: databases on either engine, private PostgreSQL servers that die with the test process, and a
-//! wire between a client and its server that can be cut. For tests alone; nothing that ships depends on it.
+//! What tests stand on: databases on either engine, private PostgreSQL servers that die with the test process, a wire
+//! between a client and its server that can be cut, and what holds for every binary. For tests alone; nothing that ships depends on it.
 
+pub mod binary;
 pub mod books;
 mod engine;
 pub mod postgres;

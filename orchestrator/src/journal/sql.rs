@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use service_kit::args;
-use service_kit::db::{self, Db, Tx};
+use service_kit::db::{Db, Tx};
 use service_kit::outbox::Outbox;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -77,14 +77,6 @@ impl SqlJournal {
             Ok(orphans)
         };
         self.db.read(find).await
-    }
-
-    async fn ids<F>(&self, work: F) -> Result<Vec<Uuid>, Error>
-    where
-        F: AsyncFnOnce(&mut Tx<'_>) -> Result<Vec<(Uuid,)>, db::Error> + Clone + Send + 'static,
-    {
-        let ids = self.db.read(work).await?;
-        Ok(ids.into_iter().map(|(id,)| id).collect())
     }
 }
 
@@ -167,7 +159,8 @@ impl Journal for SqlJournal {
     async fn owned(&self, owner: Uuid, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>, Error> {
         let after = after.unwrap_or_default();
         let owned = async move |tx: &mut Tx<'_>| tx.fetch_all(OWNED, args![owner, after, rows(limit)]).await;
-        self.ids(owned).await
+        let ids: Vec<(Uuid,)> = self.db.read(owned).await?;
+        Ok(ids.into_iter().map(|(id,)| id).collect())
     }
 
     async fn statistics(&self, since_ms: i64) -> Result<Statistics, Error> {
