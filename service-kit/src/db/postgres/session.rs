@@ -2,6 +2,7 @@
 //! looked at later, so it costs no round trip.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -298,8 +299,13 @@ impl Session {
 }
 
 async fn observed(mut sent: Sent) -> Answer<()> {
-    (&mut sent).await;
-    std::pin::Pin::new(&mut sent).take_output().expect("a future that was awaited has its output")
+    output(Pin::new(&mut sent)).await
+}
+
+/// What a future that may be done already comes to.
+async fn output<F: Future>(mut sent: Pin<&mut MaybeDone<F>>) -> F::Output {
+    sent.as_mut().await;
+    sent.take_output().expect("a future that was awaited has its output")
 }
 
 fn silent(limit: Duration) -> String {
@@ -314,8 +320,7 @@ async fn together<F: Future>(sent: impl Iterator<Item = F>) -> Vec<F::Output> {
     }
     let mut outputs = Vec::with_capacity(sent.len());
     for mut sent in sent {
-        sent.as_mut().await;
-        outputs.push(sent.as_mut().take_output().expect("a future that was awaited has its output"));
+        outputs.push(output(sent.as_mut()).await);
     }
     outputs
 }
