@@ -118,6 +118,13 @@ impl PointService for Api {
         Err(later::with_cancellation("CreditPoints"))
     }
 
+    async fn list_saga_locks(
+        &self,
+        _request: Request<pb::ListSagaLocksRequest>,
+    ) -> Result<Response<pb::ListSagaLocksResponse>, Status> {
+        Err(later::with_archiving("ListSagaLocks"))
+    }
+
     async fn purge_saga_operations(
         &self,
         _request: Request<pb::PurgeSagaOperationsRequest>,

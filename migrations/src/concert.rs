@@ -19,4 +19,6 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0012_reservations_held",
     "0013_tickets",
     "0014_buyers",
+    "0015_outbox_partition",
+    "0016_outbox_version",
 ];

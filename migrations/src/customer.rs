@@ -13,4 +13,6 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0006_point_reservations",
     "0007_transfers",
     "0008_transfers_request",
+    "0009_outbox_partition",
+    "0010_outbox_version",
 ];

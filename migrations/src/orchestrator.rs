@@ -21,4 +21,6 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0014_bulk_item",
     "0015_bulk_item_pending",
     "0016_shard",
+    "0017_outbox_partition",
+    "0018_outbox_version",
 ];

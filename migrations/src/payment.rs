@@ -11,4 +11,6 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0004_outbox_unpublished",
     "0005_payments",
     "0006_payments_live",
+    "0007_outbox_partition",
+    "0008_outbox_version",
 ];

@@ -20,4 +20,6 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0013_signing_keys",
     "0014_signing_keys_generation",
     "0015_signing_keys_one",
+    "0016_outbox_partition",
+    "0017_outbox_version",
 ];

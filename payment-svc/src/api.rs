@@ -106,6 +106,13 @@ impl PaymentService for Api {
         Err(later::with_cancellation("ListRefunds"))
     }
 
+    async fn list_saga_locks(
+        &self,
+        _request: Request<pb::ListSagaLocksRequest>,
+    ) -> Result<Response<pb::ListSagaLocksResponse>, Status> {
+        Err(later::with_archiving("ListSagaLocks"))
+    }
+
     async fn purge_saga_operations(
         &self,
         _request: Request<pb::PurgeSagaOperationsRequest>,

@@ -6,6 +6,7 @@ pub mod config;
 pub mod db;
 pub mod filter;
 pub mod host;
+pub mod http;
 pub mod idempotency;
 pub mod ids;
 pub mod outbox;

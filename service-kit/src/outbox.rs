@@ -3,8 +3,8 @@
 
 use uuid::{Builder, Uuid};
 
-use crate::args;
 use crate::db::{self, Arg, Tx};
+use crate::{args, ids};
 
 /// The statements of one service. Made by [`outbox!`](crate::outbox!).
 #[derive(Debug)]
@@ -30,11 +30,11 @@ macro_rules! outbox {
             insert: concat!(
                 "insert into ",
                 $prefix,
-                "_outbox (bucket, id, aggregate, type, saga_id, data, create_time, publish_time) ",
-                "values ($1, $2, $3, $4, $5, $6, $7, null)"
+                "_outbox (bucket, id, aggregate, type, saga_id, data, create_time, partition_key, version, publish_time) ",
+                "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, null)"
             ),
             take: concat!(
-                "select bucket, id, aggregate, type, saga_id, data, create_time from ",
+                "select bucket, id, aggregate, type, saga_id, data, create_time, partition_key, version from ",
                 $prefix,
                 "_outbox ",
                 "where publish_time is null order by create_time, id limit $1"
@@ -72,6 +72,27 @@ pub struct Event {
     pub data: Vec<u8>,
     /// When it happened.
     pub create_time: i64,
+    /// What it is spread by: a reservation or a customer, whose events stay together.
+    pub partition: String,
+    /// The aggregate's version that it tells of: the order of its events.
+    pub version: i64,
+}
+
+/// An event that is about to be written.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// `ticketing.<noun>.<past>.v1`.
+    pub kind: &'static str,
+    /// The resource that it tells of: the unit of order.
+    pub aggregate: String,
+    /// The version of that resource after the change. It grows with each event; one event a kind and version.
+    pub version: i64,
+    /// What it is spread by: a reservation or a customer.
+    pub partition: String,
+    /// The saga that caused it.
+    pub saga: Option<Uuid>,
+    /// The encoded payload, a message of `ticketing.event.v1`.
+    pub data: Vec<u8>,
 }
 
 impl db::FromRow for Event {
@@ -84,6 +105,8 @@ impl db::FromRow for Event {
             saga: row.get(4)?,
             data: row.get(5)?,
             create_time: row.get(6)?,
+            partition: row.get(7)?,
+            version: row.get(8)?,
         })
     }
 }
@@ -99,10 +122,32 @@ impl Outbox {
         tx.execute(sql, &row).await.map(drop)
     }
 
+    /// Adds what happened to the caller's transaction. Its id follows from what it tells, so it is written once.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn announce(&self, tx: &mut Tx<'_>, draft: Draft) -> Result<(), db::Error> {
+        let now_ms = tx.now_ms();
+        let what = format!("{}{}/{}@{}", self.source, draft.aggregate, draft.kind, draft.version);
+        let event = Event {
+            bucket: 0,
+            id: ids::derived_at(now_ms, Uuid::NAMESPACE_URL, &what),
+            aggregate: draft.aggregate,
+            kind: draft.kind.to_owned(),
+            saga: draft.saga,
+            data: draft.data,
+            create_time: now_ms,
+            partition: draft.partition,
+            version: draft.version,
+        };
+        self.put(tx, &event).await
+    }
+
     /// The statement that adds the event, for a caller who sends several.
     pub fn insertion<'a>(&self, bucket: i64, event: &'a Event) -> (&'static str, Vec<Arg<'a>>) {
-        let row = args![bucket, event.id, &event.aggregate, &event.kind, event.saga, &event.data, event.create_time];
-        (self.insert, row.to_vec())
+        let mut row = args![bucket, event.id, &event.aggregate, &event.kind, event.saga, &event.data].to_vec();
+        row.extend_from_slice(args![event.create_time, &event.partition, event.version]);
+        (self.insert, row)
     }
 
     /// The oldest events that are not published yet.

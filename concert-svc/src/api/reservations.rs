@@ -106,6 +106,20 @@ impl ReservationService for Api {
         not_offered("CheckInTicket")
     }
 
+    async fn list_reservations_to_cancel(
+        &self,
+        _: Request<pb::ListReservationsToCancelRequest>,
+    ) -> Result<Response<pb::ListReservationsToCancelResponse>, Status> {
+        not_offered("ListReservationsToCancel")
+    }
+
+    async fn list_saga_locks(
+        &self,
+        _: Request<pb::ListSagaLocksRequest>,
+    ) -> Result<Response<pb::ListSagaLocksResponse>, Status> {
+        not_offered("ListSagaLocks")
+    }
+
     async fn purge_saga_operations(
         &self,
         _: Request<pb::PurgeSagaOperationsRequest>,

@@ -101,6 +101,7 @@ pub(crate) fn concert(concert: &Concert) -> pb::Concert {
         state: concert.state.number(),
         waiting_room: concert.waiting_room.map(|id| format!("waitingRooms/{id}")).unwrap_or_default(),
         booking_policy: Some(pb::BookingPolicy {
+            cancellation_terms: Vec::new(),
             hold_ttl: Some(duration(policy.hold_ttl_ms)),
             max_hold_lifetime: Some(duration(policy.max_hold_lifetime_ms)),
             retry_grace: Some(duration(policy.retry_grace_ms)),

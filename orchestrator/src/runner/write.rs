@@ -99,5 +99,7 @@ fn event(record: &Record, announced: Announced, id: uuid::Uuid) -> outbox::Event
         saga: Some(record.id),
         data: announced.data,
         create_time: record.update_time,
+        partition: if record.reference.is_empty() { record.subject.clone() } else { record.reference.clone() },
+        version: record.version,
     }
 }

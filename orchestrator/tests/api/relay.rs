@@ -70,6 +70,8 @@ impl Outside {
             saga: None,
             data: Vec::new(),
             create_time: now_ms,
+            partition: aggregate.into(),
+            version: now_ms,
         };
         let put = async move |tx: &mut Tx<'_>| OUTBOX.put(tx, &event).await;
         self.relay.db.write(put).await.unwrap();

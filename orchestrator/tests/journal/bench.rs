@@ -198,6 +198,8 @@ pub(crate) fn announcing(mut append: Append, number: u128) -> Append {
         saga: Some(append.next.id),
         data: vec![4, 5],
         create_time: append.next.update_time,
+        partition: append.next.reference.clone(),
+        version: append.next.version,
     });
     append
 }

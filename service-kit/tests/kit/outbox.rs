@@ -14,7 +14,7 @@ const TABLES: &[Migration] = &[Migration {
     version: 1,
     name: "outbox",
     sql: "create table test_outbox (bucket bigint not null, id uuid not null, aggregate text not null, \
-          type text not null, saga_id uuid, data bytea not null, create_time bigint not null, publish_time bigint, \
+          type text not null, saga_id uuid, data bytea not null, create_time bigint not null, partition_key text not null, version bigint not null, publish_time bigint, \
           primary key (bucket, id));",
 }];
 
@@ -35,6 +35,8 @@ fn event(db: &Db, ids: &Ids, create_time: i64) -> Event {
         saga,
         data: vec![1, 2],
         create_time,
+        partition: "reservations/1".into(),
+        version: create_time,
     }
 }
 

@@ -61,6 +61,8 @@ async fn announce(tx: &mut Tx<'_>, (saga, epoch): (Uuid, i64), announced: Announ
         saga: Some(saga),
         data: announced.data,
         create_time: now_ms,
+        partition: format!("sagas/{saga}"),
+        version: epoch,
     };
     OUTBOX.put(tx, &event).await
 }

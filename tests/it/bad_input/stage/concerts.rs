@@ -67,6 +67,7 @@ impl Stage {
             booking_close_time: Some(timestamp(NOW_MS + DAY_MS)),
             waiting_room: self.room.clone(),
             booking_policy: Some(pb::BookingPolicy {
+                cancellation_terms: Vec::new(),
                 hold_ttl: Some(duration(60_000)),
                 max_hold_lifetime: Some(duration(600_000)),
                 retry_grace: Some(duration(30_000)),

@@ -1,0 +1,1 @@
+alter table concert_outbox add column partition_key text not null default '';

@@ -1,0 +1,1 @@
+alter table orchestrator_outbox add column partition_key text not null default '';

@@ -1,0 +1,1 @@
+alter table payment_outbox add column partition_key text not null default '';

@@ -1,0 +1,1 @@
+alter table token_outbox add column partition_key text not null default '';

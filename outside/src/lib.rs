@@ -1,0 +1,4 @@
+//! Stand-ins for the world outside, for the demo and the tests: a card processor, a provider of messages, a data platform.
+//! They behave as such services do, badly too: slow, refusing, down, losing replies, saying things twice and late.
+//!
+//! Nothing in production depends on this crate.
