@@ -127,9 +127,14 @@ impl Outbox {
     /// # Errors
     /// Of the store.
     pub async fn announce(&self, tx: &mut Tx<'_>, draft: Draft) -> Result<(), db::Error> {
-        let now_ms = tx.now_ms();
+        let event = self.event(draft, tx.now_ms());
+        self.put(tx, &event).await
+    }
+
+    /// The event that happened at that time, for a caller who sends it together with other statements.
+    pub fn event(&self, draft: Draft, now_ms: i64) -> Event {
         let what = format!("{}{}/{}@{}", self.source, draft.aggregate, draft.kind, draft.version);
-        let event = Event {
+        Event {
             bucket: 0,
             id: ids::derived_at(now_ms, Uuid::NAMESPACE_URL, &what),
             aggregate: draft.aggregate,
@@ -139,8 +144,7 @@ impl Outbox {
             create_time: now_ms,
             partition: draft.partition,
             version: draft.version,
-        };
-        self.put(tx, &event).await
+        }
     }
 
     /// The statement that adds the event, for a caller who sends several.
