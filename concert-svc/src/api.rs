@@ -20,6 +20,7 @@ use crate::wire::reservations::Step;
 mod cancellation;
 mod catalogue;
 mod reservations;
+mod tickets;
 
 /// The package, as errors name it.
 const DOMAIN: &str = "ticketing.concert.v1";

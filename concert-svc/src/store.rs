@@ -2,15 +2,19 @@
 
 use service_kit::db::Arg;
 
+mod cancellation;
 mod catalogue;
 mod history;
 mod reservations;
 mod seats;
+mod tickets;
 
+pub(crate) use cancellation::*;
 pub(crate) use catalogue::*;
 pub(crate) use history::*;
 pub(crate) use reservations::*;
 pub(crate) use seats::*;
+pub(crate) use tickets::*;
 
 /// A statement with its arguments, to be run together with others.
 pub(crate) type Statement<'a> = (&'static str, Vec<Arg<'a>>);

@@ -29,4 +29,9 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0022_reservations_cancellation_fee",
     "0023_reservations_checked_in_count",
     "0024_reservation_transitions",
+    "0025_reservations_of_performance",
+    "0026_performances_cancelled",
+    "0027_reservations_locked",
+    "0028_tickets_check_in_time",
+    "0029_catalogue_transitions",
 ];

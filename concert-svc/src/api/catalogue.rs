@@ -86,9 +86,9 @@ impl ConcertService for Api {
 
     async fn cancel_performance(
         &self,
-        _: Request<pb::CancelPerformanceRequest>,
+        request: Request<pb::CancelPerformanceRequest>,
     ) -> Result<Response<pb::Performance>, Status> {
-        not_offered("CancelPerformance")
+        answer(self.cancel_performance(request.get_ref()).await)
     }
 
     async fn batch_create_seats(
@@ -276,7 +276,7 @@ async fn add_seats(
     mut seats: Vec<Seat>,
     limit: i64,
 ) -> Result<pb::BatchCreateSeatsResponse, Fault> {
-    let found = store::performance_to_fill(tx, concert, id).await?;
+    let found = store::performance_to_change(tx, concert, id).await?;
     let performance = found.ok_or_else(|| not_found::performance(concert, id))?;
     performance.expect_not_cancelled()?;
     let count = seats.len() as i64;

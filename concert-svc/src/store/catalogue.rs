@@ -227,8 +227,8 @@ pub(crate) async fn performance(
     tx.fetch_optional(PERFORMANCE, args![performance, concert]).await
 }
 
-/// One performance of the concert, for new seats: whoever adds some too has to wait.
-pub(crate) async fn performance_to_fill(
+/// One performance of the concert, for a change of it or new seats: whoever is after the same has to wait.
+pub(crate) async fn performance_to_change(
     tx: &mut Tx<'_>,
     concert: Uuid,
     performance: Uuid,

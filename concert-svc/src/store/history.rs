@@ -2,10 +2,9 @@
 
 use service_kit::args;
 
-use super::Statement;
+use super::{CatalogueChange, Statement};
 use crate::record::Record;
-use crate::state::ReservationState;
-use crate::state::State as _;
+use crate::state::{ReservationState, State as _};
 
 /// Adds a row to a reservation's history, unless somebody else has come to that version first.
 pub(crate) fn insert_transition<'a>(record: &'a Record<'_>) -> Statement<'a> {
@@ -24,5 +23,14 @@ pub(crate) fn insert_transition<'a>(record: &'a Record<'_>) -> Statement<'a> {
         cause.reason,
         record.time,
     ];
+    (sql, row.to_vec())
+}
+
+/// Adds a row to the history of a concert or a performance.
+pub(super) fn insert_catalogue_transition<'a>(change: &CatalogueChange<'a>, now_ms: i64) -> Statement<'a> {
+    let sql = "insert into concert_catalogue_transitions (aggregate_id, version, from_state, to_state, request_id, \
+               reason, create_time) values ($1, $2, $3, $4, $5, $6, $7)";
+    let (from, to) = change.states;
+    let row = args![change.aggregate, change.version, from, to, change.request_id, change.reason, now_ms];
     (sql, row.to_vec())
 }
