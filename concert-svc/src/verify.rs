@@ -146,7 +146,7 @@ pub struct ReservationFact {
     pub concert: Uuid,
     /// The state's name in the contract, as stored: a hold that has lapsed may still be HELD.
     pub state: &'static str,
-    /// The checkout that has locked it, or else the one that has confirmed it.
+    /// The saga that has locked it, or else the checkout that has confirmed it.
     pub saga: Option<Uuid>,
     /// The cancellation that has locked it, or else the one that has cancelled it.
     pub cancellation: Option<Uuid>,
@@ -180,7 +180,7 @@ impl FromRow for ReservationFact {
 /// Of the store.
 pub async fn reservations(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<ReservationFact>, db::Error> {
     let sql = "select reservation_id, customer_id, concert_id, state, \
-               case when state = 2 then lock_saga_id else confirm_saga_id end, total_amount, payment_id, \
+               coalesce(lock_saga_id, confirm_saga_id), total_amount, payment_id, \
                case when state = 4 then lock_saga_id else cancel_saga_id end, cancellation_fee \
                from concert_reservations where reservation_id > $1 \
                order by reservation_id limit $2";
