@@ -11,12 +11,14 @@ use service_kit::ids::BUCKETS;
 use service_kit::serve::MAX_MESSAGE_BYTES;
 use tonic::service::Routes;
 
+use crate::archive::{self, Archive};
 use crate::bulk;
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::intake::Intake;
 use crate::journal::{self, Journal, SqlJournal};
 use crate::participants::Participants;
+use crate::reconcile::{self, Reconciler};
 use crate::relay::{self, LogSink, Relay};
 use crate::runner::{Parts, Runner};
 use crate::shards::{self, Shard, Shards};
@@ -78,12 +80,15 @@ pub async fn start(host: &Host, config: Config, participants: Participants, spre
         if given != buckets {
             return Err(Error::Moved { given, wanted: buckets });
         }
-        let shard = shard(host, &config, &participants, (buckets, journal)).await?;
+        let shard = shard(host, &config, &participants, (buckets, journal.clone())).await?;
+        let archive = Archive::new(journal, &participants, &config);
+        archive::start(host, archive, &shard.runner);
         let outbox = Arc::new(service_kit::outbox!("orchestrator"));
         let relay = Relay { db, outbox, sink: Arc::new(LogSink) };
         relay::start(host, relay, &shard.runner, config.event_days);
         all.push(shard);
     }
+    archive::start_bulk(host, bulk::Store::new(host.db.clone()), config);
     Ok(faces(host, config, participants, Shards::new(all)))
 }
 
@@ -129,6 +134,7 @@ fn faces(host: &Host, config: Config, participants: Arc<Participants>, shards: S
         config,
     };
     bulk::start(host, &desk);
+    reconcile::start(host, &Reconciler::new(&desk.shards, &desk.participants));
     let checkouts = CheckoutServiceServer::new(Intake::new(desk.clone()));
     let sagas = SagaServiceServer::new(Sagas::new(desk.clone()));
     let grpc = Routes::new(checkouts.max_decoding_message_size(MAX_MESSAGE_BYTES))

@@ -5,6 +5,7 @@ mod act;
 #[cfg(test)]
 mod alerts;
 #[cfg(test)]
+mod archive;
 mod bulk;
 #[cfg(test)]
 mod console;
@@ -17,6 +18,7 @@ mod listing;
 #[cfg(test)]
 mod operate;
 #[cfg(test)]
+mod reconcile;
 mod relay;
 #[cfg(test)]
 mod spread;
