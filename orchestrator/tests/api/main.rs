@@ -6,6 +6,7 @@ mod act;
 mod alerts;
 #[cfg(test)]
 mod archive;
+#[cfg(test)]
 mod bulk;
 #[cfg(test)]
 mod console;
@@ -19,6 +20,7 @@ mod listing;
 mod operate;
 #[cfg(test)]
 mod reconcile;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod spread;
