@@ -21,7 +21,7 @@ mod statistics;
 
 pub use memory::MemoryJournal;
 pub(crate) use memory::fits;
-pub use sql::SqlJournal;
+pub use sql::{Ended, SqlJournal};
 pub use statistics::{Group, Statistics, Total};
 
 /// How long an incarnation usually lives unless it is renewed.

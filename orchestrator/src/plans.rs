@@ -156,10 +156,15 @@ impl Plans {
         Ok(Self(all.into()))
     }
 
+    /// The definition of a kind in a version.
+    pub fn find(&self, kind: &str, version: u32) -> Option<&'static dyn Definition> {
+        let name = |definition: &&dyn Definition| (definition.plan().kind, definition.plan().version);
+        self.0.iter().copied().find(|definition| name(definition) == (kind, version))
+    }
+
     /// The definition that a saga started with.
     pub fn of(&self, record: &Record) -> Option<&'static dyn Definition> {
-        let plan = |definition: &&dyn Definition| (definition.plan().kind, definition.plan().version);
-        self.0.iter().copied().find(|definition| plan(definition) == (record.kind.as_str(), record.plan_version))
+        self.find(&record.kind, record.plan_version)
     }
 
     /// Its table.

@@ -11,6 +11,7 @@ use service_kit::ids::BUCKETS;
 use service_kit::serve::MAX_MESSAGE_BYTES;
 use tonic::service::Routes;
 
+use crate::archive::{self, Archive};
 use crate::bulk;
 use crate::config::Config;
 use crate::desk::Desk;
@@ -18,6 +19,7 @@ use crate::intake::Intake;
 use crate::journal::{self, Journal, SqlJournal};
 use crate::participants::Participants;
 use crate::plans::Plans;
+use crate::reconcile::{self, Reconciler};
 use crate::relay::{self, LogSink, Relay};
 use crate::runner::{Parts, Runner};
 use crate::shards::{self, Shard, Shards};
@@ -85,12 +87,14 @@ pub async fn start(
         if given != buckets {
             return Err(Error::Moved { given, wanted: buckets });
         }
-        let shard = driven.shard(buckets, journal).await?;
+        let shard = driven.shard(buckets, journal.clone()).await?;
+        archive::start(host, driven.archive(journal), &shard.runner);
         let outbox = Arc::new(service_kit::outbox!("orchestrator"));
         let relay = Relay { db, outbox, sink: Arc::new(LogSink) };
         relay::start(host, relay, &shard.runner, config.event_days);
         all.push(shard);
     }
+    archive::start_bulk(host, bulk::Store::new(host.db.clone()), config);
     Ok(driven.faces(Shards::new(all)))
 }
 
@@ -132,6 +136,10 @@ impl Driven<'_> {
         Ok(Shard { buckets, journal, runner: Runner::start(parts).await? })
     }
 
+    fn archive(&self, journal: Arc<SqlJournal>) -> Archive {
+        Archive::new(journal, &self.plans, &self.participants, &self.config)
+    }
+
     fn faces(self, shards: Shards) -> Started {
         let Self { host, config, plans, participants } = self;
         let desk = Desk {
@@ -144,6 +152,7 @@ impl Driven<'_> {
             config,
         };
         bulk::start(host, &desk);
+        reconcile::start(host, &Reconciler::new(&desk.shards, &desk.participants));
         let checkouts = CheckoutServiceServer::new(Intake::new(desk.clone()));
         let sagas = SagaServiceServer::new(Sagas::new(desk.clone()));
         let grpc = Routes::new(checkouts.max_decoding_message_size(MAX_MESSAGE_BYTES))
