@@ -17,7 +17,7 @@ use crate::bulk;
 use crate::config::Config;
 use crate::journal::{self, Ended, SqlJournal};
 use crate::participants::{Call, Participants};
-use crate::plans;
+use crate::plans::Plans;
 use crate::runner::Runner;
 
 /// How often it is looked for what can be archived.
@@ -61,6 +61,8 @@ pub enum Error {
 pub struct Archive {
     /// Which journal.
     pub journal: Arc<SqlJournal>,
+    /// Which plans call whom.
+    pub plans: Plans,
     /// Whom to tell.
     pub participants: Arc<Participants>,
     /// How long sagas are kept whole, in days.
@@ -89,9 +91,9 @@ pub(crate) fn start_bulk(host: &Host, store: bulk::Store, config: Config) {
 
 impl Archive {
     /// An archive of what ended as long ago as is set.
-    pub fn new(journal: Arc<SqlJournal>, participants: &Arc<Participants>, config: &Config) -> Self {
+    pub fn new(journal: Arc<SqlJournal>, plans: &Plans, participants: &Arc<Participants>, config: &Config) -> Self {
         let (archive_days, forget_days) = (config.archive_days, config.forget_days.max(config.archive_days));
-        Self { journal, participants: participants.clone(), archive_days, forget_days }
+        Self { journal, plans: plans.clone(), participants: participants.clone(), archive_days, forget_days }
     }
 
     /// Archives and forgets all that is old enough at `now_ms`.
@@ -116,7 +118,7 @@ impl Archive {
     async fn tell(&self, ended: &[Ended]) -> Result<(), Error> {
         let mut sagas: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         for saga in ended {
-            for participant in participants_of(saga, &self.participants) {
+            for participant in self.participants_of(saga) {
                 sagas.entry(participant).or_default().push(format!("sagas/{}", saga.id));
             }
         }
@@ -134,15 +136,15 @@ impl Archive {
         let told = self.participants.call(call).await;
         told.map(drop).map_err(|status| Error::Notice { method, status })
     }
-}
 
-/// Whom a saga of that plan calls; everybody, when nobody knows the plan any more.
-fn participants_of(saga: &Ended, all: &Participants) -> BTreeSet<&'static str> {
-    let Some(definition) = plans::find(&saga.kind, saga.plan_version) else {
-        return all.names().collect();
-    };
-    let methods = definition.plan().steps().iter().flat_map(|step| [Some(step.forward), step.compensation]);
-    methods.flatten().filter_map(|method| method.split('/').next()).collect()
+    /// Whom a saga of that plan calls; everybody, when nobody knows the plan any more.
+    fn participants_of(&self, saga: &Ended) -> BTreeSet<&'static str> {
+        let Some(definition) = self.plans.find(&saga.kind, saga.plan_version) else {
+            return self.participants.names().collect();
+        };
+        let methods = definition.plan().steps().iter().flat_map(|step| [Some(step.forward), step.compensation]);
+        methods.flatten().filter_map(|method| method.split('/').next()).collect()
+    }
 }
 
 fn before(now_ms: i64, days: u32) -> i64 {

@@ -12,6 +12,8 @@ use service_kit::{db, outbox};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::exposure::Exposure;
+
 mod hub;
 mod memory;
 mod sql;
@@ -80,6 +82,8 @@ pub struct Append {
     pub facts: Vec<Fact>,
     /// Events, published only because this write is durable.
     pub events: Vec<outbox::Event>,
+    /// Where the saga stands then and what it holds, to be counted without being read.
+    pub exposure: Exposure,
 }
 
 /// What became of an acceptance.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use orchestrator::archive::{Archive, Error};
 use orchestrator::journal::{Journal as _, SqlJournal};
+use orchestrator::plans::Plans;
 use orchestrator::{Config, Started};
 use proto::orchestrator::v1 as pb;
 use service_kit::db::{self, Tx};
@@ -28,9 +29,11 @@ struct Place {
 impl Place {
     async fn new() -> Self {
         let (fakes, host) = (fakes(), host().await);
-        let started = orchestrator::start(&host, Config::default(), fakes.participants(), Vec::new()).await.unwrap();
+        let started = orchestrator::start(&host, Config::default(), Plans::default(), fakes.participants(), Vec::new());
+        let started = started.await.unwrap();
         let journal = Arc::new(SqlJournal::new(host.db.clone(), Config::default().lease()));
-        let archive = Archive::new(journal.clone(), &Arc::new(fakes.participants()), &Config::default());
+        let (plans, participants) = (Plans::default(), Arc::new(fakes.participants()));
+        let archive = Archive::new(journal.clone(), &plans, &participants, &Config::default());
         Self { fakes, host, started, journal, archive }
     }
 
