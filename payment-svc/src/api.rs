@@ -124,9 +124,12 @@ impl PaymentService for Api {
 
     async fn list_saga_locks(
         &self,
-        _request: Request<pb::ListSagaLocksRequest>,
+        request: Request<pb::ListSagaLocksRequest>,
     ) -> Result<Response<pb::ListSagaLocksResponse>, Status> {
-        Err(later::with_archiving("ListSagaLocks"))
+        let wanted = wire::locks::wanted(request.get_ref()).map_err(status)?;
+        let limit = wanted.limit;
+        let rows = self.db.read(async move |tx| Ok(store::locks::locks(tx, &wanted).await?));
+        answer(rows.await.map(|rows| wire::locks::locks(rows, limit)))
     }
 
     async fn purge_saga_operations(

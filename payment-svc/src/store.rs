@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::payment::{self, Cause, Order, Payment, State};
 
 mod history;
+pub(crate) mod locks;
 pub(crate) mod refunds;
 
 use history::Change;

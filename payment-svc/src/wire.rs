@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::payment::{self, Cause, Order, Payment, State};
 use crate::store::Wanted;
 
+pub(crate) mod locks;
 pub(crate) mod refunds;
 
 /// The one currency there is.
