@@ -14,6 +14,7 @@ use crate::availability::SeatMaps;
 use crate::config::Config;
 use crate::start::HoldPlaced;
 
+mod cancellation;
 mod catalogue;
 mod reservations;
 

@@ -22,8 +22,12 @@ pub(crate) enum Seats {
     HoldUntil(i64),
     /// They are sold, and a ticket is issued for each.
     Sell,
-    /// Anybody may have them.
+    /// They stay sold.
+    Keep,
+    /// They were held, and anybody may have them.
     Free,
+    /// They were sold: anybody may have them, and their tickets are void.
+    Return,
 }
 
 /// A change that was written.
@@ -70,12 +74,19 @@ async fn write(tx: &mut Tx<'_>, checkout: &mut Checkout, seats: Seats) -> Result
     let mut statements = vec![store::save(reservation)];
     statements.extend(store::change_seats(reservation, seats));
     let issue = statements.len();
-    statements.extend(store::insert_tickets(reservation.id, &tickets));
+    statements.extend(match seats {
+        Seats::Return => Some(store::void_tickets(reservation.id)),
+        Seats::Lock | Seats::HoldUntil(_) | Seats::Sell | Seats::Keep | Seats::Free => {
+            store::insert_tickets(reservation.id, &tickets)
+        }
+    });
     let written = tx.execute_each(&statements).await?;
     let (saved, others) = (written[0] == 1, &written[1..]);
     if saved {
-        expect_all(reservation, written[1..issue].iter().sum())?;
-        written[issue..].iter().try_for_each(|issued| expect_all(reservation, *issued))?;
+        if seats != Seats::Keep {
+            expect_all(reservation, written[1..issue].iter().sum())?;
+        }
+        written[issue..].iter().try_for_each(|tickets| expect_all(reservation, *tickets))?;
         reservation.version += 1;
         return Ok(Some(tickets));
     }

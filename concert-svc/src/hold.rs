@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use crate::change::{Seats, change, free};
 use crate::concert::Concert;
-use crate::reservation::Reservation;
+use crate::reservation::{Cancellation, Reservation};
 use crate::seat::{self, Seat};
 use crate::state::ReservationState;
 use crate::store::{Checkout, Offer};
+use crate::terms::Terms;
 use crate::{not_found, store};
 
 /// A hold that a customer asks for.
@@ -40,7 +41,7 @@ pub(crate) async fn hold(tx: &mut Tx<'_>, order: &Order) -> Result<Reservation, 
 
     let expire_time = now_ms + policy.hold_ttl_ms;
     let seats = take(tx, order, expire_time).await?;
-    let reservation = held(order, seats, now_ms, expire_time);
+    let reservation = held(order, seats, policy.cancellation_terms, (now_ms, expire_time));
     store::insert_reservation(tx, &reservation).await?;
     Ok(reservation)
 }
@@ -154,7 +155,7 @@ fn names<'a>(order: &Order, seats: impl IntoIterator<Item = &'a str>) -> Vec<Str
     seats.into_iter().map(|seat| seat::name(order.concert, order.performance, seat)).collect()
 }
 
-fn held(order: &Order, seats: Vec<Seat>, now_ms: i64, expire_time: i64) -> Reservation {
+fn held(order: &Order, seats: Vec<Seat>, terms: Terms, (now_ms, expire_time): (i64, i64)) -> Reservation {
     Reservation {
         id: order.id,
         customer: order.customer,
@@ -169,6 +170,9 @@ fn held(order: &Order, seats: Vec<Seat>, now_ms: i64, expire_time: i64) -> Reser
         confirm_saga: None,
         confirm_time: None,
         payment: None,
+        terms,
+        cancellation: Cancellation::default(),
+        checked_in: 0,
         create_time: now_ms,
         version: 1,
     }

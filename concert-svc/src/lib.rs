@@ -4,6 +4,7 @@
 
 mod api;
 mod availability;
+mod cancellation;
 mod change;
 mod checkout;
 mod concert;
@@ -17,6 +18,7 @@ mod seat;
 mod start;
 mod state;
 mod store;
+mod terms;
 mod ticket;
 pub mod verify;
 pub mod waiting_room;

@@ -10,6 +10,7 @@ use tonic::service::Routes;
 mod api;
 mod config;
 mod customers;
+mod ledger;
 mod points;
 mod process;
 mod store;

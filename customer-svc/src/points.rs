@@ -1,4 +1,4 @@
-//! The rules of points: what an account allows, and the words for what moves on it. Pure: each rule stands here a second
+//! The rules of points: what an account allows, and what a saga may set aside. What is posted is `ledger.rs`. Pure: each rule stands here a second
 //! time beside the store's conditional statement, to say why that one changed nothing.
 
 use service_kit::refusal::Refusal;
@@ -6,6 +6,7 @@ use tonic::Code;
 use uuid::Uuid;
 
 use crate::customers::{self, State};
+use crate::ledger::Adjustment;
 
 /// A customer's points.
 #[derive(Debug, Clone, Copy)]
@@ -70,59 +71,12 @@ impl Key {
     }
 }
 
-/// Why points moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Spent on a checkout.
-    Use = 2,
-    /// An operator's correction.
-    Adjustment = 5,
-}
-
-impl Kind {
-    pub(crate) const ALL: [Self; 2] = [Self::Use, Self::Adjustment];
-}
-
-/// One entry of the ledger.
-#[derive(Debug, Clone)]
-pub(crate) struct Transfer {
-    pub(crate) customer: Uuid,
-    pub(crate) sequence: i64,
-    pub(crate) id: Uuid,
-    pub(crate) kind: Kind,
-    pub(crate) amount: i64,
-    pub(crate) debit_account: String,
-    pub(crate) credit_account: String,
-    pub(crate) balance_after: i64,
-    pub(crate) saga: Option<Uuid>,
-    pub(crate) request_id: Uuid,
-    pub(crate) reason: String,
-    pub(crate) create_time: i64,
-}
-
-impl Transfer {
-    /// The amount as the customer sees it: what he is given is positive.
-    pub(crate) fn signed_amount(&self) -> i64 {
-        if self.credit_account == customers::name(self.customer) { self.amount } else { -self.amount }
-    }
-}
-
 /// The order to spend what a saga has set aside.
 #[derive(Debug, Clone)]
 pub(crate) struct Capture {
     pub(crate) key: Key,
     pub(crate) credit_account: String,
     pub(crate) request_id: Uuid,
-}
-
-/// An operator's correction: gives when positive, takes when negative.
-#[derive(Debug, Clone)]
-pub(crate) struct Adjustment {
-    pub(crate) customer: Uuid,
-    pub(crate) amount: i64,
-    pub(crate) reason: String,
-    pub(crate) request_id: Uuid,
-    pub(crate) balance_limit: i64,
 }
 
 /// Whether `required` points can be taken from what is available.

@@ -1,4 +1,5 @@
-//! The statements over customers. What their points need is in `store/points.rs`. Rules are not here: a statement only
+//! The statements over customers. What their points need is in `store/points.rs`, what is
+//! posted in `store/ledger.rs`. Rules are not here: a statement only
 //! carries the condition under which it may change a row, and the rules say why it did not.
 
 use service_kit::args;
@@ -8,6 +9,7 @@ use uuid::Uuid;
 
 use crate::customers::{self, Change, Customer, Registration, State};
 
+pub(crate) mod ledger;
 pub(crate) mod points;
 
 /// The columns of a customer, in the order in which a row is read.

@@ -15,4 +15,5 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0008_transfers_request",
     "0009_outbox_partition",
     "0010_outbox_version",
+    "0011_transfers_saga",
 ];

@@ -2,3 +2,5 @@
 //! They behave as such services do, badly too: slow, refusing, down, losing replies, saying things twice and late.
 //!
 //! Nothing in production depends on this crate.
+
+pub mod processor;

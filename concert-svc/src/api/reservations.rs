@@ -76,23 +76,23 @@ impl ReservationService for Api {
 
     async fn begin_reservation_cancellation(
         &self,
-        _: Request<pb::BeginReservationCancellationRequest>,
+        request: Request<pb::BeginReservationCancellationRequest>,
     ) -> Result<Response<pb::BeginReservationCancellationResponse>, Status> {
-        not_offered("BeginReservationCancellation")
+        self.begin_cancellation(&request).await
     }
 
     async fn abort_reservation_cancellation(
         &self,
-        _: Request<pb::AbortReservationCancellationRequest>,
+        request: Request<pb::AbortReservationCancellationRequest>,
     ) -> Result<Response<pb::AbortReservationCancellationResponse>, Status> {
-        not_offered("AbortReservationCancellation")
+        self.abort_cancellation(&request).await
     }
 
     async fn commit_reservation_cancellation(
         &self,
-        _: Request<pb::CommitReservationCancellationRequest>,
+        request: Request<pb::CommitReservationCancellationRequest>,
     ) -> Result<Response<pb::CommitReservationCancellationResponse>, Status> {
-        not_offered("CommitReservationCancellation")
+        self.commit_cancellation(&request).await
     }
 
     async fn list_tickets(

@@ -64,8 +64,8 @@ pub(crate) fn reservation(reservation: &Reservation) -> pb::Reservation {
         lock_saga: reservation.lock_saga.map(saga_name).unwrap_or_default(),
         create_time: Some(timestamp(reservation.create_time)),
         confirm_time: reservation.confirm_time.map(timestamp),
-        cancel_time: None,
-        cancellation_fee: 0,
+        cancel_time: reservation.cancellation.time.map(timestamp),
+        cancellation_fee: reservation.cancellation.fee,
         etag: reservation.version.to_string(),
         payment: reservation.payment.map(|id| format!("payments/{id}")).unwrap_or_default(),
     }
@@ -165,6 +165,6 @@ pub(crate) fn ticket(sold: &Reservation, ticket: &Ticket) -> pb::Ticket {
     }
 }
 
-fn saga_name(id: Uuid) -> String {
+pub(super) fn saga_name(id: Uuid) -> String {
     format!("sagas/{id}")
 }

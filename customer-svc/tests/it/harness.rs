@@ -83,6 +83,13 @@ impl Service {
         self.points.capture_points(request).await.map(tonic::Response::into_inner)
     }
 
+    pub(crate) async fn credit(
+        &mut self,
+        request: pb::CreditPointsRequest,
+    ) -> Result<pb::CreditPointsResponse, Status> {
+        self.points.credit_points(step("credit-points", request)).await.map(tonic::Response::into_inner)
+    }
+
     /// What is posted and what is reserved.
     pub(crate) async fn account(&mut self, customer: &str) -> (i64, i64) {
         let request = pb::GetPointAccountRequest { name: format!("{customer}/pointAccount") };
@@ -157,6 +164,28 @@ pub(crate) fn capture(customer: &str, saga: u128) -> pb::CapturePointsRequest {
     let request_id = request_id(saga, "capture-points", "forward");
     let (customer, credit_account) = (customer.into(), CONCERT_ACCOUNT.into());
     pb::CapturePointsRequest { customer, saga: saga_name(saga), credit_account, request_id }
+}
+
+pub(crate) fn charge(customer: &str, saga: u128, amount: i64) -> pb::CreditPointsRequest {
+    pb::CreditPointsRequest {
+        customer: customer.into(),
+        saga: saga_name(saga),
+        amount,
+        kind: pb::point_transaction::Kind::Charge.into(),
+        debit_account: "clearing/card".into(),
+        request_id: request_id(saga, "credit-points", "forward"),
+        ..Default::default()
+    }
+}
+
+pub(crate) fn refund(customer: &str, saga: u128, amount: i64, fee_amount: i64) -> pb::CreditPointsRequest {
+    pb::CreditPointsRequest {
+        kind: pb::point_transaction::Kind::Refund.into(),
+        debit_account: CONCERT_ACCOUNT.into(),
+        fee_amount,
+        fee_credit_account: "fees/cancellation".into(),
+        ..charge(customer, saga, amount)
+    }
 }
 
 pub(crate) fn saga_name(saga: u128) -> String {

@@ -2,6 +2,8 @@
 //! still. Each test ends with a look at what must hold over the tables.
 
 #[cfg(test)]
+mod credit;
+#[cfg(test)]
 mod crowd;
 #[cfg(test)]
 mod customers;

@@ -1,0 +1,4 @@
+//! The stand-ins as those who call them see them: over HTTP.
+
+#[cfg(test)]
+mod processor;
