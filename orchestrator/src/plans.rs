@@ -11,7 +11,9 @@ use crate::exposure::Held;
 use crate::journal::Record;
 
 mod ask;
+pub mod cancellation;
 pub mod checkout;
+pub mod point_charge;
 mod read;
 mod stand;
 
@@ -127,7 +129,7 @@ pub enum Unsound {
 pub struct Plans(Arc<[&'static dyn Definition]>);
 
 /// Those that come with it.
-const BUILT_IN: &[&dyn Definition] = &[&checkout::Checkout];
+const BUILT_IN: &[&dyn Definition] = &[&checkout::Checkout, &cancellation::Cancellation, &point_charge::PointCharge];
 
 impl Default for Plans {
     fn default() -> Self {
