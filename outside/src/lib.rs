@@ -7,3 +7,4 @@ pub mod listen;
 pub mod messenger;
 pub mod mood;
 pub mod platform;
+pub mod processor;

@@ -1,0 +1,4 @@
+//! The stand-ins as their callers meet them.
+
+#[cfg(test)]
+mod messages;
