@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use service_kit::clock::Clock;
+use service_kit::clock::{Clock, SystemClock};
 
 use crate::listen::Listening;
 use crate::mood::{Mood, Moody};
@@ -22,17 +22,46 @@ const LONGEST_ID: usize = 40;
 /// Phones of people who do not use AlimTalk end so.
 pub const NO_ALIMTALK: &str = "0000";
 
+/// What the provider is started with.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Where it listens.
+    #[arg(long, default_value = "127.0.0.1:7082")]
+    listen: String,
+    /// What is left to chance follows from it.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    behaviour: Behaviour,
+}
+
+/// Runs the provider until it is asked to end.
+///
+/// # Errors
+/// When it cannot listen.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let provider = Messenger::new(arguments.behaviour, arguments.seed, Arc::new(SystemClock));
+    let listening = provider.listen(&arguments.listen).await?;
+    println!("messenger: {}", listening.url());
+    service_kit::serve::shutdown_signal()?.await;
+    Ok(())
+}
+
 /// How it behaves.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
 #[serde(default, deny_unknown_fields)]
 pub struct Behaviour {
     /// Towards any request.
+    #[command(flatten)]
     pub mood: Mood,
     /// From acceptance until it is known what became of a message.
+    #[arg(long, default_value_t)]
     pub settle_ms: i64,
     /// AlimTalk messages in a hundred that are accepted and do not arrive.
+    #[arg(long, default_value_t)]
     pub failure_percent: u8,
     /// Messages that are taken in a second; 0 for any number.
+    #[arg(long, default_value_t)]
     pub per_second: usize,
 }
 

@@ -12,16 +12,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// What may go wrong with any request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mood {
     /// How long an answer takes, once its work is done.
+    #[arg(long, default_value_t)]
     pub answer_ms: u64,
     /// Requests in a hundred that are turned away with a 500 and have no effect.
+    #[arg(long, default_value_t)]
     pub error_percent: u8,
     /// Requests in a hundred that are worked on and whose reply is lost.
+    #[arg(long, default_value_t)]
     pub lost_percent: u8,
     /// Every connection breaks off and nothing is done.
+    #[arg(long)]
     pub down: bool,
 }
 

@@ -18,13 +18,40 @@ use crate::mood::{Mood, Moody};
 /// Events in one batch at most.
 const LARGEST_BATCH: usize = 1_000;
 
+/// What the platform is started with.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Where it listens.
+    #[arg(long, default_value = "127.0.0.1:7083")]
+    listen: String,
+    /// What is left to chance follows from it.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    behaviour: Behaviour,
+}
+
+/// Runs the platform until it is asked to end.
+///
+/// # Errors
+/// When it cannot listen.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let platform = Platform::new(arguments.behaviour, arguments.seed);
+    let listening = platform.listen(&arguments.listen).await?;
+    println!("platform: {}", listening.url());
+    service_kit::serve::shutdown_signal()?.await;
+    Ok(())
+}
+
 /// How it behaves.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
 #[serde(default, deny_unknown_fields)]
 pub struct Behaviour {
     /// Towards any request.
+    #[command(flatten)]
     pub mood: Mood,
     /// A type of event for which it refuses every batch that holds one.
+    #[arg(long, default_value_t)]
     pub refused_type: String,
 }
 
