@@ -127,9 +127,14 @@ impl Outbox {
     /// # Errors
     /// Of the store.
     pub async fn announce(&self, tx: &mut Tx<'_>, draft: Draft) -> Result<(), db::Error> {
-        let now_ms = tx.now_ms();
+        let event = self.event(tx.now_ms(), draft);
+        self.put(tx, &event).await
+    }
+
+    /// The event of a draft, for a caller who sends several statements together: see [`Outbox::insertion`].
+    pub fn event(&self, now_ms: i64, draft: Draft) -> Event {
         let what = format!("{}{}/{}@{}", self.source, draft.aggregate, draft.kind, draft.version);
-        let event = Event {
+        Event {
             bucket: 0,
             id: ids::derived_at(now_ms, Uuid::NAMESPACE_URL, &what),
             aggregate: draft.aggregate,
@@ -139,8 +144,7 @@ impl Outbox {
             create_time: now_ms,
             partition: draft.partition,
             version: draft.version,
-        };
-        self.put(tx, &event).await
+        }
     }
 
     /// The statement that adds the event, for a caller who sends several.
