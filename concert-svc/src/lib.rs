@@ -2,6 +2,7 @@
 //! given a [`Host`](service_kit::host::Host) and returns gRPC routes. A seat is held, locked and sold by conditional
 //! updates of its own row, so that no two customers ever have it; a checkout saga drives the rest.
 
+mod announce;
 mod api;
 mod availability;
 mod cancellation;
@@ -13,6 +14,7 @@ mod hold;
 pub mod jobs;
 mod not_found;
 mod process;
+mod record;
 mod reservation;
 mod seat;
 mod start;

@@ -49,8 +49,8 @@ impl PointService for Api {
         &self,
         request: Request<pb::ReservePointsRequest>,
     ) -> Result<Response<pb::ReservePointsResponse>, Status> {
-        let (op, key, amount) = wire::reserve(&request).map_err(status)?;
-        let reserve = async move |tx: &mut Tx<'_>| Ok(wire::reserved(&store::points::reserve(tx, key, amount).await?));
+        let (op, order) = wire::reserve(&request).map_err(status)?;
+        let reserve = async move |tx: &mut Tx<'_>| Ok(wire::reserved(&store::points::reserve(tx, order).await?));
         BARRIER.forward(&self.db, op, Refusals::Kept, reserve).await
     }
 
@@ -58,8 +58,8 @@ impl PointService for Api {
         &self,
         request: Request<pb::ReleasePointsRequest>,
     ) -> Result<Response<pb::ReleasePointsResponse>, Status> {
-        let (op, key, nothing) = wire::release(&request).map_err(status)?;
-        let release = async move |tx: &mut Tx<'_>| Ok(wire::released(&store::points::release(tx, key).await?));
+        let (op, key, id, nothing) = wire::release(&request).map_err(status)?;
+        let release = async move |tx: &mut Tx<'_>| Ok(wire::released(&store::points::release(tx, key, id).await?));
         BARRIER.compensate(&self.db, op, nothing, release).await
     }
 

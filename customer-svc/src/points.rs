@@ -6,7 +6,7 @@ use tonic::Code;
 use uuid::Uuid;
 
 use crate::customers::{self, State};
-use crate::ledger::Adjustment;
+use crate::ledger::{Adjustment, Kind, Move, Posting};
 
 /// A customer's points.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +71,14 @@ impl Key {
     }
 }
 
+/// The order to set points aside.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reserve {
+    pub(crate) key: Key,
+    pub(crate) amount: i64,
+    pub(crate) request_id: Uuid,
+}
+
 /// The order to spend what a saga has set aside.
 #[derive(Debug, Clone)]
 pub(crate) struct Capture {
@@ -79,12 +87,25 @@ pub(crate) struct Capture {
     pub(crate) request_id: Uuid,
 }
 
+impl Capture {
+    pub(crate) fn posting(self, amount: i64) -> Posting {
+        let Self { key: Key { customer, saga }, credit_account, request_id } = self;
+        let debit_account = customers::name(customer);
+        let spent = Move { kind: Kind::Use, amount, debit_account, credit_account };
+        Posting { customer, saga: Some(saga), request_id, reason: String::new(), moves: vec![spent] }
+    }
+}
+
 /// Whether `required` points can be taken from what is available.
 pub(crate) fn judge_taking(account: &Account, required: i64) -> Result<(), Refusal> {
-    let customer = customers::name(account.customer);
     if account.state != State::Active {
         return Err(customers::not_active(account.customer, account.state));
     }
+    judge_available(account, required)
+}
+
+fn judge_available(account: &Account, required: i64) -> Result<(), Refusal> {
+    let customer = customers::name(account.customer);
     let available = account.available();
     if required <= available {
         return Ok(());
@@ -97,10 +118,14 @@ pub(crate) fn judge_taking(account: &Account, required: i64) -> Result<(), Refus
     Err(refusal)
 }
 
-/// Whether the correction can be made.
+/// Whether the correction can be made. What came to somebody who has left can be taken all the same.
 pub(crate) fn judge_adjustment(account: &Account, adjustment: &Adjustment) -> Result<(), Refusal> {
     let Adjustment { amount, balance_limit, .. } = *adjustment;
-    judge_taking(account, -amount)?;
+    if account.state == State::Withdrawn && amount < 0 {
+        judge_available(account, -amount)?;
+    } else {
+        judge_taking(account, -amount)?;
+    }
     let posted = account.posted;
     if amount < 0 || posted + amount <= balance_limit {
         return Ok(());

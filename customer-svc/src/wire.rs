@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::config::Config;
 use crate::ledger::{Adjustment, Kind, Transfer};
-use crate::points::{Account, Capture, Key, Reservation, ReservationState};
+use crate::points::{Account, Capture, Key, Reservation, ReservationState, Reserve};
 use crate::store::ledger::Entries;
 
 mod credit;
@@ -21,25 +21,26 @@ pub(crate) mod customers;
 pub(crate) use credit::{credit, credited};
 
 /// The order to set points aside.
-pub(crate) fn reserve(request: &Request<pb::ReservePointsRequest>) -> Result<(Operation, Key, i64), Fault> {
+pub(crate) fn reserve(request: &Request<pb::ReservePointsRequest>) -> Result<(Operation, Reserve), Fault> {
     let order = request.get_ref();
     let key = key(&order.customer, &order.saga)?;
     if order.amount < 1 {
         return Err(out_of_range("amount", format!("must be 1 or more, not {}", order.amount)));
     }
-    ids::uuid("request_id", &order.request_id)?;
-    Ok((Operation::of(request, key.saga, key.customer)?, key, order.amount))
+    let request_id = ids::uuid("request_id", &order.request_id)?;
+    let reserve = Reserve { key, amount: order.amount, request_id };
+    Ok((Operation::of(request, key.saga, key.customer)?, reserve))
 }
 
 /// The order to give points back, and the answer when there is nothing to give back.
 pub(crate) fn release(
     request: &Request<pb::ReleasePointsRequest>,
-) -> Result<(Operation, Key, pb::ReleasePointsResponse), Fault> {
+) -> Result<(Operation, Key, Uuid, pb::ReleasePointsResponse), Fault> {
     let order = request.get_ref();
     let key = key(&order.customer, &order.saga)?;
-    ids::uuid("request_id", &order.request_id)?;
+    let request_id = ids::uuid("request_id", &order.request_id)?;
     let nothing = pb::ReleasePointsResponse { saga: order.saga.clone(), amount: 0, point_reservation: None };
-    Ok((Operation::of(request, key.saga, key.customer)?, key, nothing))
+    Ok((Operation::of(request, key.saga, key.customer)?, key, request_id, nothing))
 }
 
 /// The order to spend points.
@@ -213,4 +214,9 @@ fn text(field: &str, text: &str, limit: usize) -> Result<String, Fault> {
         return Err(Fault::field(field, "must not contain control characters"));
     }
     Ok(text.to_owned())
+}
+
+/// The same, or nothing.
+fn optional_text(field: &str, words: &str, limit: usize) -> Result<String, Fault> {
+    if words.is_empty() { Ok(String::new()) } else { text(field, words, limit) }
 }

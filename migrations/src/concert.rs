@@ -28,4 +28,5 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0021_reservations_cancel_time",
     "0022_reservations_cancellation_fee",
     "0023_reservations_checked_in_count",
+    "0024_reservation_transitions",
 ];

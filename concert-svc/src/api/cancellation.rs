@@ -19,8 +19,9 @@ impl Api {
         let step = step(&message.name, &message.saga, &message.request_id).map_err(refuse)?;
         let begin = wire::begin(message, step.saga).map_err(refuse)?;
         let op = Operation::of(request, step.saga, step.reservation).map_err(refuse)?;
+        let cause = self.step_cause(&step, begin.customer);
         let work = async move |tx: &mut Tx<'_>| {
-            let locked = cancellation::begin(tx, step.reservation, &begin).await?;
+            let locked = cancellation::begin(tx, step.reservation, &begin, &cause).await?;
             Ok(wire::begun(step.saga, &locked))
         };
         BARRIER.forward(&self.0.host.db, op, Refusals::Kept, work).await
@@ -34,8 +35,9 @@ impl Api {
         let step = step(&message.name, &message.saga, &message.request_id).map_err(refuse)?;
         let op = Operation::of(request, step.saga, step.reservation).map_err(refuse)?;
         let echo = wire::aborted(step.saga, None);
+        let cause = self.step_cause(&step, None);
         let work = async move |tx: &mut Tx<'_>| {
-            let (kept, amount) = cancellation::abort(tx, step.reservation, step.saga).await?;
+            let (kept, amount) = cancellation::abort(tx, step.reservation, step.saga, &cause).await?;
             Ok(wire::aborted(step.saga, Some((&kept, amount))))
         };
         BARRIER.compensate(&self.0.host.db, op, echo, work).await
@@ -48,8 +50,9 @@ impl Api {
         let message = request.get_ref();
         let step = step(&message.name, &message.saga, &message.request_id).map_err(refuse)?;
         let op = Operation::of(request, step.saga, step.reservation).map_err(refuse)?;
+        let cause = self.step_cause(&step, None);
         let work = async move |tx: &mut Tx<'_>| {
-            let cancelled = cancellation::commit(tx, step.reservation, step.saga).await?;
+            let cancelled = cancellation::commit(tx, step.reservation, step.saga, &cause).await?;
             Ok(wire::committed(step.saga, &cancelled))
         };
         BARRIER.forward(&self.0.host.db, op, Refusals::Kept, work).await

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::catalogue::{SALE_COLUMNS, concert_columns, performance_columns, sale_columns};
 use super::{Statement, insert_rows, of_rows};
 use crate::concert::{Holdings, MAX_SEATS, Sale};
+use crate::record::Record;
 use crate::reservation::{Cancellation, Reservation};
 use crate::state::{ReservationState, State as _, TicketState};
 use crate::ticket::Ticket;
@@ -119,11 +120,12 @@ pub(crate) async fn offer(
     tx.fetch_optional(sql, args![concert, performance, customer, now_ms]).await
 }
 
-/// Adds a reservation.
-pub(crate) async fn insert_reservation(tx: &mut Tx<'_>, reservation: &Reservation) -> Result<(), db::Error> {
+/// Adds a reservation, together with what is written down of it.
+pub(crate) async fn insert_reservation(tx: &mut Tx<'_>, record: &Record<'_>) -> Result<(), db::Error> {
     let sql = "insert into concert_reservations (reservation_id, customer_id, concert_id, performance_id, state, items, \
                seat_count, total_amount, expire_time, create_time, version, cancellation_terms) \
                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    let reservation = record.reservation;
     let (items, terms) = (to_json(&reservation.items)?, to_json(&reservation.terms)?);
     let row = args![
         reservation.id,
@@ -139,7 +141,9 @@ pub(crate) async fn insert_reservation(tx: &mut Tx<'_>, reservation: &Reservatio
         reservation.version,
         &terms,
     ];
-    tx.execute(sql, row).await.map(drop)
+    let mut statements = vec![(sql, row.to_vec())];
+    statements.extend(record.statements());
+    tx.execute_each(&statements).await.map(drop)
 }
 
 pub(super) fn to_json(value: &impl Serialize) -> Result<String, db::Error> {

@@ -94,12 +94,13 @@ pub(crate) fn reservations_before(request: &pb::ListReservationsRequest) -> Resu
 pub(crate) struct Step {
     pub(crate) reservation: Uuid,
     pub(crate) saga: Uuid,
+    pub(crate) request_id: Uuid,
 }
 
 /// Reads what all saga steps carry.
 pub(crate) fn step(name: &str, saga: &str, request_id: &str) -> Result<Step, Fault> {
-    ids::uuid("request_id", request_id)?;
-    Ok(Step { reservation: reservation_name("name", name)?, saga: ids::name("saga", saga, "sagas")? })
+    let request_id = ids::uuid("request_id", request_id)?;
+    Ok(Step { reservation: reservation_name("name", name)?, saga: ids::name("saga", saga, "sagas")?, request_id })
 }
 
 /// The lock that is asked for.

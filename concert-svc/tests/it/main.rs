@@ -6,6 +6,7 @@ mod cancellation;
 mod catalogue;
 mod checkout;
 mod contention;
+mod history;
 mod holds;
 mod passes;
 mod rivals;

@@ -99,21 +99,28 @@ impl World {
     pub(crate) async fn with(concert: pb::Concert) -> Self {
         let clock = Arc::new(ManualClock::at(NOW_MS));
         let db = testbed::db(clock.clone()).await;
-        Self::over(db, clock, concert).await
+        Self::over(db, clock, concert, Config::default()).await
+    }
+
+    /// With other limits than the default ones.
+    pub(crate) async fn configured(config: Config) -> Self {
+        let clock = Arc::new(ManualClock::at(NOW_MS));
+        let db = testbed::db(clock.clone()).await;
+        Self::over(db, clock, concert(), config).await
     }
 
     /// On a file, with the writer on a thread of its own.
     pub(crate) async fn threaded(directory: &Path, concert: pb::Concert) -> Self {
         let clock = Arc::new(ManualClock::at(NOW_MS));
         let db = testbed::threaded(directory, clock.clone()).await;
-        Self::over(db, clock, concert).await
+        Self::over(db, clock, concert, Config::default()).await
     }
 
-    async fn over(db: Db, clock: Arc<ManualClock>, concert: pb::Concert) -> Self {
+    async fn over(db: Db, clock: Arc<ManualClock>, concert: pb::Concert, config: Config) -> Self {
         let host = Host::new(db, clock.clone(), Ids::seeded(7));
         let keys = VerifyingKeys::default();
         let (held, placed) = mpsc::channel(16);
-        let routes = concert_svc::start(&host, Config::default(), keys.clone(), held).await.unwrap();
+        let routes = concert_svc::start(&host, config, keys.clone(), held).await.unwrap();
         let mut world = Self {
             clock,
             host,
@@ -332,7 +339,7 @@ impl World {
     }
 
     pub(crate) async fn sweep(&self) -> u64 {
-        concert_svc::jobs::sweep(&self.host.db, 2).await.unwrap()
+        concert_svc::jobs::sweep(&self.host.db, 2, true).await.unwrap()
     }
 
     /// Signs passes that the service accepts.

@@ -6,10 +6,6 @@ pub(super) fn with_archiving(method: &str) -> Status {
     comes_with(method, "the archiving of sagas")
 }
 
-pub(super) fn with_data_retention(method: &str) -> Status {
-    comes_with(method, "data retention")
-}
-
 fn comes_with(method: &str, what: &str) -> Status {
     Status::unimplemented(format!("{method} is not offered yet; it comes with {what}"))
 }

@@ -1,83 +1,68 @@
-//! The statements over the ledger: every posting changes a balance in one update and leaves its entries in the chain of the
-//! customer whom it is about.
+//! The statements over the ledger: every posting changes a balance in one update and adds its entries, their events with
+//! them, to the chain of the customer whom it is about.
 
+use service_kit::args;
 use service_kit::db::{self, FromRow, Row, Tx};
 use service_kit::refusal::Fault;
-use service_kit::{args, ids};
 use uuid::Uuid;
 
-use super::numbered;
 use super::points::{at_odds, locked};
-use crate::ledger::{Adjustment, Credit, Kind, Transfer};
-use crate::points::Key;
+use super::{Statement, numbered};
+use crate::events::{self, OUTBOX};
+use crate::ledger::{Adjustment, Credit, Head, Kind, Posting, Transfer};
 use crate::{customers, points};
 
-/// Where corrections come from and go to.
-const ADJUSTMENTS: &str = "adjustments";
-
-/// Gives a customer points and keeps a fee. Whoever he is and whatever he owns: what was paid for must be given.
-pub(crate) async fn credit(tx: &mut Tx<'_>, credit: Credit) -> Result<Option<Transfer>, Fault> {
-    const CREDIT: &str = "update customer_customers set posted = posted + $2, transfer_count = transfer_count + $3, \
-        points_time = $4 where customer_id = $1 returning posted, transfer_count";
-    let Key { customer, saga } = credit.key;
-    let count = i64::from(credit.amount > 0) + i64::from(credit.fee.is_some());
-    let credited = tx.fetch_optional(CREDIT, args![customer, credit.amount, count, tx.now_ms()]).await?;
-    let (balance_after, last): (i64, i64) = credited.ok_or_else(|| customers::not_found(customer))?;
-    let given = Transfer {
-        customer,
-        sequence: last - count + 1,
-        id: ids::derived(credit.request_id, "transfer"),
-        kind: credit.kind,
-        amount: credit.amount,
-        debit_account: credit.debit_account,
-        credit_account: customers::name(customer),
-        balance_after,
-        saga: Some(saga),
-        request_id: credit.request_id,
-        reason: String::new(),
-        create_time: tx.now_ms(),
+/// What an update of a balance returns, as [`moved`] reads it.
+macro_rules! returning {
+    () => {
+        " returning cast(1 as bigint), posted, transfer_count, cast(null as bytea)"
     };
-    if credit.amount > 0 {
-        post(tx, &given).await?;
-    }
-    if let Some((amount, credit_account)) = credit.fee {
-        let (id, kind) = (ids::derived(credit.request_id, "fee"), Kind::CancellationFee);
-        post(tx, &Transfer { sequence: last, id, kind, amount, credit_account, ..given.clone() }).await?;
-    }
-    Ok((credit.amount > 0).then_some(given))
+}
+pub(super) use returning;
+
+/// The columns of an entry, in the order in which a row is read.
+macro_rules! columns {
+    () => {
+        "customer_id, sequence, transfer_id, kind, amount, debit_account, credit_account, balance_after, saga_id, \
+         request_id, reason, create_time, hash"
+    };
+}
+
+/// Gives a customer points and keeps a fee. Whoever he is and whatever he owns: what was paid for must be given. Returns
+/// the entry that gives, if there is one.
+pub(crate) async fn credit(tx: &mut Tx<'_>, credit: Credit) -> Result<Option<Transfer>, Fault> {
+    const CREDIT: &str = concat!(
+        "update customer_customers set posted = posted + $2, transfer_count = transfer_count + $3, \
+         points_time = $4 where customer_id = $1",
+        returning!()
+    );
+    let (customer, amount) = (credit.key.customer, credit.amount);
+    let posting = credit.posting();
+    let update = args![customer, amount, posting.moves.len() as i64, tx.now_ms()].to_vec();
+    let head = moved(tx, customer, (CREDIT, update)).await?;
+    let head = head.ok_or_else(|| customers::not_found(customer))?;
+    let entries = post(tx, posting, head, None).await?;
+    Ok(entries.into_iter().find(|entry| entry.signed_amount() != 0))
 }
 
 /// Corrects a balance on an operator's word.
 pub(crate) async fn adjust(tx: &mut Tx<'_>, adjustment: Adjustment) -> Result<Transfer, Fault> {
-    const ADJUST: &str = "update customer_customers set posted = posted + $2, transfer_count = transfer_count + 1, \
-        points_time = $4 where customer_id = $1 and state = 1 and posted - reserved + $2 >= 0 \
-        and ($2 < 0 or posted + $2 <= $3) returning posted, transfer_count";
-    let Adjustment { customer, amount, balance_limit, request_id, .. } = adjustment;
-    let args = args![customer, amount, balance_limit, tx.now_ms()];
-    let mut adjusted: Option<(i64, i64)> = tx.fetch_optional(ADJUST, args).await?;
-    if adjusted.is_none() {
+    const ADJUST: &str = concat!(
+        "update customer_customers set posted = posted + $2, transfer_count = transfer_count + 1, points_time = $4 \
+         where customer_id = $1 and (state = 1 or (state = 3 and $2 < 0)) and posted - reserved + $2 >= 0 \
+         and ($2 < 0 or posted + $2 <= $3)",
+        returning!()
+    );
+    let Adjustment { customer, amount, balance_limit, .. } = adjustment;
+    let update = args![customer, amount, balance_limit, tx.now_ms()].to_vec();
+    let mut head = moved(tx, customer, (ADJUST, update.clone())).await?;
+    if head.is_none() {
         points::judge_adjustment(&locked(tx, customer).await?, &adjustment)?;
-        adjusted = tx.fetch_optional(ADJUST, args).await?;
+        head = moved(tx, customer, (ADJUST, update)).await?;
     }
-    let (balance_after, sequence) = adjusted.ok_or_else(|| at_odds(customer))?;
-    let (own, other) = (customers::name(customer), ADJUSTMENTS.to_owned());
-    let (debit_account, credit_account) = if amount < 0 { (own, other) } else { (other, own) };
-    let transfer = Transfer {
-        customer,
-        sequence,
-        id: ids::derived(request_id, "transfer"),
-        kind: Kind::Adjustment,
-        amount: amount.abs(),
-        debit_account,
-        credit_account,
-        balance_after,
-        saga: None,
-        request_id,
-        reason: adjustment.reason,
-        create_time: tx.now_ms(),
-    };
-    post(tx, &transfer).await?;
-    Ok(transfer)
+    let head = head.ok_or_else(|| at_odds(customer))?;
+    let entries = post(tx, adjustment.posting(), head, None).await?;
+    entries.into_iter().next().ok_or_else(|| at_odds(customer).into())
 }
 
 /// Which entries of a customer's ledger are asked for.
@@ -92,34 +77,95 @@ pub(crate) struct Entries {
 
 /// Reads entries of the ledger, newest first.
 pub(crate) async fn transfers(tx: &mut Tx<'_>, which: Entries) -> Result<Vec<Transfer>, db::Error> {
-    const SELECT: &str = "select customer_id, sequence, transfer_id, kind, amount, debit_account, credit_account, \
-        balance_after, saga_id, request_id, reason, create_time from customer_transfers \
-        where customer_id = $1 and sequence <= $2 and (kind = $3 or $3 is null) and (saga_id = $4 or $4 is null) \
-        order by sequence desc limit $5";
+    const SELECT: &str = concat!(
+        "select ",
+        columns!(),
+        " from customer_transfers where customer_id = $1 and sequence <= $2 and (kind = $3 or $3 is null) \
+         and (saga_id = $4 or $4 is null) order by sequence desc limit $5"
+    );
     let Entries { customer, from, kind, saga, limit } = which;
     tx.fetch_all(SELECT, args![customer, from, kind, saga, limit]).await
 }
 
-/// Writes an entry.
-pub(super) async fn post(tx: &mut Tx<'_>, transfer: &Transfer) -> Result<(), db::Error> {
-    const INSERT: &str = "insert into customer_transfers (customer_id, sequence, transfer_id, kind, amount, \
-        debit_account, credit_account, balance_after, saga_id, request_id, reason, create_time) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+/// Reads entries of all customers, chain by chain, after one of them.
+pub(crate) async fn entries_after(
+    tx: &mut Tx<'_>,
+    (customer, sequence): (Uuid, i64),
+    limit: i64,
+) -> Result<Vec<Transfer>, db::Error> {
+    const SELECT: &str = concat!(
+        "select ",
+        columns!(),
+        " from customer_transfers where (customer_id, sequence) > ($1, $2) order by customer_id, sequence limit $3"
+    );
+    tx.fetch_all(SELECT, args![customer, sequence, limit]).await
+}
+
+/// Changes a customer's balance by a statement that ends in `returning!()`, and finds the end of his chain, which stays
+/// so for this transaction; nothing when the statement says no. The two travel together: the second sees what the first
+/// has waited for.
+pub(super) async fn moved(tx: &mut Tx<'_>, customer: Uuid, update: Statement<'_>) -> Result<Option<Head>, db::Error> {
+    const LAST: &str = "select cast(0 as bigint), balance_after, sequence, hash from customer_transfers \
+        where customer_id = $1 order by sequence desc limit 1";
+    let seen: Vec<Seen> = tx.fetch_each(&[update, (LAST, args![customer].to_vec())]).await?;
+    let hash = seen.iter().find(|seen| !seen.is_account).and_then(|last| last.hash.clone());
+    let account = seen.into_iter().find(|seen| seen.is_account);
+    Ok(account.map(|account| Head { balance: account.balance, count: account.count, hash }))
+}
+
+/// Adds the entries of a posting and their events, together with a statement more.
+pub(super) async fn post(
+    tx: &mut Tx<'_>,
+    posting: Posting,
+    head: Head,
+    beside: Option<Statement<'_>>,
+) -> Result<Vec<Transfer>, db::Error> {
+    let entries = posting.entries(head, tx.now_ms());
+    let told = entries.iter().filter_map(events::posted);
+    let told: Vec<_> = told.map(|draft| OUTBOX.event(tx, draft)).collect();
+    let mut statements: Vec<Statement<'_>> = entries.iter().map(insertion).collect();
+    statements.extend(told.iter().map(|event| OUTBOX.insertion(event.bucket, event)));
+    statements.extend(beside);
+    tx.execute_each(&statements).await?;
+    Ok(entries)
+}
+
+fn insertion(entry: &Transfer) -> Statement<'_> {
+    const INSERT: &str = concat!(
+        "insert into customer_transfers (",
+        columns!(),
+        ") values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+    );
     let args = args![
-        transfer.customer,
-        transfer.sequence,
-        transfer.id,
-        transfer.kind as i64,
-        transfer.amount,
-        &transfer.debit_account,
-        &transfer.credit_account,
-        transfer.balance_after,
-        transfer.saga,
-        transfer.request_id,
-        &transfer.reason,
-        transfer.create_time
+        entry.customer,
+        entry.sequence,
+        entry.id,
+        entry.kind as i64,
+        entry.amount,
+        &entry.debit_account,
+        &entry.credit_account,
+        entry.balance_after,
+        entry.saga,
+        entry.request_id,
+        &entry.reason,
+        entry.create_time,
+        entry.hash.as_ref()
     ];
-    tx.execute(INSERT, args).await.map(drop)
+    (INSERT, args.to_vec())
+}
+
+/// A customer's account after a change, or the last entry of his chain.
+struct Seen {
+    is_account: bool,
+    balance: i64,
+    count: i64,
+    hash: Option<Vec<u8>>,
+}
+
+impl FromRow for Seen {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Self { is_account: row.get(0)?, balance: row.get(1)?, count: row.get(2)?, hash: row.get(3)? })
+    }
 }
 
 impl FromRow for Transfer {
@@ -137,6 +183,7 @@ impl FromRow for Transfer {
             request_id: row.get(9)?,
             reason: row.get(10)?,
             create_time: row.get(11)?,
+            hash: row.get(12)?,
         })
     }
 }

@@ -1,14 +1,14 @@
 //! The statements over points: every balance changes in one conditional update. What is posted is in `ledger.rs`.
 
+use service_kit::args;
 use service_kit::db::{self, FromRow, Row, Tx};
 use service_kit::refusal::Fault;
-use service_kit::{args, ids};
 use uuid::Uuid;
 
-use super::{ledger, numbered, state};
+use super::{audit, ledger, numbered, state};
+use crate::audit::Resolution;
 use crate::customers;
-use crate::ledger::{Kind, Transfer};
-use crate::points::{self, Account, Capture, Key, Reservation, ReservationState};
+use crate::points::{self, Account, Capture, Key, Reservation, ReservationState, Reserve};
 
 const ACCOUNT: &str = "select customer_id, state, posted, reserved, points_time from customer_customers \
     where customer_id = $1";
@@ -22,17 +22,19 @@ pub(crate) async fn account(tx: &mut Tx<'_>, customer: Uuid) -> Result<Account, 
 /// Sets points aside for a saga.
 ///
 /// Like all who change both, this takes the reservation first and then the account, so that no two wait for each other.
-pub(crate) async fn reserve(tx: &mut Tx<'_>, key: Key, amount: i64) -> Result<Reservation, Fault> {
+pub(crate) async fn reserve(tx: &mut Tx<'_>, order: Reserve) -> Result<Reservation, Fault> {
     const INSERT: &str = "insert into customer_point_reservations (saga_id, customer_id, amount, state, create_time) \
         values ($1, $2, $3, 1, $4) on conflict do nothing";
     const RESERVE: &str = "update customer_customers set reserved = reserved + $2, points_time = $3 \
         where customer_id = $1 and state = 1 and posted - reserved >= $2";
-    let now_ms = tx.now_ms();
+    let Reserve { key, amount, request_id } = order;
+    let (now_ms, state) = (tx.now_ms(), ReservationState::Pending);
     let note = args![key.saga, key.customer, amount, now_ms];
     let taking = args![key.customer, amount, now_ms];
-    match tx.execute_each(&[(INSERT, note.to_vec()), (RESERVE, taking.to_vec())]).await?.as_slice() {
+    let kept = audit::resolution(Resolution { key, to: state, request_id }, now_ms);
+    match tx.execute_each(&[(INSERT, note.to_vec()), (RESERVE, taking.to_vec()), kept]).await?.as_slice() {
         [0, ..] => return Err(points::already_reserved(key).into()),
-        [_, 0] => {
+        [_, 0, ..] => {
             // Others may have given points back since: the account that a refusal tells of is the one that it stands for.
             points::judge_taking(&locked(tx, key.customer).await?, amount)?;
             if tx.execute(RESERVE, taking).await? == 0 {
@@ -41,43 +43,35 @@ pub(crate) async fn reserve(tx: &mut Tx<'_>, key: Key, amount: i64) -> Result<Re
         }
         _ => {}
     }
-    let (state, create_time) = (ReservationState::Pending, now_ms);
-    Ok(Reservation { key, amount, state, create_time, resolve_time: None })
+    Ok(Reservation { key, amount, state, create_time: now_ms, resolve_time: None })
 }
 
 /// Gives back what a saga has set aside.
-pub(crate) async fn release(tx: &mut Tx<'_>, key: Key) -> Result<Reservation, Fault> {
+pub(crate) async fn release(tx: &mut Tx<'_>, key: Key, request_id: Uuid) -> Result<Reservation, Fault> {
     const RELEASE: &str = "update customer_customers set reserved = reserved - $2, points_time = $3 \
         where customer_id = $1";
-    let reservation = resolve(tx, key, ReservationState::Released).await?;
-    let args = args![key.customer, reservation.amount, tx.now_ms()];
-    tx.execute(RELEASE, args).await?;
+    let (now_ms, to) = (tx.now_ms(), ReservationState::Released);
+    let reservation = resolve(tx, key, to).await?;
+    let giving = args![key.customer, reservation.amount, now_ms].to_vec();
+    let kept = audit::resolution(Resolution { key, to, request_id }, now_ms);
+    tx.execute_each(&[(RELEASE, giving), kept]).await?;
     Ok(reservation)
 }
 
 /// Spends what a saga has set aside.
 pub(crate) async fn capture(tx: &mut Tx<'_>, capture: Capture) -> Result<Reservation, Fault> {
-    const CAPTURE: &str = "update customer_customers set posted = posted - $2, reserved = reserved - $2, \
-        transfer_count = transfer_count + 1, points_time = $3 where customer_id = $1 returning posted, transfer_count";
-    let Capture { key, credit_account, request_id } = capture;
-    let reservation = resolve(tx, key, ReservationState::Captured).await?;
-    let args = args![key.customer, reservation.amount, tx.now_ms()];
-    let (balance_after, sequence) = tx.fetch_one(CAPTURE, args).await?;
-    let transfer = Transfer {
-        customer: key.customer,
-        sequence,
-        id: ids::derived(request_id, "transfer"),
-        kind: Kind::Use,
-        amount: reservation.amount,
-        debit_account: customers::name(key.customer),
-        credit_account,
-        balance_after,
-        saga: Some(key.saga),
-        request_id,
-        reason: String::new(),
-        create_time: tx.now_ms(),
-    };
-    ledger::post(tx, &transfer).await?;
+    const CAPTURE: &str = concat!(
+        "update customer_customers set posted = posted - $2, reserved = reserved - $2, \
+         transfer_count = transfer_count + 1, points_time = $3 where customer_id = $1",
+        ledger::returning!()
+    );
+    let (key, request_id, to) = (capture.key, capture.request_id, ReservationState::Captured);
+    let reservation = resolve(tx, key, to).await?;
+    let update = args![key.customer, reservation.amount, tx.now_ms()].to_vec();
+    let head = ledger::moved(tx, key.customer, (CAPTURE, update)).await?;
+    let head = head.ok_or_else(|| at_odds(key.customer))?;
+    let kept = audit::resolution(Resolution { key, to, request_id }, tx.now_ms());
+    ledger::post(tx, capture.posting(reservation.amount), head, Some(kept)).await?;
     Ok(reservation)
 }
 

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use customer_svc::Config;
-use customer_svc::verify::CHECKS;
+use customer_svc::verify::{self, CHECKS};
 use proto::customer::v1 as pb;
 use proto::customer::v1::customer_service_client::CustomerServiceClient;
 use proto::customer::v1::point_service_client::PointServiceClient;
 use service_kit::clock::ManualClock;
-use service_kit::db::{self, Db};
+use service_kit::db::{self, Db, FromRow};
 use service_kit::host::Host;
 use service_kit::ids::{self, Ids};
 use service_kit::refusal::{self, SagaOutcome};
+use testbed::Engine;
 use tonic::service::Routes;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
@@ -122,6 +123,9 @@ impl Service {
             for check in CHECKS {
                 found.extend(check.findings(tx).await?.into_iter().map(|finding| (check.id, finding.problem)));
             }
+            for judged in verify::judge(tx).await? {
+                found.extend(judged.findings.into_iter().map(|finding| (judged.id, finding.problem)));
+            }
             Ok::<_, db::Error>(found)
         });
         found.await.unwrap()
@@ -129,6 +133,25 @@ impl Service {
 
     pub(crate) async fn expect_sound(&self) {
         assert_eq!(self.findings().await, []);
+    }
+
+    /// Takes the guard off the ledger, as an owner of the tables can.
+    pub(crate) async fn unguard(&self) {
+        let drop: &[&'static str] = match Engine::named() {
+            Engine::Sqlite => {
+                &["drop trigger customer_transfers_no_update", "drop trigger customer_transfers_no_delete"]
+            }
+            Engine::Postgres => &["drop trigger customer_transfers_append_only on customer_transfers"],
+        };
+        for sql in drop {
+            self.sql(sql).await;
+        }
+    }
+
+    /// Rows of a statement of the test's own.
+    pub(crate) async fn rows<T: FromRow + Send + 'static>(&self, sql: &'static str) -> Vec<T> {
+        let rows: Result<Vec<T>, db::Error> = self.db.read(async move |tx| tx.fetch_all(sql, &[]).await).await;
+        rows.unwrap()
     }
 
     /// Runs a statement of the test's own.
@@ -143,6 +166,20 @@ pub(crate) fn step<M>(id: &'static str, message: M) -> Request<M> {
     request.metadata_mut().insert("saga-step", id.parse().unwrap());
     request.metadata_mut().insert("saga-epoch", "1".parse().unwrap());
     request
+}
+
+/// An operator's word to put a customer to sleep.
+pub(crate) fn suspend(name: &str, etag: &str) -> pb::SuspendCustomerRequest {
+    let (reason, request_id) = ("it was asked for".into(), String::new());
+    pb::SuspendCustomerRequest { name: name.into(), etag: etag.into(), reason, request_id }
+}
+
+pub(crate) fn reactivate(name: &str, etag: &str) -> pb::ReactivateCustomerRequest {
+    pb::ReactivateCustomerRequest { name: name.into(), etag: etag.into(), ..Default::default() }
+}
+
+pub(crate) fn withdraw(name: &str, etag: &str) -> pb::WithdrawCustomerRequest {
+    pb::WithdrawCustomerRequest { name: name.into(), etag: etag.into(), ..Default::default() }
 }
 
 pub(crate) fn adjustment(customer: &str, amount: i64, id: u128) -> pb::AdjustPointsRequest {
