@@ -15,6 +15,7 @@ use crate::archive::{self, Archive};
 use crate::bulk;
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::fan_out;
 use crate::intake::Intake;
 use crate::journal::{self, Journal, SqlJournal};
 use crate::participants::Participants;
@@ -153,6 +154,9 @@ impl Driven<'_> {
         };
         bulk::start(host, &desk);
         reconcile::start(host, &Reconciler::new(&desk.shards, &desk.participants));
+        if let Some(shard) = shards.iter().next() {
+            fan_out::start(host, &desk, &shard.runner);
+        }
         let checkouts = CheckoutServiceServer::new(Intake::new(desk.clone()));
         let sagas = SagaServiceServer::new(Sagas::new(desk.clone()));
         let grpc = Routes::new(checkouts.max_decoding_message_size(MAX_MESSAGE_BYTES))

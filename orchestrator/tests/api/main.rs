@@ -9,6 +9,10 @@ mod archive;
 #[cfg(test)]
 mod bulk;
 #[cfg(test)]
+mod cancellations;
+#[cfg(test)]
+mod charges;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod create;
