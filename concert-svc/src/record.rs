@@ -79,7 +79,7 @@ impl<'a> Record<'a> {
     ) -> Self {
         let time = tx.now_ms();
         let draft = announce::draft(reservation, (from, version), cause);
-        let event = draft.map(|draft| (cause.saga.map_or(0, |saga| tx.bucket(saga)), OUTBOX.event(draft, time)));
+        let event = draft.map(|draft| (cause.saga.map_or(0, |saga| tx.bucket(saga)), OUTBOX.event(tx, draft)));
         Self { reservation, from, version, cause, time, event }
     }
 

@@ -49,8 +49,8 @@ impl PointService for Api {
         &self,
         request: Request<pb::ReservePointsRequest>,
     ) -> Result<Response<pb::ReservePointsResponse>, Status> {
-        let (op, key, amount) = wire::reserve(&request).map_err(status)?;
-        let reserve = async move |tx: &mut Tx<'_>| Ok(wire::reserved(&store::points::reserve(tx, key, amount).await?));
+        let (op, order) = wire::reserve(&request).map_err(status)?;
+        let reserve = async move |tx: &mut Tx<'_>| Ok(wire::reserved(&store::points::reserve(tx, order).await?));
         BARRIER.forward(&self.db, op, Refusals::Kept, reserve).await
     }
 
@@ -58,8 +58,8 @@ impl PointService for Api {
         &self,
         request: Request<pb::ReleasePointsRequest>,
     ) -> Result<Response<pb::ReleasePointsResponse>, Status> {
-        let (op, key, nothing) = wire::release(&request).map_err(status)?;
-        let release = async move |tx: &mut Tx<'_>| Ok(wire::released(&store::points::release(tx, key).await?));
+        let (op, key, id, nothing) = wire::release(&request).map_err(status)?;
+        let release = async move |tx: &mut Tx<'_>| Ok(wire::released(&store::points::release(tx, key, id).await?));
         BARRIER.compensate(&self.db, op, nothing, release).await
     }
 
@@ -72,12 +72,22 @@ impl PointService for Api {
         BARRIER.forward(&self.db, op, Refusals::Forgotten, capture).await
     }
 
+    async fn credit_points(
+        &self,
+        request: Request<pb::CreditPointsRequest>,
+    ) -> Result<Response<pb::CreditPointsResponse>, Status> {
+        let (op, order, answer) = wire::credit(&request).map_err(status)?;
+        let credit =
+            async move |tx: &mut Tx<'_>| Ok(wire::credited(answer, store::ledger::credit(tx, order).await?.as_ref()));
+        BARRIER.forward(&self.db, op, Refusals::Forgotten, credit).await
+    }
+
     async fn adjust_points(
         &self,
         request: Request<pb::AdjustPointsRequest>,
     ) -> Result<Response<pb::PointTransaction>, Status> {
         let (call, order) = wire::adjust(request.get_ref(), &self.config).map_err(status)?;
-        let adjust = async move |tx: &mut Tx<'_>| Ok(wire::point_transaction(&store::points::adjust(tx, order).await?));
+        let adjust = async move |tx: &mut Tx<'_>| Ok(wire::point_transaction(&store::ledger::adjust(tx, order).await?));
         answer(self.db.write(async move |tx| IDEMPOTENCY.once(tx, &call, adjust).await).await)
     }
 
@@ -106,16 +116,9 @@ impl PointService for Api {
         let which = wire::entries(request.get_ref()).map_err(status)?;
         let rows = self.db.read(async move |tx| {
             store::points::account(tx, which.customer).await?;
-            Ok(store::points::transfers(tx, which).await?)
+            Ok(store::ledger::transfers(tx, which).await?)
         });
         answer(rows.await.map(|rows| wire::transactions(&rows, which.limit)))
-    }
-
-    async fn credit_points(
-        &self,
-        _request: Request<pb::CreditPointsRequest>,
-    ) -> Result<Response<pb::CreditPointsResponse>, Status> {
-        Err(later::with_cancellation("CreditPoints"))
     }
 
     async fn list_saga_locks(

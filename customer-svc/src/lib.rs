@@ -8,8 +8,12 @@ use service_kit::host::Host;
 use tonic::service::Routes;
 
 mod api;
+mod audit;
+mod books;
 mod config;
 mod customers;
+mod events;
+mod ledger;
 mod points;
 mod process;
 mod store;

@@ -15,4 +15,10 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0008_transfers_request",
     "0009_outbox_partition",
     "0010_outbox_version",
+    "0011_transfers_saga",
+    "0012_transfers_hash",
+    "0013_transfers_kept",
+    "0014_customers_withdraw_time",
+    "0015_transitions",
+    "0016_reservation_transitions",
 ];

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use customer_svc::verify::Judged;
 use serde_json::{Value, json};
 use service_kit::clock::SystemClock;
 use service_kit::db::{self, Db};
 use service_kit::process;
-use service_kit::verify::Check;
+use service_kit::verify::{Check, Finding};
 
 mod across;
 mod facts;
@@ -124,6 +125,7 @@ pub async fn check(books: &Books) -> Result<Report, db::Error> {
 async fn look(books: &Books) -> Result<Report, db::Error> {
     let mut rules = within(&books.concert, concert_svc::verify::CHECKS).await?;
     rules.extend(within(&books.customer, customer_svc::verify::CHECKS).await?);
+    rules.extend(ledger(&books.customer).await?);
     rules.extend(within(&books.payment, payment_svc::verify::CHECKS).await?);
     rules.extend(within(&books.token, token_svc::verify::CHECKS).await?);
     let mut own: Vec<Rule> = Vec::new();
@@ -146,15 +148,27 @@ async fn within(db: &Db, checks: &'static [Check]) -> Result<Vec<Rule>, db::Erro
     db.read(async move |tx| {
         let mut rules = Vec::with_capacity(checks.len());
         for check in checks {
-            let findings = check.findings(tx).await?.into_iter().map(|finding| match finding.row {
-                Some(row) => format!("{row}: {}", finding.problem),
-                None => finding.problem,
-            });
+            let findings = check.findings(tx).await?.into_iter().map(told);
             rules.push(Rule { id: check.id, text: check.rule, findings: findings.collect() });
         }
         Ok(rules)
     })
     .await
+}
+
+/// The rules of the ledger that take more than a statement.
+async fn ledger(db: &Db) -> Result<Vec<Rule>, db::Error> {
+    let judged = db.read(customer_svc::verify::judge).await?;
+    let rule =
+        |Judged { id, rule: text, findings }| Rule { id, text, findings: findings.into_iter().map(told).collect() };
+    Ok(judged.into_iter().map(rule).collect())
+}
+
+fn told(finding: Finding) -> String {
+    match finding.row {
+        Some(row) => format!("{row}: {}", finding.problem),
+        None => finding.problem,
+    }
 }
 
 impl Report {

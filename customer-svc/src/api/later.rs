@@ -2,16 +2,8 @@
 
 use tonic::Status;
 
-pub(super) fn with_cancellation(method: &str) -> Status {
-    comes_with(method, "the cancellation saga")
-}
-
 pub(super) fn with_archiving(method: &str) -> Status {
     comes_with(method, "the archiving of sagas")
-}
-
-pub(super) fn with_data_retention(method: &str) -> Status {
-    comes_with(method, "data retention")
 }
 
 fn comes_with(method: &str, what: &str) -> Status {

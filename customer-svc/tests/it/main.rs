@@ -2,6 +2,10 @@
 //! still. Each test ends with a look at what must hold over the tables.
 
 #[cfg(test)]
+mod chain;
+#[cfg(test)]
+mod credit;
+#[cfg(test)]
 mod crowd;
 #[cfg(test)]
 mod customers;
@@ -15,6 +19,8 @@ mod ledger;
 mod meet;
 #[cfg(test)]
 mod rivals;
+#[cfg(test)]
+mod states;
 #[cfg(test)]
 mod steps;
 #[cfg(test)]

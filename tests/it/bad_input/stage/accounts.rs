@@ -27,8 +27,13 @@ impl Stage {
                 filter: "state = ACTIVE".into(),
                 ..Default::default()
             }),
-            "SuspendCustomer" => encode(&customer::SuspendCustomerRequest { name, etag }),
-            "ReactivateCustomer" => encode(&customer::ReactivateCustomerRequest { name, etag }),
+            "SuspendCustomer" => encode(&customer::SuspendCustomerRequest {
+                name,
+                etag,
+                reason: "fraud".into(),
+                request_id: self.request_id(),
+            }),
+            "ReactivateCustomer" => encode(&customer::ReactivateCustomerRequest { name, etag, ..Default::default() }),
             _ => None,
         }
     }
