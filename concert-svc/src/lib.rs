@@ -4,6 +4,7 @@
 
 mod api;
 mod availability;
+mod best;
 mod change;
 mod checkout;
 mod concert;
@@ -14,8 +15,10 @@ mod not_found;
 mod process;
 mod reservation;
 mod seat;
+mod seat_map;
 mod start;
 mod state;
+mod stock;
 mod store;
 mod ticket;
 pub mod verify;

@@ -2,13 +2,17 @@
 
 use service_kit::db::Arg;
 
+mod best;
 mod catalogue;
 mod reservations;
 mod seats;
+mod stock;
 
+pub(crate) use best::*;
 pub(crate) use catalogue::*;
 pub(crate) use reservations::*;
 pub(crate) use seats::*;
+pub(crate) use stock::*;
 
 /// A statement with its arguments, to be run together with others.
 type Statement<'a> = (&'static str, Vec<Arg<'a>>);

@@ -21,4 +21,11 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0014_buyers",
     "0015_outbox_partition",
     "0016_outbox_version",
+    "0017_performance_seats_held_price",
+    "0018_performance_seats_free",
+    "0019_performance_seats_free_of_grade",
+    "0020_performance_seats_free_of_section",
+    "0021_performances_scheduled",
+    "0022_concerts_top_live_reservations",
+    "0023_concerts_top_seats",
 ];
