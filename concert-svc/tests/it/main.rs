@@ -4,9 +4,15 @@
 
 mod best;
 mod catalogue;
+mod changes;
 mod checkout;
 mod contention;
+mod cost;
+mod crowd;
 mod holds;
+mod jobs;
+mod limits;
+mod map;
 mod passes;
 mod rivals;
 mod stock;
