@@ -18,6 +18,7 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use crate::config::Config;
+use crate::wire::reports;
 use crate::{store, wire};
 
 mod customers;
@@ -123,9 +124,29 @@ impl PointService for Api {
 
     async fn list_saga_locks(
         &self,
-        _request: Request<pb::ListSagaLocksRequest>,
+        request: Request<pb::ListSagaLocksRequest>,
     ) -> Result<Response<pb::ListSagaLocksResponse>, Status> {
-        Err(later::with_archiving("ListSagaLocks"))
+        let which = reports::locks(request.get_ref()).map_err(status)?;
+        let rows = self.db.read(async move |tx| Ok(store::reports::locks(tx, which).await?));
+        answer(rows.await.map(|rows| reports::saga_locks(&rows, which.limit)))
+    }
+
+    async fn list_ledger_findings(
+        &self,
+        request: Request<pb::ListLedgerFindingsRequest>,
+    ) -> Result<Response<pb::ListLedgerFindingsResponse>, Status> {
+        let (from, limit) = reports::findings(request.get_ref()).map_err(status)?;
+        let found = self.db.read(async move |tx| Ok(store::reports::findings(tx, from, limit).await?));
+        answer(found.await.map(|(rows, count)| reports::ledger_findings(&rows, limit, count)))
+    }
+
+    async fn list_account_totals(
+        &self,
+        request: Request<pb::ListAccountTotalsRequest>,
+    ) -> Result<Response<pb::ListAccountTotalsResponse>, Status> {
+        let (from, limit) = reports::totals(request.get_ref()).map_err(status)?;
+        let rows = self.db.read(async move |tx| Ok(store::reports::totals(tx, from, limit).await?));
+        answer(rows.await.map(|rows| reports::account_totals(&rows, limit)))
     }
 
     async fn purge_saga_operations(

@@ -21,4 +21,10 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0014_customers_withdraw_time",
     "0015_transitions",
     "0016_reservation_transitions",
+    "0017_transfers_create_time",
+    "0018_point_reservations_pending",
+    "0019_chain_checks",
+    "0020_account_totals",
+    "0021_ledger_findings",
+    "0022_jobs",
 ];
