@@ -20,6 +20,8 @@ pub struct Config {
     /// Lapsed holds that are swept in one transaction: few enough to hold nobody up.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub sweep_batch: i64,
+    /// Whether events tell of holds and of their lapse. They are most of all events.
+    pub announce_holds: bool,
 }
 
 impl Default for Config {
@@ -30,6 +32,7 @@ impl Default for Config {
             seat_map_staleness_ms: 1_000,
             sweep_period_ms: 5_000,
             sweep_batch: 100,
+            announce_holds: true,
         }
     }
 }

@@ -21,4 +21,12 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0014_buyers",
     "0015_outbox_partition",
     "0016_outbox_version",
+    "0017_concerts_cancellation_terms",
+    "0018_reservations_cancellation_terms",
+    "0019_reservations_cancel_saga",
+    "0020_reservations_cancel_begin_time",
+    "0021_reservations_cancel_time",
+    "0022_reservations_cancellation_fee",
+    "0023_reservations_checked_in_count",
+    "0024_reservation_transitions",
 ];

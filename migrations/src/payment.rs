@@ -13,4 +13,12 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0006_payments_live",
     "0007_outbox_partition",
     "0008_outbox_version",
+    "0009_payments_version",
+    "0010_payments_refunded",
+    "0011_payments_refunding",
+    "0012_refunds",
+    "0013_refunds_of",
+    "0014_transitions",
+    "0015_payments_open",
+    "0016_refunds_open",
 ];

@@ -22,6 +22,12 @@ pub struct Config {
     pub lease_ms: u64,
     /// How long a published event is kept.
     pub event_days: u32,
+    /// How long a saga is kept whole after its end, in days. Then its history goes, and the participants may forget it too.
+    #[serde(deserialize_with = "service_kit::config::positive")]
+    pub archive_days: u32,
+    /// How long it is kept at all, in days: until then a repeat of its request finds it.
+    #[serde(deserialize_with = "service_kit::config::positive")]
+    pub forget_days: u32,
     /// Sagas that this process takes a second for bulk operations.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub bulk_per_second: u32,
@@ -40,6 +46,10 @@ impl Default for Config {
             // Three renewals may be late or lost; a replica that dies is missed this long.
             lease_ms: 6_000,
             event_days: 7,
+            // Longer than anybody asks what happened to a purchase step by step.
+            archive_days: 30,
+            // Five years, as purchases are kept.
+            forget_days: 1_826,
             // Each saga that is let go calls its participants at once. At this rate they hardly notice, and whoever sees
             // that it goes wrong can end the operation before it is through.
             bulk_per_second: 50,

@@ -9,6 +9,7 @@
 //! ```
 
 mod alerts;
+pub mod archive;
 mod bulk;
 mod config;
 mod desk;
@@ -21,6 +22,7 @@ mod later;
 pub mod participants;
 pub mod plans;
 mod process;
+pub mod reconcile;
 pub mod relay;
 pub mod runner;
 pub mod shards;

@@ -13,11 +13,12 @@ use crate::plans::{self, checkout};
 pub const CHECKS: &[Check] = &[
     Check {
         id: "J1",
-        rule: "a saga's history has an entry for every write, and none beyond",
+        rule: "until it is archived, a saga's history has an entry for every write, and none beyond",
         sql: "select id, 'version ' || version || ', history up to ' || coalesce(last, 0) || ' with ' \
             || coalesce(versions, 0) || ' writes' from (select s.id, s.version, max(e.version) as last, \
             count(distinct e.version) as versions from orchestrator_saga s left join orchestrator_saga_event e \
-            on e.bucket = s.bucket and e.saga_id = s.id group by s.bucket, s.id, s.version) as books \
+            on e.bucket = s.bucket and e.saga_id = s.id where s.archive_time is null \
+            group by s.bucket, s.id, s.version) as books \
             where version <> coalesce(last, 0) or version <> coalesce(versions, 0) limit 20",
     },
     Check {

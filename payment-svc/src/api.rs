@@ -35,8 +35,8 @@ impl PaymentService for Api {
         &self,
         request: Request<pb::AuthorizePaymentRequest>,
     ) -> Result<Response<pb::AuthorizePaymentResponse>, Status> {
-        let (op, order) = wire::authorize(&request, &self.config).map_err(status)?;
-        let authorize = async move |tx: &mut Tx<'_>| Ok(wire::authorized(&store::authorize(tx, &order).await?));
+        let (op, order, cause) = wire::authorize(&request, &self.config).map_err(status)?;
+        let authorize = async move |tx: &mut Tx<'_>| Ok(wire::authorized(&store::authorize(tx, &order, &cause).await?));
         BARRIER.forward(&self.db, op, Refusals::Kept, authorize).await
     }
 
@@ -44,8 +44,8 @@ impl PaymentService for Api {
         &self,
         request: Request<pb::CancelPaymentRequest>,
     ) -> Result<Response<pb::CancelPaymentResponse>, Status> {
-        let (op, saga, reason, nothing) = wire::cancel(&request, &self.config).map_err(status)?;
-        let cancel = async move |tx: &mut Tx<'_>| Ok(wire::cancelled(&store::cancel(tx, saga, &reason).await?));
+        let (op, cause, nothing) = wire::cancel(&request, &self.config).map_err(status)?;
+        let cancel = async move |tx: &mut Tx<'_>| Ok(wire::cancelled(&store::cancel(tx, &cause).await?));
         BARRIER.compensate(&self.db, op, nothing, cancel).await
     }
 
@@ -53,8 +53,8 @@ impl PaymentService for Api {
         &self,
         request: Request<pb::CapturePaymentRequest>,
     ) -> Result<Response<pb::CapturePaymentResponse>, Status> {
-        let (op, saga) = wire::capture(&request).map_err(status)?;
-        let capture = async move |tx: &mut Tx<'_>| Ok(wire::captured(&store::capture(tx, saga).await?));
+        let (op, cause) = wire::capture(&request).map_err(status)?;
+        let capture = async move |tx: &mut Tx<'_>| Ok(wire::captured(&store::capture(tx, &cause).await?));
         BARRIER.forward(&self.db, op, Refusals::Forgotten, capture).await
     }
 
@@ -76,41 +76,60 @@ impl PaymentService for Api {
 
     async fn create_refund(
         &self,
-        _request: Request<pb::CreateRefundRequest>,
+        request: Request<pb::CreateRefundRequest>,
     ) -> Result<Response<pb::CreateRefundResponse>, Status> {
-        Err(later::with_cancellation("CreateRefund"))
+        let (op, order, cause) = wire::refunds::create(&request, &self.config).map_err(status)?;
+        let create =
+            async move |tx: &mut Tx<'_>| Ok(wire::refunds::created(&store::refunds::create(tx, &order, &cause).await?));
+        BARRIER.forward(&self.db, op, Refusals::Kept, create).await
     }
 
     async fn cancel_refund(
         &self,
-        _request: Request<pb::CancelRefundRequest>,
+        request: Request<pb::CancelRefundRequest>,
     ) -> Result<Response<pb::CancelRefundResponse>, Status> {
-        Err(later::with_cancellation("CancelRefund"))
+        let (op, cause, nothing) = wire::refunds::cancel(&request).map_err(status)?;
+        let cancel =
+            async move |tx: &mut Tx<'_>| Ok(wire::refunds::cancelled(&store::refunds::cancel(tx, &cause).await?));
+        BARRIER.compensate(&self.db, op, nothing, cancel).await
     }
 
     async fn complete_refund(
         &self,
-        _request: Request<pb::CompleteRefundRequest>,
+        request: Request<pb::CompleteRefundRequest>,
     ) -> Result<Response<pb::CompleteRefundResponse>, Status> {
-        Err(later::with_cancellation("CompleteRefund"))
+        let (op, cause) = wire::refunds::complete(&request).map_err(status)?;
+        let complete =
+            async move |tx: &mut Tx<'_>| Ok(wire::refunds::completed(&store::refunds::complete(tx, &cause).await?));
+        BARRIER.forward(&self.db, op, Refusals::Forgotten, complete).await
     }
 
-    async fn get_refund(&self, _request: Request<pb::GetRefundRequest>) -> Result<Response<pb::Refund>, Status> {
-        Err(later::with_cancellation("GetRefund"))
+    async fn get_refund(&self, request: Request<pb::GetRefundRequest>) -> Result<Response<pb::Refund>, Status> {
+        let [payment, saga] = wire::refunds::refund_of(request.get_ref()).map_err(status)?;
+        let refund = self.db.read(async move |tx| store::refunds::refund(tx, payment, saga).await);
+        answer(refund.await.map(|refund| wire::refunds::encode(&refund)))
     }
 
     async fn list_refunds(
         &self,
-        _request: Request<pb::ListRefundsRequest>,
+        request: Request<pb::ListRefundsRequest>,
     ) -> Result<Response<pb::ListRefundsResponse>, Status> {
-        Err(later::with_cancellation("ListRefunds"))
+        let (payment, newest, limit) = wire::refunds::wanted(request.get_ref()).map_err(status)?;
+        let rows = self.db.read(async move |tx| {
+            store::payment(tx, payment).await?;
+            Ok(store::refunds::refunds(tx, payment, newest, limit).await?)
+        });
+        answer(rows.await.map(|rows| wire::refunds::refunds(&rows, limit)))
     }
 
     async fn list_saga_locks(
         &self,
-        _request: Request<pb::ListSagaLocksRequest>,
+        request: Request<pb::ListSagaLocksRequest>,
     ) -> Result<Response<pb::ListSagaLocksResponse>, Status> {
-        Err(later::with_archiving("ListSagaLocks"))
+        let wanted = wire::locks::wanted(request.get_ref()).map_err(status)?;
+        let limit = wanted.limit;
+        let rows = self.db.read(async move |tx| Ok(store::locks::locks(tx, &wanted).await?));
+        answer(rows.await.map(|rows| wire::locks::locks(rows, limit)))
     }
 
     async fn purge_saga_operations(

@@ -1,8 +1,7 @@
 //! Payments: what is owed for a reservation, authorised before the sale is decided and captured after it. A payment with
 //! points needs no outside processor: the points that the same saga has reserved are its guarantee.
 //!
-//! Calls come over gRPC from people and from the orchestrator's sagas. The service calls nobody. Refunds and deliveries
-//! are in the contract and not here yet.
+//! Calls come over gRPC from people and from the orchestrator's sagas. The service calls nobody.
 
 use service_kit::db;
 use service_kit::host::Host;
@@ -12,6 +11,7 @@ mod api;
 mod config;
 mod payment;
 mod process;
+mod refund;
 mod store;
 pub mod verify;
 mod wire;

@@ -47,12 +47,39 @@ pub(crate) struct Payment {
     pub(crate) customer: Uuid,
     pub(crate) reference: String,
     pub(crate) state: State,
+    pub(crate) version: i64,
     pub(crate) authorized_amount: i64,
     pub(crate) captured_amount: i64,
+    pub(crate) refunded_amount: i64,
+    /// Of the refunds that are PENDING.
+    pub(crate) refunding_amount: i64,
     pub(crate) create_time: i64,
     pub(crate) authorize_time: Option<i64>,
     pub(crate) capture_time: Option<i64>,
     pub(crate) cancel_time: Option<i64>,
+}
+
+impl Payment {
+    /// What may still be given back.
+    pub(crate) fn refundable_amount(&self) -> i64 {
+        self.captured_amount - self.refunded_amount - self.refunding_amount
+    }
+}
+
+/// Who wants something, and why: what history tells of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause {
+    pub(crate) saga: Uuid,
+    pub(crate) request_id: Option<Uuid>,
+    pub(crate) actor: &'static str,
+    pub(crate) reason: String,
+}
+
+impl Cause {
+    /// A step of a saga.
+    pub(crate) fn step(saga: Uuid, request_id: Uuid, reason: String) -> Self {
+        Self { saga, request_id: Some(request_id), actor: "orchestrator", reason }
+    }
 }
 
 /// The order to authorise a payment.
@@ -111,8 +138,11 @@ mod tests {
             customer: Uuid::nil(),
             reference: "reservations/r".to_owned(),
             state,
+            version: 1,
             authorized_amount: 1,
             captured_amount: 0,
+            refunded_amount: 0,
+            refunding_amount: 0,
             create_time: 0,
             authorize_time: None,
             capture_time: None,

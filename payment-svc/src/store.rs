@@ -5,21 +5,28 @@ use service_kit::db::{self, FromRow, Row, Tx};
 use service_kit::refusal::Fault;
 use uuid::Uuid;
 
-use crate::payment::{self, Order, Payment, State};
+use crate::payment::{self, Cause, Order, Payment, State};
+
+mod history;
+pub(crate) mod locks;
+pub(crate) mod refunds;
+
+use history::Change;
 
 /// The columns of a payment, in the order in which a row is read.
 macro_rules! columns {
     () => {
-        "saga_id, customer_id, reference, state, authorized_amount, captured_amount, create_time, authorize_time, \
-         capture_time, cancel_time"
+        "saga_id, customer_id, reference, state, version, authorized_amount, captured_amount, refunded_amount, \
+         refunding_amount, create_time, authorize_time, capture_time, cancel_time"
     };
 }
+use columns;
 
 /// How often a payment is tried whose rival is gone when it is looked for.
 const LOOKS: usize = 3;
 
 /// Creates the payment with points that the order asks for, authorised at once.
-pub(crate) async fn authorize(tx: &mut Tx<'_>, order: &Order) -> Result<Payment, Fault> {
+pub(crate) async fn authorize(tx: &mut Tx<'_>, order: &Order, cause: &Cause) -> Result<Payment, Fault> {
     const INSERT: &str = concat!(
         "insert into payment_payments (saga_id, customer_id, purpose, reference, method, state, authorized_amount, ",
         "captured_amount, create_time, authorize_time, cancel_reason) values ($1, $2, 1, $3, 1, 2, $4, 0, $5, $5, '') ",
@@ -35,6 +42,7 @@ pub(crate) async fn authorize(tx: &mut Tx<'_>, order: &Order) -> Result<Payment,
     for _ in 0..LOOKS {
         let args = args![order.saga, order.customer, &order.reference, order.amount, tx.now_ms()];
         if let Some(payment) = tx.fetch_optional(INSERT, args).await? {
+            record(tx, &payment, "", cause).await?;
             return Ok(payment);
         }
         if let Some(rival) = tx.fetch_optional(RIVAL, args![order.saga, &order.reference]).await? {
@@ -46,30 +54,47 @@ pub(crate) async fn authorize(tx: &mut Tx<'_>, order: &Order) -> Result<Payment,
     Err(db::Error::Unavailable(problem).into())
 }
 
-/// Gives the payment of a saga up, unless it was captured.
-pub(crate) async fn cancel(tx: &mut Tx<'_>, saga: Uuid, reason: &str) -> Result<Payment, Fault> {
+/// Gives the payment of a saga up, unless it was captured. One that holds nothing stays as it is.
+pub(crate) async fn cancel(tx: &mut Tx<'_>, cause: &Cause) -> Result<Payment, Fault> {
     const CANCEL: &str = concat!(
-        "update payment_payments set state = 4, cancel_time = $2, cancel_reason = $3 ",
+        "update payment_payments set state = 4, cancel_time = $2, cancel_reason = $3, version = version + 1 ",
         "where saga_id = $1 and state in (1, 2) returning ",
         columns!()
     );
-    match tx.fetch_optional(CANCEL, args![saga, tx.now_ms(), reason]).await? {
-        Some(payment) => Ok(payment),
-        None => Err(payment::cannot_cancel(&payment(tx, saga).await?).into()),
+    match tx.fetch_optional(CANCEL, args![cause.saga, tx.now_ms(), &cause.reason]).await? {
+        Some(payment) => {
+            record(tx, &payment, State::Authorized.name(), cause).await?;
+            Ok(payment)
+        }
+        None => Err(payment::cannot_cancel(&payment(tx, cause.saga).await?).into()),
     }
 }
 
 /// Takes what the payment of a saga has authorised.
-pub(crate) async fn capture(tx: &mut Tx<'_>, saga: Uuid) -> Result<Payment, Fault> {
+pub(crate) async fn capture(tx: &mut Tx<'_>, cause: &Cause) -> Result<Payment, Fault> {
     const CAPTURE: &str = concat!(
-        "update payment_payments set state = 3, captured_amount = authorized_amount, capture_time = $2 ",
-        "where saga_id = $1 and state = 2 returning ",
+        "update payment_payments set state = 3, captured_amount = authorized_amount, capture_time = $2, ",
+        "version = version + 1 where saga_id = $1 and state = 2 returning ",
         columns!()
     );
-    match tx.fetch_optional(CAPTURE, args![saga, tx.now_ms()]).await? {
-        Some(payment) => Ok(payment),
-        None => Err(payment::not_authorized(&payment(tx, saga).await?).into()),
+    match tx.fetch_optional(CAPTURE, args![cause.saga, tx.now_ms()]).await? {
+        Some(payment) => {
+            record(tx, &payment, State::Authorized.name(), cause).await?;
+            Ok(payment)
+        }
+        None => Err(payment::not_authorized(&payment(tx, cause.saga).await?).into()),
     }
+}
+
+/// Tells history, and the world of what it is to know.
+async fn record(tx: &mut Tx<'_>, payment: &Payment, from: &'static str, cause: &Cause) -> Result<(), db::Error> {
+    let event = match payment.state {
+        State::Authorized => Some(history::authorized(payment)),
+        State::Captured => Some(history::captured(payment)),
+        State::Cancelled => Some(history::cancelled(payment, &cause.reason)),
+        State::Pending | State::Failed => None,
+    };
+    history::record(tx, Change { payment, refund: None, states: (from, payment.state.name()), cause, event }).await
 }
 
 /// Reads the payment of a saga.
@@ -126,12 +151,15 @@ impl FromRow for Payment {
             customer: row.get(1)?,
             reference: row.get(2)?,
             state: state(row, 3)?,
-            authorized_amount: row.get(4)?,
-            captured_amount: row.get(5)?,
-            create_time: row.get(6)?,
-            authorize_time: row.get(7)?,
-            capture_time: row.get(8)?,
-            cancel_time: row.get(9)?,
+            version: row.get(4)?,
+            authorized_amount: row.get(5)?,
+            captured_amount: row.get(6)?,
+            refunded_amount: row.get(7)?,
+            refunding_amount: row.get(8)?,
+            create_time: row.get(9)?,
+            authorize_time: row.get(10)?,
+            capture_time: row.get(11)?,
+            cancel_time: row.get(12)?,
         })
     }
 }

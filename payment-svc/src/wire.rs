@@ -10,8 +10,11 @@ use tonic::Request;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::payment::{self, Order, Payment, State};
+use crate::payment::{self, Cause, Order, Payment, State};
 use crate::store::Wanted;
+
+pub(crate) mod locks;
+pub(crate) mod refunds;
 
 /// The one currency there is.
 const CURRENCY: &str = "KRW";
@@ -20,7 +23,7 @@ const CURRENCY: &str = "KRW";
 pub(crate) fn authorize(
     request: &Request<pb::AuthorizePaymentRequest>,
     config: &Config,
-) -> Result<(Operation, Order), Fault> {
+) -> Result<(Operation, Order, Cause), Fault> {
     let asked = request.get_ref();
     let saga = ids::name("saga", &asked.saga, "sagas")?;
     let customer = ids::name("customer", &asked.customer, "customers")?;
@@ -36,30 +39,30 @@ pub(crate) fn authorize(
             return Err(Fault::field(field, "must be empty for a payment with points"));
         }
     }
-    ids::uuid("request_id", &asked.request_id)?;
+    let cause = Cause::step(saga, ids::uuid("request_id", &asked.request_id)?, String::new());
     let reference = asked.reference.clone();
-    Ok((Operation::of(request, saga, saga)?, Order { saga, customer, reference, amount }))
+    Ok((Operation::of(request, saga, saga)?, Order { saga, customer, reference, amount }, cause))
 }
 
-/// The order to give a payment up: its saga and the reason; and the answer when there is nothing to give up.
+/// The order to give a payment up; and the answer when there is nothing to give up.
 pub(crate) fn cancel(
     request: &Request<pb::CancelPaymentRequest>,
     config: &Config,
-) -> Result<(Operation, Uuid, String, pb::CancelPaymentResponse), Fault> {
+) -> Result<(Operation, Cause, pb::CancelPaymentResponse), Fault> {
     let asked = request.get_ref();
     let saga = ids::name("saga", &asked.saga, "sagas")?;
     let reason = optional_text("reason", &asked.reason, config.reason_limit)?;
-    ids::uuid("request_id", &asked.request_id)?;
+    let cause = Cause::step(saga, ids::uuid("request_id", &asked.request_id)?, reason);
     let nothing = pb::CancelPaymentResponse { saga: asked.saga.clone(), amount: 0, payment: None };
-    Ok((Operation::of(request, saga, saga)?, saga, reason, nothing))
+    Ok((Operation::of(request, saga, saga)?, cause, nothing))
 }
 
-/// The saga whose payment is to be captured.
-pub(crate) fn capture(request: &Request<pb::CapturePaymentRequest>) -> Result<(Operation, Uuid), Fault> {
+/// The order to capture the payment of a saga.
+pub(crate) fn capture(request: &Request<pb::CapturePaymentRequest>) -> Result<(Operation, Cause), Fault> {
     let asked = request.get_ref();
     let saga = ids::name("saga", &asked.saga, "sagas")?;
-    ids::uuid("request_id", &asked.request_id)?;
-    Ok((Operation::of(request, saga, saga)?, saga))
+    let cause = Cause::step(saga, ids::uuid("request_id", &asked.request_id)?, String::new());
+    Ok((Operation::of(request, saga, saga)?, cause))
 }
 
 /// The saga of the payment that is asked for.
@@ -116,7 +119,6 @@ pub(crate) fn payments(rows: &[Payment], limit: i64) -> pb::ListPaymentsResponse
     pb::ListPaymentsResponse { payments, next_page_token }
 }
 
-/// Nothing is refunded yet, so all that was captured is refundable.
 pub(crate) fn encode(payment: &Payment) -> pb::Payment {
     let state = match payment.state {
         State::Pending => WireState::Pending,
@@ -135,7 +137,8 @@ pub(crate) fn encode(payment: &Payment) -> pb::Payment {
         currency_code: CURRENCY.to_owned(),
         authorized_amount: payment.authorized_amount,
         captured_amount: payment.captured_amount,
-        refundable_amount: payment.captured_amount,
+        refunded_amount: payment.refunded_amount,
+        refundable_amount: payment.refundable_amount(),
         state: state.into(),
         create_time: Some(timestamp(payment.create_time)),
         authorize_time: payment.authorize_time.map(timestamp),

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod db;
 pub mod filter;
+pub mod hmac;
 pub mod host;
 pub mod http;
 pub mod idempotency;

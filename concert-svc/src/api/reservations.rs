@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Api, BARRIER, IDEMPOTENCY, answer, not_offered, refuse};
 use crate::hold::{self, Order};
+use crate::record::Cause;
 use crate::reservation::Reservation;
 use crate::wire::{self, listing, reservations};
 use crate::{HoldPlaced, checkout, not_found, store};
@@ -76,23 +77,23 @@ impl ReservationService for Api {
 
     async fn begin_reservation_cancellation(
         &self,
-        _: Request<pb::BeginReservationCancellationRequest>,
+        request: Request<pb::BeginReservationCancellationRequest>,
     ) -> Result<Response<pb::BeginReservationCancellationResponse>, Status> {
-        not_offered("BeginReservationCancellation")
+        self.begin_cancellation(&request).await
     }
 
     async fn abort_reservation_cancellation(
         &self,
-        _: Request<pb::AbortReservationCancellationRequest>,
+        request: Request<pb::AbortReservationCancellationRequest>,
     ) -> Result<Response<pb::AbortReservationCancellationResponse>, Status> {
-        not_offered("AbortReservationCancellation")
+        self.abort_cancellation(&request).await
     }
 
     async fn commit_reservation_cancellation(
         &self,
-        _: Request<pb::CommitReservationCancellationRequest>,
+        request: Request<pb::CommitReservationCancellationRequest>,
     ) -> Result<Response<pb::CommitReservationCancellationResponse>, Status> {
-        not_offered("CommitReservationCancellation")
+        self.commit_cancellation(&request).await
     }
 
     async fn list_tickets(
@@ -149,13 +150,19 @@ impl Api {
         let now_ms = self.0.host.clock.now_ms();
         let (concert, performance) = wire::performance_name("performance", &request.performance)?;
         let pass = Some(request.admission_pass.as_str()).filter(|pass| !pass.is_empty());
+        let customer = reservations::customer_name("customer", &request.customer)?;
+        let pass = pass.map(|pass| self.0.keys.verify(pass, now_ms));
+        let claims = pass.as_ref().and_then(|pass| pass.as_ref().ok());
+        let queue_token = claims.map(|claims| claims.queue_token.clone()).unwrap_or_default();
+        let request_id = wire::request_id(&request.request_id)?;
         Ok(Order {
             id: self.0.host.ids.next(now_ms),
-            customer: reservations::customer_name("customer", &request.customer)?,
+            customer,
             concert,
             performance,
             seats: reservations::seats(&request.performance, &request.seats)?,
-            pass: pass.map(|pass| self.0.keys.verify(pass, now_ms)),
+            cause: Cause { request_id, queue_token, ..self.word_of(Some(customer)) },
+            pass,
         })
     }
 
@@ -193,7 +200,8 @@ impl Api {
     async fn release(&self, request: &pb::ReleaseReservationRequest) -> Result<pb::Reservation, Fault> {
         let id = wire::reservation_name("name", &request.name)?;
         let customer = reservations::customer_name("customer", &request.customer)?;
-        let work = async move |tx: &mut Tx<'_>| hold::release(tx, id, customer).await;
+        let cause = self.word_of(Some(customer));
+        let work = async move |tx: &mut Tx<'_>| hold::release(tx, id, customer, &cause).await;
         let released = self.0.host.db.write(work).await?;
         Ok(reservations::reservation(&released))
     }
@@ -207,8 +215,9 @@ impl Api {
         let step = step.map_err(refuse)?;
         let lock = reservations::lock(message, step.saga).map_err(refuse)?;
         let op = Operation::of(request, step.saga, step.reservation).map_err(refuse)?;
+        let cause = self.step_cause(&step, Some(lock.customer));
         let work = async move |tx: &mut Tx<'_>| {
-            let locked = checkout::lock(tx, step.reservation, &lock).await?;
+            let locked = checkout::lock(tx, step.reservation, &lock, &cause).await?;
             Ok(reservations::locked(step.saga, &locked))
         };
         BARRIER.forward(&self.0.host.db, op, Refusals::Kept, work).await
@@ -223,8 +232,9 @@ impl Api {
         let step = step.map_err(refuse)?;
         let op = Operation::of(request, step.saga, step.reservation).map_err(refuse)?;
         let echo = reservations::unlocked(step.saga, None);
+        let cause = self.step_cause(&step, None);
         let work = async move |tx: &mut Tx<'_>| {
-            let unlocked = checkout::unlock(tx, step.reservation, step.saga).await?;
+            let unlocked = checkout::unlock(tx, step.reservation, step.saga, &cause).await?;
             Ok(reservations::unlocked(step.saga, Some(&unlocked.reservation)))
         };
         BARRIER.compensate(&self.0.host.db, op, echo, work).await
@@ -238,9 +248,10 @@ impl Api {
         let step = reservations::step(&message.name, &message.saga, &message.request_id);
         let step = step.map_err(refuse)?;
         let payment = reservations::payment(&message.payment).map_err(refuse)?;
+        let cause = self.step_cause(&step, None);
         let op = Operation::of(request, step.saga, step.reservation).map_err(refuse)?;
         let work = async move |tx: &mut Tx<'_>| {
-            let (sold, tickets) = checkout::confirm(tx, step.reservation, (step.saga, payment)).await?;
+            let (sold, tickets) = checkout::confirm(tx, step.reservation, (step.saga, payment), &cause).await?;
             Ok(reservations::confirmed(step.saga, &sold.reservation, &tickets))
         };
         BARRIER.forward(&self.0.host.db, op, Refusals::Kept, work).await

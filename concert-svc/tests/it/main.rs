@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
 
+mod cancellation;
 mod catalogue;
 mod checkout;
 mod contention;
+mod history;
 mod holds;
 mod passes;
 mod rivals;

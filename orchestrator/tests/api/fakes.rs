@@ -40,6 +40,10 @@ pub(crate) struct Fakes {
     pub(crate) title: Mutex<String>,
     /// What `GetReservation` answers.
     pub(crate) reservation: Mutex<concert::Reservation>,
+    /// The sagas that every participant was told of as archived.
+    pub(crate) archived: Mutex<Vec<String>>,
+    /// What every participant says is locked.
+    pub(crate) locks: Mutex<Vec<concert::SagaLock>>,
     /// The points that `GetPointAccount` shows.
     pub(crate) points: Mutex<i64>,
 }
@@ -147,6 +151,15 @@ impl Fakes {
             "GetPointAccount" => {
                 let available_balance = *self.points.lock().unwrap();
                 customer::PointAccount { available_balance, ..Default::default() }.encode_to_vec()
+            }
+            "PurgeSagaOperations" => {
+                let sagas = read::<concert::PurgeSagaOperationsRequest>(bytes).sagas;
+                self.archived.lock().unwrap().extend(sagas);
+                Vec::new()
+            }
+            "ListSagaLocks" => {
+                let saga_locks = self.locks.lock().unwrap().clone();
+                concert::ListSagaLocksResponse { saga_locks, ..Default::default() }.encode_to_vec()
             }
             _ => Self::reply_about_money(method, bytes),
         }

@@ -5,6 +5,8 @@ mod act;
 #[cfg(test)]
 mod alerts;
 #[cfg(test)]
+mod archive;
+#[cfg(test)]
 mod bulk;
 #[cfg(test)]
 mod console;
@@ -16,6 +18,8 @@ mod fakes;
 mod listing;
 #[cfg(test)]
 mod operate;
+#[cfg(test)]
+mod reconcile;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]

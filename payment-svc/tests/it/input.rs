@@ -107,7 +107,34 @@ async fn a_message_beyond_the_limit_is_not_read() {
 #[tokio::test]
 async fn what_comes_later_says_so() {
     let mut service = Service::new().await;
-    let refund = service.payments.create_refund(pb::CreateRefundRequest::default()).await.unwrap_err();
-    assert_eq!(refund.code(), Code::Unimplemented);
-    assert_eq!(refund.message(), "CreateRefund is not offered yet; it comes with the cancellation saga");
+    let purge = service.payments.purge_saga_operations(pb::PurgeSagaOperationsRequest::default()).await.unwrap_err();
+    assert_eq!(purge.code(), Code::Unimplemented);
+    assert_eq!(purge.message(), "PurgeSagaOperations is not offered yet; it comes with the archiving of sagas");
+}
+
+#[tokio::test]
+async fn a_malformed_refund_is_named_by_its_field() {
+    let mut service = Service::new().await;
+    service.authorize(1, 10).await.unwrap();
+    service.capture(1).await.unwrap();
+    let good = harness::create_refund(2, 1, 100);
+    let wrong = [
+        ("parent", pb::CreateRefundRequest { parent: saga_name(1), ..good.clone() }),
+        ("saga", pb::CreateRefundRequest { saga: "sagas/2".into(), ..good.clone() }),
+        ("amount", pb::CreateRefundRequest { amount: 0, ..good.clone() }),
+        ("amount", pb::CreateRefundRequest { amount: -1, ..good.clone() }),
+        ("amount", pb::CreateRefundRequest { amount: i64::MAX, ..good.clone() }),
+        ("reason", pb::CreateRefundRequest { reason: "x".repeat(501), ..good.clone() }),
+        ("request_id", pb::CreateRefundRequest { request_id: "x".into(), ..good.clone() }),
+    ];
+    for (field, request) in wrong {
+        assert_eq!(violation(service.payments.create_refund(step("create-refund", request)).await), field);
+    }
+    assert_eq!(violation(service.payments.create_refund(good).await), "saga-step");
+    let cancel = pb::CancelRefundRequest { saga: String::new(), ..harness::cancel_refund(2) };
+    assert_eq!(violation(service.payments.cancel_refund(step("create-refund", cancel)).await), "saga");
+    let complete = pb::CompleteRefundRequest { request_id: String::new(), ..harness::complete_refund(2) };
+    assert_eq!(violation(service.payments.complete_refund(step("complete-refund", complete)).await), "request_id");
+    assert_eq!(service.refund(2, 1).await, "REFUND_NOT_FOUND");
+    service.create_refund(2, 1, 100).await.expect("a wrong order bars nothing");
 }

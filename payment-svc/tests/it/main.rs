@@ -8,6 +8,10 @@ mod input;
 #[cfg(test)]
 mod list;
 #[cfg(test)]
+mod locks;
+#[cfg(test)]
+mod refunds;
+#[cfg(test)]
 mod rivals;
 #[cfg(test)]
 mod steps;
