@@ -1,5 +1,4 @@
-//! The service as gRPC sees it: decode, run once, encode. Customers are served in `api/customers.rs`; what is promised
-//! by the contract but comes later is refused in `api/later.rs`.
+//! The service as gRPC sees it: decode, run once, encode. Customers are served in `api/customers.rs`.
 
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use service_kit::host::Host;
 use service_kit::idempotency::Idempotency;
 use service_kit::ids::Ids;
 use service_kit::refusal::Fault;
+use service_kit::retention::{self, Retention};
 use service_kit::serve::MAX_MESSAGE_BYTES;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
@@ -22,9 +22,9 @@ use crate::wire::reports;
 use crate::{store, wire};
 
 mod customers;
-mod later;
 
 const BARRIER: Barrier = service_kit::barrier!("customer", "ticketing.customer.v1");
+pub(crate) static RETENTION: Retention = service_kit::retention!("customer");
 const IDEMPOTENCY: Idempotency = service_kit::idempotency!("customer");
 
 #[derive(Debug, Clone)]
@@ -151,9 +151,11 @@ impl PointService for Api {
 
     async fn purge_saga_operations(
         &self,
-        _request: Request<pb::PurgeSagaOperationsRequest>,
+        request: Request<pb::PurgeSagaOperationsRequest>,
     ) -> Result<Response<pb::PurgeSagaOperationsResponse>, Status> {
-        Err(later::with_archiving("PurgeSagaOperations"))
+        let sagas = retention::sagas(&request.get_ref().sagas).map_err(status)?;
+        let known = RETENTION.archived(&self.db, sagas).await.map_err(Fault::from);
+        answer(known.map(|known_count| pb::PurgeSagaOperationsResponse { known_count }))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What may be set for the customer service.
 
 use serde::{Deserialize, Serialize};
+use service_kit::retention;
 
 /// The limits of the service, and the times of its jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,8 @@ pub struct Config {
     /// Customers that a job deals with at once.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub job_batch: i64,
+    /// When what is kept about steps and calls is forgotten.
+    pub retention: retention::Settings,
 }
 
 impl Default for Config {
@@ -44,6 +47,7 @@ impl Default for Config {
             walk_period_ms: 86_400_000,
             dormancy_ms: 365 * 86_400_000,
             job_batch: 200,
+            retention: retention::Settings::default(),
         }
     }
 }

@@ -32,5 +32,6 @@ pub use process::{Process, SERVICES};
 pub async fn start(host: &Host, config: Config) -> Result<Routes, db::Error> {
     host.db.migrate("customer", migrations::customer::MIGRATIONS).await?;
     jobs::spawn(host, config);
+    api::RETENTION.spawn(host, config.retention);
     Ok(api::routes(host, config))
 }

@@ -27,4 +27,8 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0020_account_totals",
     "0021_ledger_findings",
     "0022_jobs",
+    "0023_saga_op_saga",
+    "0024_archived_sagas",
+    "0025_archived_sagas_time",
+    "0026_idempotency_time",
 ];

@@ -22,6 +22,8 @@ mod locks;
 #[cfg(test)]
 mod meet;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod rivals;
 #[cfg(test)]
 mod states;
