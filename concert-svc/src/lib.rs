@@ -5,6 +5,7 @@
 mod announce;
 mod api;
 mod availability;
+mod best;
 mod cancellation;
 mod cancelled_performance;
 mod change;
@@ -19,8 +20,10 @@ mod process;
 mod record;
 mod reservation;
 mod seat;
+mod seat_map;
 mod start;
 mod state;
+mod stock;
 mod store;
 mod terms;
 mod ticket;

@@ -2,6 +2,7 @@
 
 use service_kit::db::Arg;
 
+mod best;
 mod cancellation;
 mod catalogue;
 mod history;
@@ -10,10 +11,14 @@ mod seats;
 mod tickets;
 
 pub(crate) use cancellation::*;
+mod stock;
+
+pub(crate) use best::*;
 pub(crate) use catalogue::*;
 pub(crate) use history::*;
 pub(crate) use reservations::*;
 pub(crate) use seats::*;
+pub(crate) use stock::*;
 pub(crate) use tickets::*;
 
 /// A statement with its arguments, to be run together with others.

@@ -13,7 +13,9 @@ pub(crate) mod cancellation;
 pub(crate) mod catalogue;
 pub(crate) mod listing;
 pub(crate) mod reservations;
+pub(crate) mod seats;
 pub(crate) mod tickets;
+pub(crate) mod update;
 
 /// "concerts/{uuid}".
 pub(crate) fn concert_name(field: &str, name: &str) -> Result<Uuid, Fault> {

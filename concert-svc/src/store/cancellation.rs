@@ -5,23 +5,12 @@ use service_kit::args;
 use service_kit::db::{self, FromRow, Row, Tx};
 use uuid::Uuid;
 
+use super::CatalogueChange;
 use super::history::insert_catalogue_transition;
 use super::reservations::reservation_columns;
 use crate::concert::Performance;
 use crate::reservation::{Reservation, SagaLock};
 use crate::state::{ReservationState, State as _};
-
-/// A change of a concert's or performance's state, as it is written down.
-#[derive(Debug)]
-pub(crate) struct CatalogueChange<'a> {
-    pub(crate) aggregate: Uuid,
-    /// After the change.
-    pub(crate) version: i64,
-    /// From one to another, as the columns have them.
-    pub(crate) states: (i64, i64),
-    pub(crate) request_id: Option<Uuid>,
-    pub(crate) reason: &'a str,
-}
 
 /// Writes back the state of a performance that is locked for it.
 pub(crate) async fn save_performance(

@@ -1,8 +1,9 @@
 //! Statements about what is kept of the past.
 
 use service_kit::args;
+use uuid::Uuid;
 
-use super::{CatalogueChange, Statement};
+use super::Statement;
 use crate::record::Record;
 use crate::state::{ReservationState, State as _};
 
@@ -24,6 +25,18 @@ pub(crate) fn insert_transition<'a>(record: &'a Record<'_>) -> Statement<'a> {
         record.time,
     ];
     (sql, row.to_vec())
+}
+
+/// A change of a concert or a performance, as it is written down.
+#[derive(Debug)]
+pub(crate) struct CatalogueChange<'a> {
+    pub(crate) aggregate: Uuid,
+    /// After the change.
+    pub(crate) version: i64,
+    /// From one to another, as the columns have them.
+    pub(crate) states: (i64, i64),
+    pub(crate) request_id: Option<Uuid>,
+    pub(crate) reason: &'a str,
 }
 
 /// Adds a row to the history of a concert or a performance.

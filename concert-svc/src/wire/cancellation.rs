@@ -105,7 +105,7 @@ pub(crate) fn locks_after(request: &pb::ListSagaLocksRequest) -> Result<(usize, 
     Ok((
         size,
         LocksAfter {
-            after: listing::after_time(&request.page_token)?,
+            after: listing::after_time(&request.page_token, false)?,
             locked_before: locked_before.unwrap_or(i64::MAX),
             limit: page::limit(size),
         },

@@ -69,6 +69,26 @@ async fn a_cancellation_is_one_however_often_it_is_asked_for_and_its_reason_is_k
 }
 
 #[tokio::test]
+async fn each_change_of_a_concert_and_a_performance_is_written_down() {
+    let mut world = World::new().await;
+    let concert = world.performance.split("/performances").next().unwrap().to_owned();
+    let (name, etag) = (concert.clone(), String::new());
+    world.concerts.suspend_concert(pb::SuspendConcertRequest { name, etag: etag.clone() }).await.unwrap();
+    world.concerts.close_concert(pb::CloseConcertRequest { name: concert, etag }).await.unwrap();
+    world.clock.advance(30 * 86_400_000);
+    assert_eq!(concert_svc::jobs::close_performances(&world.host.db, 10).await.unwrap(), 1);
+    let read = async |tx: &mut Tx<'_>| {
+        let sql = "select t.version, t.from_state, t.to_state, case when k.concert_id is null then 1 else 0 end \
+                   from concert_catalogue_transitions t left join concert_concerts k on k.concert_id = t.aggregate_id \
+                   and k.version >= t.version order by 4, t.version";
+        tx.fetch_all::<(i64, i64, i64, i64)>(sql, &[]).await
+    };
+    let kept = world.host.db.read(read).await.unwrap();
+    // Published, suspended, closed; its evening got seats, and was over.
+    assert_eq!(kept, [(2, 1, 2, 0), (3, 2, 3, 0), (4, 3, 4, 0), (3, 1, 3, 1)]);
+}
+
+#[tokio::test]
 async fn a_cancellation_that_was_cut_short_is_finished_by_its_repeat() {
     let world = World::new().await;
     let mut request = world.cancel_request();
