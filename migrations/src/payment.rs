@@ -21,4 +21,13 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0014_transitions",
     "0015_payments_open",
     "0016_refunds_open",
+    "0017_payments_last_four",
+    "0018_payments_token",
+    "0019_payments_processor_reference",
+    "0020_payments_failure_reason",
+    "0021_payments_authorize_step",
+    "0022_payments_capture_step",
+    "0023_refunds_complete_step",
+    "0024_errands",
+    "0025_errands_due",
 ];

@@ -38,6 +38,7 @@ impl process::Service for Process {
     const NAME: &'static str = "payment";
 
     async fn start(self, host: &Host) -> Result<Started, BoxError> {
-        Ok(Started::new(crate::start(host, self.payment).await?, SERVICES))
+        let payment = crate::start(host, self.payment).await?;
+        Ok(Started { pages: payment.pages, ..Started::new(payment.routes, SERVICES) })
     }
 }
