@@ -21,4 +21,8 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0014_transitions",
     "0015_payments_open",
     "0016_refunds_open",
+    "0017_deliveries",
+    "0018_deliveries_due",
+    "0019_deliveries_ended",
+    "0020_deliveries_dead",
 ];

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::deliver::{DeliveriesConfig, MessengerConfig, PlatformConfig};
+
 /// The limits of the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// KRW of one payment at most: far above any order, and far below where sums overflow.
@@ -12,10 +14,22 @@ pub struct Config {
     /// Characters of the reason for a cancellation at most.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub reason_limit: usize,
+    /// Who sends messages to phones.
+    pub messenger: MessengerConfig,
+    /// The data platform.
+    pub platform: PlatformConfig,
+    /// What is sent to either.
+    pub deliveries: DeliveriesConfig,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { amount_limit: 1_000_000_000, reason_limit: 500 }
+        Self {
+            amount_limit: 1_000_000_000,
+            reason_limit: 500,
+            messenger: MessengerConfig::default(),
+            platform: PlatformConfig::default(),
+            deliveries: DeliveriesConfig::default(),
+        }
     }
 }

@@ -9,6 +9,7 @@ use tonic::service::Routes;
 
 mod api;
 mod config;
+pub mod deliver;
 mod payment;
 mod process;
 mod refund;
