@@ -44,11 +44,12 @@ impl process::Service for Process {
 
     async fn start(self, host: &Host) -> Result<Started, BoxError> {
         let customers = || Client::new(Peer::new("customer", &self.peers.customer, self.peers.connections));
-        let payments = crate::start(host, self.payment.clone()).await?;
+        let payment = crate::start(host, self.payment.clone()).await?;
         let deliveries = Deliveries::new(host, &self.payment, customers)?;
         deliveries.spawn(host);
         let events = events::receiver::routes([deliveries.handler()], &self.payment.deliveries.events_secret);
-        let started = Started::new(deliveries.beside(payments), SERVICES);
-        Ok(Started { pages: Some(events), ..started })
+        let pages = payment.pages.unwrap_or_default().merge(events);
+        let started = Started::new(deliveries.beside(payment.routes), SERVICES);
+        Ok(Started { pages: Some(pages), ..started })
     }
 }

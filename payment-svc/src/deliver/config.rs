@@ -10,6 +10,7 @@ use service_kit::config;
 #[serde(default, deny_unknown_fields)]
 pub struct MessengerConfig {
     /// `http://host:port`; without one no notices are made.
+    #[serde(deserialize_with = "crate::config::url")]
     pub url: String,
     /// How long an answer may take.
     #[serde(deserialize_with = "config::positive")]
@@ -30,6 +31,7 @@ impl Default for MessengerConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct PlatformConfig {
     /// `http://host:port`; without one nothing is made for it.
+    #[serde(deserialize_with = "crate::config::url")]
     pub url: String,
     /// How long an answer may take.
     #[serde(deserialize_with = "config::positive")]

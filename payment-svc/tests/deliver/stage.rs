@@ -64,7 +64,7 @@ impl Stage {
         let payments = payment_svc::start(&host, config.clone()).await.unwrap();
         let customers = Customers::default();
         let deliveries = Deliveries::new(&host, &config, || customers.client()).unwrap();
-        let api = DeliveryServiceClient::new(deliveries.beside(payments));
+        let api = DeliveryServiceClient::new(deliveries.beside(payments.routes));
         Self { db, clock, host, config, messenger, platform, deliveries, api, customers, listening }
     }
 
