@@ -65,7 +65,7 @@ async fn buyer(world: &World, task: u64) -> u64 {
             (0, true) => {
                 world.confirm(number, &held, Some(number)).await.unwrap();
                 bought += held.items.len() as u64;
-                if ids.random() % 2 == 0 && returned(world, number, &held, ids.random()).await {
+                if ids.random().is_multiple_of(2) && returned(world, number, &held, ids.random()).await {
                     bought -= held.items.len() as u64;
                 }
             }
