@@ -1,6 +1,7 @@
 //! The service's face: each method reads its message, runs its rule in one transaction and writes the answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use service_kit::barrier::Barrier;
 use service_kit::host::Host;
@@ -20,6 +21,7 @@ use crate::wire::reservations::Step;
 mod cancellation;
 mod catalogue;
 mod reservations;
+mod seats;
 
 /// The package, as errors name it.
 const DOMAIN: &str = "ticketing.concert.v1";
@@ -42,7 +44,7 @@ struct Parts {
 
 impl Api {
     pub(crate) fn new(host: Host, config: Config, keys: VerifyingKeys, held: mpsc::Sender<HoldPlaced>) -> Self {
-        let seat_maps = SeatMaps::default();
+        let seat_maps = SeatMaps::new(Duration::from_millis(config.seat_map_watch_period_ms));
         Self(Arc::new(Parts { host, config, keys, held, seat_maps }))
     }
 }

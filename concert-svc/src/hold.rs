@@ -7,6 +7,7 @@ use service_kit::refusal::{Fault, Refusal};
 use tonic::Code;
 use uuid::Uuid;
 
+use crate::best::{self, Best};
 use crate::change::{Seats, change, free};
 use crate::concert::Concert;
 use crate::record::{Cause, Record};
@@ -25,11 +26,28 @@ pub(crate) struct Order {
     pub(crate) customer: Uuid,
     pub(crate) concert: Uuid,
     pub(crate) performance: Uuid,
-    /// Ids, each once, ascending.
-    pub(crate) seats: Vec<String>,
+    pub(crate) wanted: Wanted,
     /// The admission pass that came with it.
     pub(crate) pass: Option<Result<Claims, Rejected>>,
     pub(crate) cause: Cause,
+}
+
+/// Which seats a customer wants.
+#[derive(Debug, Clone)]
+pub(crate) enum Wanted {
+    /// Ids, each once, ascending.
+    Named(Vec<String>),
+    /// Whichever fit.
+    Best(Best),
+}
+
+impl Wanted {
+    fn count(&self) -> i64 {
+        match self {
+            Self::Named(seats) => seats.len() as i64,
+            Self::Best(best) => best.count as i64,
+        }
+    }
 }
 
 /// Holds all the seats, or none.
@@ -38,12 +56,18 @@ pub(crate) async fn hold(tx: &mut Tx<'_>, order: &Order) -> Result<Reservation, 
     let Offer { sale, holdings, .. } = offer(tx, order).await?;
     sale.expect_open(now_ms)?;
     expect_admitted(&sale.concert, order)?;
-    let policy = sale.concert.policy;
-    policy.expect_within_caps(order.seats.len() as i64, holdings)?;
+    let policy = &sale.concert.policy;
+    policy.expect_within_caps(order.wanted.count(), holdings)?;
 
     let expire_time = now_ms + policy.hold_ttl_ms;
-    let seats = take(tx, order, expire_time).await?;
-    let reservation = held(order, seats, policy.cancellation_terms, (now_ms, expire_time));
+    let seats = match &order.wanted {
+        Wanted::Named(seats) => take(tx, order, seats, expire_time).await?,
+        Wanted::Best(best) => {
+            let chosen = best::choose(tx, order.performance, best, order.cause.announces_holds).await?;
+            take(tx, order, &chosen, expire_time).await?
+        }
+    };
+    let reservation = held(order, seats, policy.cancellation_terms.clone(), (now_ms, expire_time));
     place(tx, &reservation, &order.cause).await?;
     Ok(reservation)
 }
@@ -69,9 +93,21 @@ pub(crate) async fn lapse(tx: &mut Tx<'_>, id: Uuid, cause: &Cause) -> Result<bo
     }
 }
 
-/// Ends some holds whose time is over, about so many; tells how many.
+/// Ends up to so many holds whose time is over; tells how many. Those that somebody else is about to change are left to him.
 pub(crate) async fn lapse_some(tx: &mut Tx<'_>, limit: i64, cause: &Cause) -> Result<usize, db::Error> {
-    let ended = store::expire_lapsed(tx, limit).await?;
+    let ended = store::expire_lapsed(tx, None, limit).await?;
+    free(tx, &ended, cause).await?;
+    Ok(ended.len())
+}
+
+/// The same within one performance.
+pub(crate) async fn lapse_some_of(
+    tx: &mut Tx<'_>,
+    performance: Uuid,
+    limit: i64,
+    cause: &Cause,
+) -> Result<usize, db::Error> {
+    let ended = store::expire_lapsed(tx, Some(performance), limit).await?;
     free(tx, &ended, cause).await?;
     Ok(ended.len())
 }
@@ -120,18 +156,18 @@ fn expect_admitted(concert: &Concert, order: &Order) -> Result<(), Refusal> {
 }
 
 /// Takes the seats that are free, and those whose holder's time is over.
-async fn take(tx: &mut Tx<'_>, order: &Order, expire_time: i64) -> Result<Vec<Seat>, Fault> {
-    let wanted: Vec<&str> = order.seats.iter().map(String::as_str).collect();
+async fn take(tx: &mut Tx<'_>, order: &Order, wanted: &[String], expire_time: i64) -> Result<Vec<Seat>, Fault> {
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
     let holder = (order.id, expire_time);
     let mut taken = store::take_available(tx, order.performance, &wanted, holder).await?;
     if taken.len() < wanted.len() {
         let rest: Vec<&str> = wanted.into_iter().filter(|seat| taken.iter().all(|taken| taken.id != *seat)).collect();
-        for lapsed in lapsed_holders(tx, order, &rest).await? {
+        for lapsed in lapsed_holders(tx, (order.concert, order.performance), &rest).await? {
             lapse(tx, lapsed, &Cause::time(order.cause.announces_holds)).await?;
         }
         let more = store::take_available(tx, order.performance, &rest, holder).await?;
         if more.len() < rest.len() {
-            return Err(seat::taken(&names(order, rest)).into());
+            return Err(seat::taken(&names((order.concert, order.performance), rest)).into());
         }
         taken.extend(more);
     }
@@ -140,16 +176,20 @@ async fn take(tx: &mut Tx<'_>, order: &Order, expire_time: i64) -> Result<Vec<Se
 }
 
 /// The reservations that only seem to hold the seats. Refuses when a seat does not exist or is really somebody else's.
-async fn lapsed_holders(tx: &mut Tx<'_>, order: &Order, seats: &[&str]) -> Result<Vec<Uuid>, Fault> {
+pub(crate) async fn lapsed_holders(
+    tx: &mut Tx<'_>,
+    (concert, performance): (Uuid, Uuid),
+    seats: &[&str],
+) -> Result<Vec<Uuid>, Fault> {
     let now_ms = tx.now_ms();
-    let occupancies = store::occupancies(tx, order.performance, seats).await?;
+    let occupancies = store::occupancies(tx, performance, seats).await?;
     let unknown = |seat: &&&str| occupancies.iter().all(|known| known.seat != **seat);
     if let Some(seat) = seats.iter().find(unknown) {
-        let name = seat::name(order.concert, order.performance, seat);
+        let name = seat::name(concert, performance, seat);
         return Err(Refusal::not_found("SEAT_NOT_FOUND", name).into());
     }
     let taken = occupancies.iter().filter(|known| known.lapsed(now_ms).is_none());
-    let taken = names(order, taken.map(|known| known.seat.as_str()));
+    let taken = names((concert, performance), taken.map(|known| known.seat.as_str()));
     if !taken.is_empty() {
         return Err(seat::taken(&taken).into());
     }
@@ -159,8 +199,9 @@ async fn lapsed_holders(tx: &mut Tx<'_>, order: &Order, seats: &[&str]) -> Resul
     Ok(holders)
 }
 
-fn names<'a>(order: &Order, seats: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    seats.into_iter().map(|seat| seat::name(order.concert, order.performance, seat)).collect()
+/// The full names of seats.
+pub(crate) fn names<'a>((concert, performance): (Uuid, Uuid), seats: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    seats.into_iter().map(|seat| seat::name(concert, performance, seat)).collect()
 }
 
 fn held(order: &Order, seats: Vec<Seat>, terms: Terms, (now_ms, expire_time): (i64, i64)) -> Reservation {

@@ -5,6 +5,7 @@
 mod announce;
 mod api;
 mod availability;
+mod best;
 mod cancellation;
 mod change;
 mod checkout;
@@ -17,8 +18,10 @@ mod process;
 mod record;
 mod reservation;
 mod seat;
+mod seat_map;
 mod start;
 mod state;
+mod stock;
 mod store;
 mod terms;
 mod ticket;

@@ -45,6 +45,11 @@ pub async fn start(
         let db = db.clone();
         async move { jobs::sweep(&db, batch, announces_holds).await.map(drop) }
     });
+    let (db, batch) = (host.db.clone(), config.sweep_batch);
+    host.every(Duration::from_millis(config.close_period_ms), "performance closer", move || {
+        let db = db.clone();
+        async move { jobs::close_performances(&db, batch).await.map(drop) }
+    });
     let api = Api::new(host.clone(), config, keys, held);
     let concerts = ConcertServiceServer::new(api.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let reservations = ReservationServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES);

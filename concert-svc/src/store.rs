@@ -2,15 +2,19 @@
 
 use service_kit::db::Arg;
 
+mod best;
 mod catalogue;
 mod history;
 mod reservations;
 mod seats;
+mod stock;
 
+pub(crate) use best::*;
 pub(crate) use catalogue::*;
 pub(crate) use history::*;
 pub(crate) use reservations::*;
 pub(crate) use seats::*;
+pub(crate) use stock::*;
 
 /// A statement with its arguments, to be run together with others.
 pub(crate) type Statement<'a> = (&'static str, Vec<Arg<'a>>);

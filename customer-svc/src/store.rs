@@ -11,8 +11,11 @@ use crate::audit::{Cause, Transition};
 use crate::customers::{self, Change, Customer, Registration, State, Update};
 
 mod audit;
+pub(crate) mod check;
+pub(crate) mod jobs;
 pub(crate) mod ledger;
 pub(crate) mod points;
+pub(crate) mod reports;
 
 /// A statement with its arguments.
 type Statement<'a> = (&'static str, Vec<Arg<'a>>);

@@ -17,6 +17,7 @@ use crate::store::ledger::Entries;
 
 mod credit;
 pub(crate) mod customers;
+pub(crate) mod reports;
 
 pub(crate) use credit::{credit, credited};
 

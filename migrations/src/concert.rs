@@ -29,4 +29,11 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0022_reservations_cancellation_fee",
     "0023_reservations_checked_in_count",
     "0024_reservation_transitions",
+    "0025_performance_seats_held_price",
+    "0026_performance_seats_free",
+    "0027_performance_seats_free_of_grade",
+    "0028_performance_seats_free_of_section",
+    "0029_performances_scheduled",
+    "0030_concerts_top_live_reservations",
+    "0031_concerts_top_seats",
 ];

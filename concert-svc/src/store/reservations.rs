@@ -23,6 +23,8 @@ macro_rules! reservation_columns {
     };
 }
 
+pub(super) use reservation_columns;
+
 fn reservation_at(row: &Row<'_>, at: usize) -> Result<Reservation, db::Error> {
     let (items, terms): (String, String) = (row.get(at + 5)?, row.get(at + 15)?);
     Ok(Reservation {
@@ -208,19 +210,6 @@ pub(crate) async fn expire_if_lapsed(tx: &mut Tx<'_>, id: Uuid) -> Result<Option
     );
     let now_ms = tx.now_ms();
     tx.fetch_optional(sql, args![id, now_ms]).await
-}
-
-/// Notes of some holds that they have lapsed, those first that lapsed first, and returns them: `limit`, and with the last
-/// of them all that lapsed at the same moment.
-pub(crate) async fn expire_lapsed(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Reservation>, db::Error> {
-    let sql = concat!(
-        "update concert_reservations set state = 6, version = version + 1 where state = 1 \
-         and expire_time <= (select max(expire_time) from (select expire_time from concert_reservations \
-         where state = 1 and expire_time <= $1 order by expire_time limit $2) as first) returning ",
-        reservation_columns!()
-    );
-    let now_ms = tx.now_ms();
-    tx.fetch_all(sql, args![now_ms, limit]).await
 }
 
 /// The customer's holds in the concert that have lapsed and nobody has noted it, in the order of their ids.

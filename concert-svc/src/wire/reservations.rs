@@ -7,7 +7,8 @@ use service_kit::{filter, ids, page};
 use uuid::Uuid;
 
 use super::listing;
-use super::{optional, performance_name, reservation_name, seat_id};
+use super::{optional, performance_name, reservation_name, seat_id, text, within};
+use crate::best::Best;
 use crate::concert::MAX_SEATS;
 use crate::reservation::{self, Lock, Reservation};
 use crate::seat;
@@ -39,6 +40,18 @@ pub(crate) fn seats(performance: &str, names: &[String]) -> Result<Vec<String>, 
     }
     seats.sort();
     Ok(seats)
+}
+
+/// What the house may choose from.
+pub(crate) fn best(request: &pb::HoldBestAvailableSeatsRequest) -> Result<Best, Fault> {
+    let count = within("seat_count", request.seat_count.into(), 1..=MAX_SEATS as i64)?;
+    let any = |field, text: &str| optional(text, |text| self::text(field, text, 1..=50));
+    Ok(Best {
+        count: usize::try_from(count).unwrap_or(MAX_SEATS),
+        grade: any("grade", &request.grade)?,
+        section: any("section", &request.section)?,
+        adjacent: request.adjacent,
+    })
 }
 
 /// A reservation for the caller.

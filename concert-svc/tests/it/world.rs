@@ -325,7 +325,7 @@ impl World {
         self.reservation(held).await.state()
     }
 
-    /// The states of all seats by ordinal: one of `.` available, `h` held, `S` sold.
+    /// The states of all seats by ordinal: one of `.` available, `h` held, `S` sold, `x` blocked.
     pub(crate) async fn seats(&self) -> String {
         let request = pb::ListSeatsRequest { parent: self.performance.clone(), ..Default::default() };
         let seats = self.concerts.clone().list_seats(request).await.unwrap().into_inner().seats;
@@ -333,7 +333,8 @@ impl World {
             pb::seat::State::Available => '.',
             pb::seat::State::Held => 'h',
             pb::seat::State::Sold => 'S',
-            pb::seat::State::Blocked | pb::seat::State::Unspecified => '?',
+            pb::seat::State::Blocked => 'x',
+            pb::seat::State::Unspecified => '?',
         };
         seats.iter().map(letter).collect()
     }

@@ -50,7 +50,8 @@ fn a_correction_has_the_sides_that_its_sign_says() {
 #[test]
 fn whatever_an_entry_says_is_in_its_hash() {
     let entry = refund(90, 0).entries(head(100, 5), 9).remove(0);
-    let changes: [(&str, fn(&mut Transfer)); 12] = [
+    type Change = (&'static str, fn(&mut Transfer));
+    let changes: [Change; 12] = [
         ("customer", |it| it.customer = Uuid::nil()),
         ("sequence", |it| it.sequence += 1),
         ("id", |it| it.id = Uuid::nil()),

@@ -101,6 +101,21 @@ pub(crate) async fn entries_after(
     tx.fetch_all(SELECT, args![customer, sequence, limit]).await
 }
 
+/// Reads entries of some chains, each after one of its own and so many at most.
+pub(super) async fn chains_after(
+    tx: &mut Tx<'_>,
+    starts: &[(Uuid, i64)],
+    limit: i64,
+) -> Result<Vec<Transfer>, db::Error> {
+    const SELECT: &str = concat!(
+        "select ",
+        columns!(),
+        " from customer_transfers where customer_id = $1 and sequence > $2 order by sequence limit $3"
+    );
+    let each = |(customer, sequence): &(Uuid, i64)| (SELECT, args![*customer, *sequence, limit].to_vec());
+    tx.fetch_each(&starts.iter().map(each).collect::<Vec<_>>()).await
+}
+
 /// Changes a customer's balance by a statement that ends in `returning!()`, and finds the end of his chain, which stays
 /// so for this transaction; nothing when the statement says no. The two travel together: the second sees what the first
 /// has waited for.

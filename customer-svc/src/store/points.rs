@@ -10,8 +10,15 @@ use crate::audit::Resolution;
 use crate::customers;
 use crate::points::{self, Account, Capture, Key, Reservation, ReservationState, Reserve};
 
-const ACCOUNT: &str = "select customer_id, state, posted, reserved, points_time from customer_customers \
-    where customer_id = $1";
+/// The columns of an account, in the order in which a row is read.
+macro_rules! account_columns {
+    () => {
+        "customer_id, state, posted, reserved, points_time"
+    };
+}
+pub(super) use account_columns;
+
+const ACCOUNT: &str = concat!("select ", account_columns!(), " from customer_customers where customer_id = $1");
 
 /// Reads a customer's points.
 pub(crate) async fn account(tx: &mut Tx<'_>, customer: Uuid) -> Result<Account, Fault> {

@@ -50,10 +50,11 @@ fn fee(order: &pb::CreditPointsRequest, kind: Kind) -> Result<Option<(i64, Strin
     if !(0..=most).contains(&amount) {
         return Err(out_of_range("fee_amount", format!("must be 0 to {most}, not {amount}")));
     }
-    if amount == 0 {
+    if amount == 0 && order.fee_credit_account.is_empty() {
         return Ok(None);
     }
-    Ok(Some((amount, listed_account("fee_credit_account", &order.fee_credit_account, "fees")?)))
+    let account = listed_account("fee_credit_account", &order.fee_credit_account, "fees")?;
+    Ok((amount > 0).then_some((amount, account)))
 }
 
 /// An account of a collection whose members have short names, such as `clearing/card`.

@@ -49,7 +49,8 @@ impl Service {
         let request = pb::CreateCustomerRequest { customer: Some(customer), ..Default::default() };
         let name = self.customers.create_customer(request).await.unwrap().into_inner().name;
         if points > 0 {
-            self.adjust(&name, points, 1_000).await.unwrap();
+            let id = Uuid::try_parse(&name["customers/".len()..]).unwrap().as_u128();
+            self.adjust(&name, points, id).await.unwrap();
         }
         name
     }

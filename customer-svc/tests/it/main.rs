@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod chain;
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod credit;
 #[cfg(test)]
 mod crowd;
@@ -16,7 +18,11 @@ mod input;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod locks;
+#[cfg(test)]
 mod meet;
+#[cfg(test)]
+mod retention;
 #[cfg(test)]
 mod rivals;
 #[cfg(test)]
@@ -25,3 +31,5 @@ mod states;
 mod steps;
 #[cfg(test)]
 mod verify;
+#[cfg(test)]
+mod walk;

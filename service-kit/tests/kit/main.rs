@@ -10,4 +10,5 @@ mod ids;
 mod outbox;
 mod peer;
 mod race;
+mod retention;
 mod serve;
