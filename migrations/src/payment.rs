@@ -30,4 +30,8 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0023_refunds_complete_step",
     "0024_errands",
     "0025_errands_due",
+    "0026_deliveries",
+    "0027_deliveries_due",
+    "0028_deliveries_ended",
+    "0029_deliveries_dead",
 ];

@@ -3,4 +3,8 @@
 //!
 //! Nothing in production depends on this crate.
 
+pub mod listen;
+pub mod messenger;
+pub mod mood;
+pub mod platform;
 pub mod processor;

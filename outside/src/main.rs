@@ -13,6 +13,10 @@ struct Arguments {
 enum Command {
     /// A card processor.
     Processor(outside::processor::Arguments),
+    /// A provider of messages to phones.
+    Messenger(outside::messenger::Arguments),
+    /// A data platform.
+    Platform(outside::platform::Arguments),
 }
 
 #[tokio::main]
@@ -20,5 +24,7 @@ async fn main() -> anyhow::Result<()> {
     service_kit::telemetry::init(service_kit::telemetry::Format::default(), None)?;
     match Arguments::parse().command {
         Command::Processor(arguments) => outside::processor::run(arguments).await,
+        Command::Messenger(arguments) => outside::messenger::run(arguments).await,
+        Command::Platform(arguments) => outside::platform::run(arguments).await,
     }
 }

@@ -6,7 +6,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use service_kit::http::Client;
 
-/// The limits of the service, and where cards are paid with.
+use crate::deliver::{DeliveriesConfig, MessengerConfig, PlatformConfig};
+
+/// The limits of the service, and those outside whom it calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -36,6 +38,12 @@ pub struct Config {
     /// How many of those are taken at a time.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub processor_batch: usize,
+    /// Who sends messages to phones.
+    pub messenger: MessengerConfig,
+    /// The data platform.
+    pub platform: PlatformConfig,
+    /// What is sent to either.
+    pub deliveries: DeliveriesConfig,
 }
 
 impl Default for Config {
@@ -50,6 +58,9 @@ impl Default for Config {
             processor_concurrency: 32,
             processor_poll_ms: 10_000,
             processor_batch: 64,
+            messenger: MessengerConfig::default(),
+            platform: PlatformConfig::default(),
+            deliveries: DeliveriesConfig::default(),
         }
     }
 }
@@ -66,7 +77,8 @@ impl Config {
     }
 }
 
-fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+/// An address to call, or none.
+pub(crate) fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let url = String::deserialize(deserializer)?;
     if url.is_empty() {
         return Ok(url);

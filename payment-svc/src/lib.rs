@@ -11,6 +11,7 @@ use tonic::service::Routes;
 
 mod api;
 mod config;
+pub mod deliver;
 mod desk;
 mod errand;
 mod payment;

@@ -16,6 +16,7 @@ pub mod pass;
 pub mod peer;
 pub mod process;
 pub mod refusal;
+pub mod retention;
 pub mod serve;
 pub mod telemetry;
 pub mod verify;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use orchestrator::participants::{Participant, Participants};
+use orchestrator::plans::Plans;
 use orchestrator::shards::{self, Shards};
 use service_kit::clock::SystemClock;
 use service_kit::db::{Db, Stats};
@@ -163,7 +164,8 @@ async fn start_services(hosts: &Hosts, settings: Settings, wrap: Wrap) -> anyhow
     let participants = participants.map(|(name, routes)| (name, wrap(name, Participant::new(routes.clone()))));
     let participants = Participants::new(participants);
     let spread = shards::open(&settings.shards, &settings.database).await.map_err(anyhow::Error::from_boxed)?;
-    let coordinator = orchestrator::start(&hosts.orchestrator, settings.orchestrator, participants, spread).await?;
+    let coordinator =
+        orchestrator::start(&hosts.orchestrator, settings.orchestrator, Plans::default(), participants, spread).await?;
     let all = [concert, customer, payment, token, coordinator.grpc];
     let grpc = all.into_iter().map(|routes| routes.into_axum_router().reset_fallback());
     let grpc = grpc.fold(axum::Router::new(), axum::Router::merge);

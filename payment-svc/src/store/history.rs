@@ -40,7 +40,7 @@ pub(super) async fn record(tx: &mut Tx<'_>, change: Change<'_>) -> Result<(), db
         saga: Some(cause.saga),
         data,
     });
-    let draft = draft.map(|draft| OUTBOX.event(now_ms, draft));
+    let draft = draft.map(|draft| OUTBOX.event(tx, draft));
     let mut statements = vec![(INSERT, row)];
     statements.extend(draft.as_ref().map(|draft| OUTBOX.insertion(tx.bucket(cause.saga), draft)));
     tx.execute_each(&statements).await.map(drop)
