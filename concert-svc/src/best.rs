@@ -8,6 +8,7 @@ use service_kit::db::{self, Tx};
 use service_kit::refusal::{Fault, Refusal};
 use uuid::Uuid;
 
+use crate::record::Cause;
 use crate::seat::Seat;
 use crate::{hold, store};
 
@@ -45,9 +46,14 @@ enum Choice {
 
 /// Chooses seats of the performance, which only this transaction can take from here on. [`Fault::Pending`] tells to ask
 /// again in a transaction of its own: this one must not wait for seats while it has others locked.
-pub(crate) async fn choose(tx: &mut Tx<'_>, performance: Uuid, best: &Best) -> Result<Vec<String>, Fault> {
+pub(crate) async fn choose(
+    tx: &mut Tx<'_>,
+    performance: Uuid,
+    best: &Best,
+    announces_holds: bool,
+) -> Result<Vec<String>, Fault> {
     loop {
-        let ended = hold::lapse_some_of(tx, performance, LAPSED).await?;
+        let ended = hold::lapse_some_of(tx, performance, LAPSED, &Cause::time(announces_holds)).await?;
         let choice = match best.adjacent {
             true => side_by_side(tx, performance, best).await?,
             false => first(tx, performance, best).await?,

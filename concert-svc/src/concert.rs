@@ -6,6 +6,7 @@ use tonic::Code;
 use uuid::Uuid;
 
 use crate::state::{ConcertState, PerformanceState, State as _};
+use crate::terms::Terms;
 
 /// Seats of one reservation that no policy may exceed.
 pub(crate) const MAX_SEATS: usize = 10;
@@ -31,7 +32,7 @@ pub(crate) struct Concert {
 }
 
 /// Limits of booking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BookingPolicy {
     pub(crate) hold_ttl_ms: i64,
     pub(crate) max_hold_lifetime_ms: i64,
@@ -39,6 +40,7 @@ pub(crate) struct BookingPolicy {
     pub(crate) max_seats_per_reservation: i64,
     pub(crate) max_live_reservations_per_customer: i64,
     pub(crate) max_seats_per_customer: i64,
+    pub(crate) cancellation_terms: Terms,
 }
 
 impl Default for BookingPolicy {
@@ -50,6 +52,7 @@ impl Default for BookingPolicy {
             max_seats_per_reservation: 4,
             max_live_reservations_per_customer: 1,
             max_seats_per_customer: 4,
+            cancellation_terms: Terms::default(),
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Config {
     /// Lapsed holds that are swept in one transaction: few enough to hold nobody up.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub sweep_batch: i64,
+    /// Whether events tell of holds and of their lapse. They are most of all events.
+    pub announce_holds: bool,
     /// How often performances that are over are closed.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub close_period_ms: u64,
@@ -38,6 +40,7 @@ impl Default for Config {
             seat_map_watch_period_ms: 500,
             sweep_period_ms: 5_000,
             sweep_batch: 100,
+            announce_holds: true,
             close_period_ms: 60_000,
         }
     }

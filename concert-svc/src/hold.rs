@@ -10,10 +10,12 @@ use uuid::Uuid;
 use crate::best::{self, Best};
 use crate::change::{Seats, change, free};
 use crate::concert::Concert;
-use crate::reservation::Reservation;
+use crate::record::{Cause, Record};
+use crate::reservation::{Cancellation, Reservation};
 use crate::seat::{self, Seat};
 use crate::state::ReservationState;
 use crate::store::{Checkout, Offer};
+use crate::terms::Terms;
 use crate::{not_found, store};
 
 /// A hold that a customer asks for.
@@ -27,6 +29,7 @@ pub(crate) struct Order {
     pub(crate) wanted: Wanted,
     /// The admission pass that came with it.
     pub(crate) pass: Option<Result<Claims, Rejected>>,
+    pub(crate) cause: Cause,
 }
 
 /// Which seats a customer wants.
@@ -60,41 +63,52 @@ pub(crate) async fn hold(tx: &mut Tx<'_>, order: &Order) -> Result<Reservation, 
     let seats = match &order.wanted {
         Wanted::Named(seats) => take(tx, order, seats, expire_time).await?,
         Wanted::Best(best) => {
-            let chosen = best::choose(tx, order.performance, best).await?;
+            let chosen = best::choose(tx, order.performance, best, order.cause.announces_holds).await?;
             take(tx, order, &chosen, expire_time).await?
         }
     };
-    let reservation = held(order, seats, now_ms, expire_time);
-    store::insert_reservation(tx, &reservation).await?;
+    let reservation = held(order, seats, policy.cancellation_terms.clone(), (now_ms, expire_time));
+    place(tx, &reservation, &order.cause).await?;
     Ok(reservation)
 }
 
+/// Adds a reservation whose seats have just been taken, and writes down that it has come about.
+pub(crate) async fn place(tx: &mut Tx<'_>, held: &Reservation, cause: &Cause) -> Result<(), db::Error> {
+    let record = Record::new(tx, held, (None, held.version), cause);
+    store::insert_reservation(tx, &record).await
+}
+
 /// Gives up a hold, for its customer.
-pub(crate) async fn release(tx: &mut Tx<'_>, id: Uuid, customer: Uuid) -> Result<Reservation, Fault> {
+pub(crate) async fn release(tx: &mut Tx<'_>, id: Uuid, customer: Uuid, cause: &Cause) -> Result<Reservation, Fault> {
     let decide =
         |Checkout { reservation, .. }: &mut Checkout| Ok(reservation.release(customer)?.then_some(Seats::Free));
-    Ok(change(tx, id, decide).await?.checkout.reservation)
+    Ok(change(tx, id, cause, decide).await?.checkout.reservation)
 }
 
 /// Ends a hold whose time is over; tells whether there was one.
-pub(crate) async fn lapse(tx: &mut Tx<'_>, id: Uuid) -> Result<bool, db::Error> {
+pub(crate) async fn lapse(tx: &mut Tx<'_>, id: Uuid, cause: &Cause) -> Result<bool, db::Error> {
     match store::expire_if_lapsed(tx, id).await? {
-        Some(reservation) => free(tx, &[reservation]).await.map(|()| true),
+        Some(reservation) => free(tx, &[reservation], cause).await.map(|()| true),
         None => Ok(false),
     }
 }
 
 /// Ends up to so many holds whose time is over; tells how many. Those that somebody else is about to change are left to him.
-pub(crate) async fn lapse_some(tx: &mut Tx<'_>, limit: i64) -> Result<usize, db::Error> {
+pub(crate) async fn lapse_some(tx: &mut Tx<'_>, limit: i64, cause: &Cause) -> Result<usize, db::Error> {
     let ended = store::expire_lapsed(tx, None, limit).await?;
-    free(tx, &ended).await?;
+    free(tx, &ended, cause).await?;
     Ok(ended.len())
 }
 
 /// The same within one performance.
-pub(crate) async fn lapse_some_of(tx: &mut Tx<'_>, performance: Uuid, limit: i64) -> Result<usize, db::Error> {
+pub(crate) async fn lapse_some_of(
+    tx: &mut Tx<'_>,
+    performance: Uuid,
+    limit: i64,
+    cause: &Cause,
+) -> Result<usize, db::Error> {
     let ended = store::expire_lapsed(tx, Some(performance), limit).await?;
-    free(tx, &ended).await?;
+    free(tx, &ended, cause).await?;
     Ok(ended.len())
 }
 
@@ -110,7 +124,7 @@ async fn offer(tx: &mut Tx<'_>, order: &Order) -> Result<Offer, Fault> {
             return Ok(offer);
         }
         for lapsed in store::lapsed_of(tx, concert, customer).await? {
-            lapse(tx, lapsed).await?;
+            lapse(tx, lapsed, &Cause::time(order.cause.announces_holds)).await?;
         }
     }
 }
@@ -149,7 +163,7 @@ async fn take(tx: &mut Tx<'_>, order: &Order, wanted: &[String], expire_time: i6
     if taken.len() < wanted.len() {
         let rest: Vec<&str> = wanted.into_iter().filter(|seat| taken.iter().all(|taken| taken.id != *seat)).collect();
         for lapsed in lapsed_holders(tx, (order.concert, order.performance), &rest).await? {
-            lapse(tx, lapsed).await?;
+            lapse(tx, lapsed, &Cause::time(order.cause.announces_holds)).await?;
         }
         let more = store::take_available(tx, order.performance, &rest, holder).await?;
         if more.len() < rest.len() {
@@ -190,7 +204,7 @@ pub(crate) fn names<'a>((concert, performance): (Uuid, Uuid), seats: impl IntoIt
     seats.into_iter().map(|seat| seat::name(concert, performance, seat)).collect()
 }
 
-fn held(order: &Order, seats: Vec<Seat>, now_ms: i64, expire_time: i64) -> Reservation {
+fn held(order: &Order, seats: Vec<Seat>, terms: Terms, (now_ms, expire_time): (i64, i64)) -> Reservation {
     Reservation {
         id: order.id,
         customer: order.customer,
@@ -205,6 +219,9 @@ fn held(order: &Order, seats: Vec<Seat>, now_ms: i64, expire_time: i64) -> Reser
         confirm_saga: None,
         confirm_time: None,
         payment: None,
+        terms,
+        cancellation: Cancellation::default(),
+        checked_in: 0,
         create_time: now_ms,
         version: 1,
     }

@@ -4,17 +4,18 @@
 
 use service_kit::db::{self, Db};
 
+use crate::record::Cause;
 use crate::{hold, store};
 
 /// Ends all holds that have lapsed, a batch in each transaction; tells how many. When several processes sweep, each hold
-/// is ended by one of them, and none waits for another.
+/// is ended by one of them, and none waits for another. Events tell of it if they are to.
 ///
 /// # Errors
 /// Of the store; the batches before it stay done.
-pub async fn sweep(db: &Db, batch: i64) -> Result<u64, db::Error> {
+pub async fn sweep(db: &Db, batch: i64, announces_holds: bool) -> Result<u64, db::Error> {
     let mut swept = 0;
     loop {
-        let ended = db.write(async move |tx| hold::lapse_some(tx, batch).await).await?;
+        let ended = db.write(async move |tx| hold::lapse_some(tx, batch, &Cause::time(announces_holds)).await).await?;
         swept += ended as u64;
         if (ended as i64) < batch {
             return Ok(swept);

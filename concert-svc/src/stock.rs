@@ -7,6 +7,7 @@ use service_kit::db::Tx;
 use service_kit::refusal::{Fault, Refusal};
 use uuid::Uuid;
 
+use crate::record::Cause;
 use crate::seat::{self, Seat};
 use crate::state::SeatState;
 use crate::{hold, not_found, store};
@@ -30,13 +31,14 @@ pub(crate) async fn change(
     tx: &mut Tx<'_>,
     performance: (Uuid, Uuid),
     (seats, change): (&[String], Change),
+    announces_holds: bool,
 ) -> Result<Vec<Seat>, Fault> {
     let (concert, id) = performance;
     let found = store::performance(tx, concert, id).await?;
     found.ok_or_else(|| not_found::performance(concert, id))?.expect_not_cancelled()?;
     let ids: Vec<&str> = seats.iter().map(String::as_str).collect();
     match change {
-        Change::Block => block(tx, performance, &ids).await?,
+        Change::Block => block(tx, performance, &ids, &Cause::time(announces_holds)).await?,
         Change::Unblock => store::unblock(tx, id, &ids).await?,
         Change::Price(price) => store::set_price(tx, id, &ids, price).await?,
     }
@@ -46,7 +48,7 @@ pub(crate) async fn change(
     Ok(changed)
 }
 
-async fn block(tx: &mut Tx<'_>, performance: (Uuid, Uuid), ids: &[&str]) -> Result<(), Fault> {
+async fn block(tx: &mut Tx<'_>, performance: (Uuid, Uuid), ids: &[&str], lapse: &Cause) -> Result<(), Fault> {
     store::block(tx, performance.1, ids).await?;
     let after = store::named_seats(tx, performance.1, ids).await?;
     expect_all(performance, ids, &after)?;
@@ -63,7 +65,7 @@ async fn block(tx: &mut Tx<'_>, performance: (Uuid, Uuid), ids: &[&str]) -> Resu
     }
     // Only lapsed holds are in the way.
     for lapsed in hold::lapsed_holders(tx, performance, &rest).await? {
-        hold::lapse(tx, lapsed).await?;
+        hold::lapse(tx, lapsed, lapse).await?;
     }
     match store::block(tx, performance.1, &rest).await? {
         blocked if blocked == rest.len() as u64 => Ok(()),

@@ -9,6 +9,7 @@ use service_kit::refusal::Fault;
 use service_kit::wire::millis_of;
 use uuid::Uuid;
 
+pub(crate) mod cancellation;
 pub(crate) mod catalogue;
 pub(crate) mod listing;
 pub(crate) mod reservations;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::ids;
 
+mod append_only;
 mod migrate;
 mod postgres;
 mod row;

@@ -72,9 +72,10 @@ impl Api {
         (ids, change): (Vec<String>, Change),
         answer: impl Fn(&[Seat]) -> R + Clone + Send + 'static,
     ) -> Result<R, Fault> {
+        let announces_holds = self.0.config.announce_holds;
         let work = async move |tx: &mut Tx<'_>| {
             let change = async move |tx: &mut Tx<'_>| {
-                stock::change(tx, performance, (&ids, change)).await.map(|changed| answer(&changed))
+                stock::change(tx, performance, (&ids, change), announces_holds).await.map(|changed| answer(&changed))
             };
             IDEMPOTENCY.once(tx, &call, change).await
         };

@@ -4,6 +4,7 @@ use service_kit::args;
 use service_kit::db::{self, FromRow, Row, Tx};
 use uuid::Uuid;
 
+use super::reservations::to_json;
 use crate::concert::{BookingPolicy, Concert, PERFORMANCE_MS, Performance, Sale};
 use crate::state::{ConcertState, PerformanceState, State as _};
 
@@ -11,11 +12,12 @@ macro_rules! concert_columns {
     () => {
         "k.concert_id, k.title, k.artist, k.booking_open_time, k.booking_close_time, k.state, k.waiting_room_id, \
          k.hold_ttl, k.max_hold_lifetime, k.retry_grace, k.max_seats_per_reservation, \
-         k.max_live_reservations_per_customer, k.max_seats_per_customer, k.create_time, k.update_time, k.version"
+         k.max_live_reservations_per_customer, k.max_seats_per_customer, k.create_time, k.update_time, k.version, \
+         k.cancellation_terms"
     };
 }
 /// How many columns that is.
-const CONCERT_COLUMNS: usize = 16;
+const CONCERT_COLUMNS: usize = 17;
 
 macro_rules! performance_columns {
     () => {
@@ -35,6 +37,7 @@ pub(super) const SALE_COLUMNS: usize = CONCERT_COLUMNS + 8;
 
 impl FromRow for Concert {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        let terms: String = row.get(16)?;
         Ok(Self {
             id: row.get(0)?,
             title: row.get(1)?,
@@ -50,6 +53,7 @@ impl FromRow for Concert {
                 max_seats_per_reservation: row.get(10)?,
                 max_live_reservations_per_customer: row.get(11)?,
                 max_seats_per_customer: row.get(12)?,
+                cancellation_terms: serde_json::from_str(&terms).map_err(|error| row.corrupt(16, error.to_string()))?,
             },
             create_time: row.get(13)?,
             update_time: row.get(14)?,
@@ -87,9 +91,11 @@ impl FromRow for Sale {
 pub(crate) async fn insert_concert(tx: &mut Tx<'_>, concert: &Concert) -> Result<bool, db::Error> {
     let sql = "insert into concert_concerts (concert_id, title, artist, booking_open_time, booking_close_time, state, \
                waiting_room_id, hold_ttl, max_hold_lifetime, retry_grace, max_seats_per_reservation, \
-               max_live_reservations_per_customer, max_seats_per_customer, create_time, update_time, version) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict do nothing";
+               max_live_reservations_per_customer, max_seats_per_customer, create_time, update_time, version, \
+               cancellation_terms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+               on conflict do nothing";
     let policy = &concert.policy;
+    let terms = to_json(&policy.cancellation_terms)?;
     let row = args![
         concert.id,
         &concert.title,
@@ -107,6 +113,7 @@ pub(crate) async fn insert_concert(tx: &mut Tx<'_>, concert: &Concert) -> Result
         concert.create_time,
         concert.update_time,
         concert.version,
+        &terms,
     ];
     Ok(tx.execute(sql, row).await? == 1)
 }

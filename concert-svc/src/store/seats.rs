@@ -132,16 +132,22 @@ pub(crate) async fn occupancies(
 
 /// The changes of the seats of the reservation, one each, if they are as they are before such a change.
 pub(crate) fn change_seats(reservation: &Reservation, change: Seats) -> Vec<Statement<'_>> {
-    macro_rules! held {
-        ($set:literal, $and:literal) => {
+    macro_rules! of_state {
+        ($state:literal, $set:literal, $and:literal) => {
             concat!(
                 "update concert_performance_seats set ",
                 $set,
                 " where ",
                 one!(),
-                " and reservation_id = $3 and state = 2",
+                " and reservation_id = $3 and state = ",
+                $state,
                 $and
             )
+        };
+    }
+    macro_rules! held {
+        ($set:literal, $and:literal) => {
+            of_state!("2", $set, $and)
         };
     }
     let id = Arg::Uuid(reservation.id);
@@ -151,6 +157,7 @@ pub(crate) fn change_seats(reservation: &Reservation, change: Seats) -> Vec<Stat
             (held!("hold_expire_time = $4", " and hold_expire_time is null"), vec![id, Arg::Int(time)])
         }
         Seats::Sell => (held!("state = 3, version = version + 1", " and hold_expire_time is null"), vec![id]),
+        Seats::Keep => return Vec::new(),
         Seats::Free => {
             let free = held!(
                 "state = 1, reservation_id = null, hold_expire_time = null, held_price = null, version = version + 1",
@@ -158,6 +165,7 @@ pub(crate) fn change_seats(reservation: &Reservation, change: Seats) -> Vec<Stat
             );
             (free, vec![id])
         }
+        Seats::Return => (of_state!("3", "state = 1, reservation_id = null, version = version + 1", ""), vec![id]),
     };
     each(sql, reservation.performance, &reservation.seats(), &further)
 }

@@ -10,8 +10,8 @@ use service_kit::wire::{duration, duration_ms_of, timestamp};
 use service_kit::{filter, ids, page};
 use uuid::Uuid;
 
+use super::{cancellation, listing, seats};
 use super::{concert_name, optional, performance_name, seat_id, text, time, within};
-use super::{listing, seats};
 use crate::concert::{BookingPolicy, Concert, MAX_SEATS, Performance};
 use crate::config::Config;
 use crate::seat::Seat;
@@ -72,6 +72,10 @@ fn policy(policy: Option<&pb::BookingPolicy>) -> Result<BookingPolicy, Fault> {
             0 => default.max_seats_per_customer,
             seats => count("max_seats_per_customer", seats, 10_000)?,
         },
+        cancellation_terms: cancellation::new_terms(
+            "concert.booking_policy.cancellation_terms",
+            &policy.cancellation_terms,
+        )?,
     })
 }
 
@@ -101,7 +105,7 @@ pub(crate) fn concert(concert: &Concert) -> pb::Concert {
         state: concert.state.number(),
         waiting_room: concert.waiting_room.map(|id| format!("waitingRooms/{id}")).unwrap_or_default(),
         booking_policy: Some(pb::BookingPolicy {
-            cancellation_terms: Vec::new(),
+            cancellation_terms: cancellation::terms(&policy.cancellation_terms),
             hold_ttl: Some(duration(policy.hold_ttl_ms)),
             max_hold_lifetime: Some(duration(policy.max_hold_lifetime_ms)),
             retry_grace: Some(duration(policy.retry_grace_ms)),

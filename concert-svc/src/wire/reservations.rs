@@ -77,8 +77,8 @@ pub(crate) fn reservation(reservation: &Reservation) -> pb::Reservation {
         lock_saga: reservation.lock_saga.map(saga_name).unwrap_or_default(),
         create_time: Some(timestamp(reservation.create_time)),
         confirm_time: reservation.confirm_time.map(timestamp),
-        cancel_time: None,
-        cancellation_fee: 0,
+        cancel_time: reservation.cancellation.time.map(timestamp),
+        cancellation_fee: reservation.cancellation.fee,
         etag: reservation.version.to_string(),
         payment: reservation.payment.map(|id| format!("payments/{id}")).unwrap_or_default(),
     }
@@ -107,12 +107,13 @@ pub(crate) fn reservations_before(request: &pb::ListReservationsRequest) -> Resu
 pub(crate) struct Step {
     pub(crate) reservation: Uuid,
     pub(crate) saga: Uuid,
+    pub(crate) request_id: Uuid,
 }
 
 /// Reads what all saga steps carry.
 pub(crate) fn step(name: &str, saga: &str, request_id: &str) -> Result<Step, Fault> {
-    ids::uuid("request_id", request_id)?;
-    Ok(Step { reservation: reservation_name("name", name)?, saga: ids::name("saga", saga, "sagas")? })
+    let request_id = ids::uuid("request_id", request_id)?;
+    Ok(Step { reservation: reservation_name("name", name)?, saga: ids::name("saga", saga, "sagas")?, request_id })
 }
 
 /// The lock that is asked for.
@@ -178,6 +179,6 @@ pub(crate) fn ticket(sold: &Reservation, ticket: &Ticket) -> pb::Ticket {
     }
 }
 
-fn saga_name(id: Uuid) -> String {
+pub(super) fn saga_name(id: Uuid) -> String {
     format!("sagas/{id}")
 }

@@ -8,8 +8,8 @@ use crate::world::{World, concert, seat};
 
 const TTL: i64 = 300_000;
 
-/// A turn, the offer, the reservation and the kept answer.
-const FRAME: u64 = 4;
+/// A turn, the offer, the reservation with its history and its event, and the kept answer.
+const FRAME: u64 = 6;
 
 async fn world() -> World {
     let policy = pb::BookingPolicy {
@@ -33,7 +33,7 @@ fn request_id(number: u64) -> String {
 }
 
 #[tokio::test]
-async fn a_hold_costs_one_statement_a_seat_and_four_more() {
+async fn a_hold_costs_one_statement_a_seat_and_six_more() {
     let world = world().await;
     for (count, seats) in
         [&["B-1"][..], &["B-2", "B-3"], &["B-4", "B-5", "B-6"], &["B-7", "B-8", "B-9", "B-10"]].into_iter().enumerate()
@@ -66,15 +66,15 @@ async fn a_sold_out_performance_says_so_in_a_handful_of_statements() {
 }
 
 #[tokio::test]
-async fn the_sweeper_ends_a_batch_in_one_statement_a_hold_and_one_a_seat() {
+async fn the_sweeper_ends_a_batch_in_three_statements_a_hold_and_one_a_seat() {
     let world = world().await;
     for number in 0..10 {
         let seats = [format!("B-{}", 2 * number), format!("B-{}", 2 * number + 1)];
         world.hold(1, &seats.each_ref().map(String::as_str)).await.unwrap();
     }
     world.clock.advance(TTL);
-    let sweep = async { concert_svc::jobs::sweep(&world.host.db, 100).await.unwrap() };
-    assert_eq!(statements(&world, sweep).await, 1 + 10 + 20);
-    let idle = async { concert_svc::jobs::sweep(&world.host.db, 100).await.unwrap() };
+    let sweep = async { concert_svc::jobs::sweep(&world.host.db, 100, true).await.unwrap() };
+    assert_eq!(statements(&world, sweep).await, 1 + 10 * 3 + 20);
+    let idle = async { concert_svc::jobs::sweep(&world.host.db, 100, true).await.unwrap() };
     assert_eq!(statements(&world, idle).await, 1);
 }

@@ -106,7 +106,7 @@ async fn a_round_that_fails_leaves_the_holds_to_the_next_one() {
     world.clock.advance(TTL);
     // A seat that its reservation has lost: the sweeper does not free what is not there.
     world.run("update concert_performance_seats set reservation_id = performance_id where seat_id = 'A-2'").await;
-    let swept = concert_svc::jobs::sweep(&world.host.db, 2).await;
+    let swept = concert_svc::jobs::sweep(&world.host.db, 2, true).await;
     assert!(matches!(swept, Err(db::Error::Corrupt { .. })), "{swept:?}");
     assert_eq!(count(&world, "select count(*) from concert_reservations where state = 1").await, 1);
 }
