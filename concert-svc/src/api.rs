@@ -8,6 +8,7 @@ use service_kit::host::Host;
 use service_kit::idempotency::Idempotency;
 use service_kit::pass::VerifyingKeys;
 use service_kit::refusal::Fault;
+use service_kit::retention::Retention;
 use tokio::sync::mpsc;
 use tonic::{Response, Status};
 use uuid::Uuid;
@@ -27,6 +28,7 @@ mod seats;
 const DOMAIN: &str = "ticketing.concert.v1";
 
 static BARRIER: Barrier = service_kit::barrier!("concert", "ticketing.concert.v1");
+pub(crate) static RETENTION: Retention = service_kit::retention!("concert");
 static IDEMPOTENCY: Idempotency = service_kit::idempotency!("concert");
 
 /// What the methods work with; cheap to clone.

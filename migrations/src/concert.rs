@@ -36,4 +36,8 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0029_performances_scheduled",
     "0030_concerts_top_live_reservations",
     "0031_concerts_top_seats",
+    "0032_saga_op_saga",
+    "0033_archived_sagas",
+    "0034_archived_sagas_time",
+    "0035_idempotency_time",
 ];

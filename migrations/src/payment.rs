@@ -21,4 +21,8 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0014_transitions",
     "0015_payments_open",
     "0016_refunds_open",
+    "0017_saga_op_saga",
+    "0018_archived_sagas",
+    "0019_archived_sagas_time",
+    "0020_idempotency_time",
 ];

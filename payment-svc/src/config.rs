@@ -12,10 +12,12 @@ pub struct Config {
     /// Characters of the reason for a cancellation at most.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub reason_limit: usize,
+    /// When what is kept about steps and calls is forgotten.
+    pub retention: service_kit::retention::Settings,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { amount_limit: 1_000_000_000, reason_limit: 500 }
+        Self { amount_limit: 1_000_000_000, reason_limit: 500, retention: Default::default() }
     }
 }

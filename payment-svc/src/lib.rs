@@ -25,5 +25,6 @@ pub use process::{Process, SERVICES};
 /// When the tables cannot be brought up to date.
 pub async fn start(host: &Host, config: Config) -> Result<Routes, db::Error> {
     host.db.migrate("payment", migrations::payment::MIGRATIONS).await?;
+    api::RETENTION.spawn(host, config.retention);
     Ok(api::routes(host.db.clone(), config))
 }

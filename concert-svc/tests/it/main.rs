@@ -16,6 +16,7 @@ mod jobs;
 mod limits;
 mod map;
 mod passes;
+mod retention;
 mod rivals;
 mod stock;
 mod verify;
