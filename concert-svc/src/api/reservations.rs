@@ -13,7 +13,7 @@ use service_kit::refusal::{Fault, Refusal};
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Api, BARRIER, IDEMPOTENCY, answer, not_offered, refuse};
+use super::{Api, BARRIER, IDEMPOTENCY, RETENTION, answer, refuse};
 use crate::hold::{self, Order, Wanted};
 use crate::record::Cause;
 use crate::reservation::Reservation;
@@ -133,9 +133,10 @@ impl ReservationService for Api {
 
     async fn purge_saga_operations(
         &self,
-        _: Request<pb::PurgeSagaOperationsRequest>,
+        request: Request<pb::PurgeSagaOperationsRequest>,
     ) -> Result<Response<pb::PurgeSagaOperationsResponse>, Status> {
-        not_offered("PurgeSagaOperations")
+        let known = RETENTION.notice(&self.0.host.db, &request.get_ref().sagas).await;
+        answer(known.map(|known_count| pb::PurgeSagaOperationsResponse { known_count }))
     }
 }
 
