@@ -185,7 +185,19 @@ impl World {
 
 /// Scenarios poll as they like; those about polling too often say so. Small batches, so that there are several.
 pub(crate) fn config() -> Config {
-    Config { poll_burst: 1_000_000, sweep_batch: 2, draw_batch: 3, purge_batch: 2, ..Config::default() }
+    Config {
+        store: crate::store(),
+        poll_burst: 1_000_000,
+        sweep_batch: 2,
+        draw_batch: 3,
+        purge_batch: 2,
+        ..Config::default()
+    }
+}
+
+/// Whether the tables count the line, or only hear of it.
+pub(crate) fn counts_in_tables() -> bool {
+    crate::store() == "sql"
 }
 
 /// Open from the beginning; lets 2 a second through, 5 at once.
