@@ -20,11 +20,13 @@ pub(crate) async fn renew_turns(tx: &mut Tx<'_>, room: Uuid) -> Result<(), db::E
     tx.execute(UPDATE, args![room, tx.now_ms()]).await.map(drop)
 }
 
-/// The last sequence that is written down, drawn or not.
-pub(crate) async fn newest_sequence(tx: &mut Tx<'_>, room: Uuid) -> Result<i64, db::Error> {
-    const SELECT: &str = "select cast(coalesce(max(abs(sequence)), 0) as bigint) from token_tokens where room_id = $1";
-    let (newest,) = tx.fetch_one(SELECT, args![room]).await?;
-    Ok(newest)
+/// The last sequence that somebody has or will draw.
+pub(crate) async fn last_sequence(tx: &mut Tx<'_>, room: Uuid) -> Result<i64, db::Error> {
+    const WRITTEN: &str = "select cast(coalesce(max(abs(sequence)), 0) as bigint) from token_tokens where room_id = $1";
+    const TO_DRAW: &str = "select cast(coalesce(max(prequeued_count), 0) as bigint) from token_rooms where room_id = $1";
+    let each = [WRITTEN, TO_DRAW].map(|sql| (sql, args![room].to_vec()));
+    let last: Vec<(i64,)> = tx.fetch_each(&each).await?;
+    Ok(last.into_iter().map(|(last,)| last).max().unwrap_or_default())
 }
 
 macro_rules! select_tokens {
@@ -101,6 +103,6 @@ pub(crate) async fn recount(tx: &mut Tx<'_>, room: Uuid) -> Result<(), db::Error
         and t.sequence between 1 and token_rooms.admitted_through), \
         waiting_count = (select count(*) from token_tokens t where t.room_id = $1 and t.state = 1 \
         and (t.sequence > token_rooms.admitted_through or t.sequence < 1)) where room_id = $1";
-    let newest = newest_sequence(tx, room).await?;
-    tx.execute(UPDATE, args![room, newest]).await.map(drop)
+    let last = last_sequence(tx, room).await?;
+    tx.execute(UPDATE, args![room, last]).await.map(drop)
 }

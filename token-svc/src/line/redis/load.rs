@@ -127,10 +127,10 @@ impl RedisLine {
 async fn begin_load(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<(Room, i64, i64)>, db::Error> {
     store::count_load(tx, id).await?;
     store::renew_turns(tx, id).await?;
-    let newest = store::newest_sequence(tx, id).await?;
+    let last = store::last_sequence(tx, id).await?;
     let room = store::find_room(tx, id).await?;
     Ok(room.map(|room| {
-        let issued = newest.max(room.issued_count);
+        let issued = last.max(room.issued_count);
         (room, issued, tx.now_ms())
     }))
 }
