@@ -1,4 +1,24 @@
 //! How events leave a service and reach those who listen: the relay from the outbox to a sink, the sinks, and the sources
 //! that consumers read from. Events are CloudEvents 1.0.
 //!
-//! What the events are, and when they come about, is the services' affair.
+//! ```text
+//! outbox ─► relay ─► sink: log, webhook, Kafka, NATS JetStream ─► source: receiver, Kafka, NATS ─┐
+//!                  └─► sink: local ────────────────────────────────────────────────────────────► handler
+//! ```
+//!
+//! What the events are, and when they come about, is the services' affair; what is done about them, the handlers'.
+
+pub mod binary;
+mod cloud_event;
+mod handler;
+pub mod json;
+mod kinds;
+mod local;
+pub mod receiver;
+pub mod signature;
+mod sink;
+
+pub use cloud_event::{CloudEvent, Malformed, PROTOBUF};
+pub use handler::{Handler, offer};
+pub use local::Local;
+pub use sink::{Receipt, Sink};

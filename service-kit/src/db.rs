@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::ids;
 
+mod append_only;
 mod migrate;
 mod postgres;
 mod row;
@@ -199,6 +200,15 @@ impl Db {
         }
     }
 
+    /// How many statements units of work have run through this handle so far, those included that only read or were taken
+    /// back. What the engine adds by itself (begin, savepoint, commit) is not counted.
+    pub fn statements(&self) -> u64 {
+        match &self.0 {
+            Engine::Sqlite(engine) => engine.statements(),
+            Engine::Postgres(pool) => pool.statements(),
+        }
+    }
+
     fn sqlite(engine: sqlite::Sqlite) -> Self {
         Self(Engine::Sqlite(Arc::new(engine)))
     }
@@ -218,6 +228,7 @@ pub struct Hints {
 pub struct Tx<'a> {
     connection: Connection<'a>,
     now_ms: i64,
+    counters: &'a Counters,
 }
 
 #[derive(Debug)]
@@ -245,6 +256,7 @@ impl Tx<'_> {
     /// # Errors
     /// As the engine reports.
     pub async fn execute(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error> {
+        self.counters.count_statements(1);
         match &mut self.connection {
             Connection::Sqlite(connection) => statement::execute(connection, sql, args),
             Connection::Postgres(session) => session.execute(sql, args).await,
@@ -257,6 +269,7 @@ impl Tx<'_> {
     /// # Errors
     /// As the engine reports, of the first that failed.
     pub async fn execute_each(&mut self, statements: &[(&'static str, Vec<Arg<'_>>)]) -> Result<Vec<u64>, Error> {
+        self.counters.count_statements(statements.len());
         match &mut self.connection {
             Connection::Sqlite(connection) => {
                 statements.iter().map(|(sql, args)| statement::execute(connection, sql, args)).collect()
@@ -274,6 +287,7 @@ impl Tx<'_> {
         sql: &'static str,
         args: &[Arg<'_>],
     ) -> Result<Option<T>, Error> {
+        self.counters.count_statements(1);
         match &mut self.connection {
             Connection::Sqlite(connection) => statement::fetch_optional(connection, sql, args),
             Connection::Postgres(session) => Ok(session.fetch(sql, args).await?.into_iter().next()),
@@ -285,6 +299,7 @@ impl Tx<'_> {
     /// # Errors
     /// As [`Tx::fetch_optional`].
     pub async fn fetch_all<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<T>, Error> {
+        self.counters.count_statements(1);
         match &mut self.connection {
             Connection::Sqlite(connection) => statement::fetch_all(connection, sql, args),
             Connection::Postgres(session) => session.fetch(sql, args).await,
@@ -300,6 +315,7 @@ impl Tx<'_> {
         &mut self,
         statements: &[(&'static str, Vec<Arg<'_>>)],
     ) -> Result<Vec<T>, Error> {
+        self.counters.count_statements(statements.len());
         match &mut self.connection {
             Connection::Sqlite(connection) => {
                 let rows = statements.iter().map(|(sql, args)| statement::fetch_all(connection, sql, args));
@@ -323,10 +339,25 @@ impl Tx<'_> {
     /// # Errors
     /// As [`Tx::fetch_optional`].
     pub async fn lock_all<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<T>, Error> {
+        self.counters.count_statements(1);
         match &mut self.connection {
             // There is one writer.
             Connection::Sqlite(connection) => statement::fetch_all(connection, sql, args),
             Connection::Postgres(session) => session.lock(sql, args).await,
+        }
+    }
+
+    /// As [`Tx::lock_all`], but rows that somebody else has locked are passed over as if they were not there: so several
+    /// who take work, or seats, from one table each get other rows, and nobody waits.
+    ///
+    /// # Errors
+    /// As [`Tx::fetch_optional`].
+    pub async fn claim_all<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<T>, Error> {
+        self.counters.count_statements(1);
+        match &mut self.connection {
+            // There is one writer.
+            Connection::Sqlite(connection) => statement::fetch_all(connection, sql, args),
+            Connection::Postgres(session) => session.claim(sql, args).await,
         }
     }
 

@@ -174,7 +174,7 @@ impl Worker {
         let mut jobs = jobs.into_iter();
         let (mut keeps, mut lost) = (false, false);
         for mut job in jobs.by_ref() {
-            match run_job(session, &mut *job, now_ms, share).await {
+            match run_job((session, &self.work.counters), &mut *job, now_ms, share).await {
                 Ended::Kept => {
                     keeps = true;
                     done.push(job);
@@ -249,7 +249,7 @@ impl Worker {
     async fn once(&mut self, job: &mut dyn Job, mode: Mode) -> Result<(), Error> {
         let session = self.session.as_mut().ok_or_else(|| Error::Unavailable("there is no connection".into()))?;
         let settled = match session.begin(mode).await {
-            Ok(now_ms) => match run_job(session, job, now_ms, false).await {
+            Ok(now_ms) => match run_job((session, &self.work.counters), job, now_ms, false).await {
                 Ended::Kept if mode != Mode::Read => finish(session, true).await,
                 Ended::Kept | Ended::Refused => finish(session, false).await,
                 Ended::Again => finish(session, false).await.and(Err(Error::Unavailable(
@@ -284,12 +284,12 @@ enum Ended {
 }
 
 /// Runs one job in the open transaction; unless it is kept, nothing of it stays there.
-async fn run_job(session: &mut Session, job: &mut dyn Job, now_ms: i64, share: bool) -> Ended {
+async fn run_job((session, counters): (&mut Session, &Counters), job: &mut dyn Job, now_ms: i64, share: bool) -> Ended {
     if share && session.mark().await.is_err() {
         return Ended::Lost;
     }
     let now_ms = job.now_ms().unwrap_or(now_ms);
-    let keep = job.run(&mut Tx { connection: Connection::Postgres(session), now_ms }).await;
+    let keep = job.run(&mut Tx { connection: Connection::Postgres(session), now_ms, counters }).await;
     match (session.fate(), keep) {
         (Some(Fate::Lost), _) => return Ended::Lost,
         (None, true) => return Ended::Kept,

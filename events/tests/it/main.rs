@@ -1,0 +1,8 @@
+//! Events on their way out and in.
+
+#[cfg(test)]
+mod forms;
+#[cfg(test)]
+mod given;
+#[cfg(test)]
+mod receiver;
