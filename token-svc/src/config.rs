@@ -2,6 +2,7 @@
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use service_kit::retention;
 
 use crate::line;
 
@@ -60,10 +61,12 @@ pub struct Config {
     pub poll_memory: i64,
     /// How long the tokens of a room are kept after it has closed.
     #[serde(deserialize_with = "service_kit::config::positive")]
-    pub retention_ms: i64,
+    pub keep_tokens_ms: i64,
     /// Tokens that are forgotten in one transaction.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub purge_batch: i64,
+    /// When what is kept about steps and calls is forgotten.
+    pub retention: retention::Settings,
 }
 
 impl Default for Config {
@@ -84,8 +87,9 @@ impl Default for Config {
             draw_batch: 2_000,
             poll_burst: 5,
             poll_memory: 131_072,
-            retention_ms: 2_592_000_000,
+            keep_tokens_ms: 2_592_000_000,
             purge_batch: 1_000,
+            retention: retention::Settings::default(),
         }
     }
 }

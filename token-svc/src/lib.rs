@@ -57,6 +57,7 @@ pub async fn start(host: &Host, config: Config) -> Result<Started, db::Error> {
     let line = line::open(&config.store, host, &view).await?;
     let jobs = Jobs::new(host, line.clone(), config.clone(), brake.clone());
     jobs.spawn(host);
+    api::RETENTION.spawn(host, config.retention);
     let routes = api::routes(host, config, (line, view), keys.clone());
     Ok(Started { routes, keys, jobs, brake })
 }

@@ -5,9 +5,10 @@ use proto::token::v1::queue_token_service_server::QueueTokenService;
 use service_kit::barrier::Refusals;
 use service_kit::db::Tx;
 use service_kit::refusal::Fault;
+use service_kit::retention;
 use tonic::{Request, Response, Status};
 
-use super::{Api, BARRIER, answer, status};
+use super::{Api, BARRIER, RETENTION, answer, status};
 use crate::queue::Place;
 use crate::{tokens, wire};
 
@@ -103,9 +104,11 @@ impl QueueTokenService for Api {
 
     async fn purge_saga_operations(
         &self,
-        _request: Request<pb::PurgeSagaOperationsRequest>,
+        request: Request<pb::PurgeSagaOperationsRequest>,
     ) -> Result<Response<pb::PurgeSagaOperationsResponse>, Status> {
-        Err(Status::unimplemented("PurgeSagaOperations is not offered yet; it comes with the archiving of sagas"))
+        let sagas = retention::sagas(&request.get_ref().sagas).map_err(status)?;
+        let known = RETENTION.archived(&self.host.db, sagas).await.map_err(Fault::from);
+        answer(known.map(|known_count| pb::PurgeSagaOperationsResponse { known_count }))
     }
 }
 

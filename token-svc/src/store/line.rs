@@ -23,7 +23,8 @@ pub(crate) async fn renew_turns(tx: &mut Tx<'_>, room: Uuid) -> Result<(), db::E
 /// The last sequence that somebody has or will draw.
 pub(crate) async fn last_sequence(tx: &mut Tx<'_>, room: Uuid) -> Result<i64, db::Error> {
     const WRITTEN: &str = "select cast(coalesce(max(abs(sequence)), 0) as bigint) from token_tokens where room_id = $1";
-    const TO_DRAW: &str = "select cast(coalesce(max(prequeued_count), 0) as bigint) from token_rooms where room_id = $1";
+    const TO_DRAW: &str =
+        "select cast(coalesce(max(prequeued_count), 0) as bigint) from token_rooms where room_id = $1";
     let each = [WRITTEN, TO_DRAW].map(|sql| (sql, args![room].to_vec()));
     let last: Vec<(i64,)> = tx.fetch_each(&each).await?;
     Ok(last.into_iter().map(|(last,)| last).max().unwrap_or_default())
@@ -47,10 +48,8 @@ pub(crate) async fn live_tokens(tx: &mut Tx<'_>, room: Uuid, after: Uuid, limit:
 
 /// The live tokens among those with the given sequences.
 pub(crate) async fn live_at(tx: &mut Tx<'_>, room: Uuid, sequences: &[i64]) -> Result<Vec<Token>, db::Error> {
-    const WAITING: &str = select_tokens!("state = 1 and sequence = $2");
-    const INSIDE: &str = select_tokens!("state = 2 and sequence = $2");
-    let each = sequences.iter().flat_map(|sequence| [(WAITING, sequence), (INSIDE, sequence)]);
-    let each: Vec<_> = each.map(|(sql, sequence)| (sql, args![room, *sequence].to_vec())).collect();
+    const SELECT: &str = select_tokens!("sequence = $2 and state <= 2");
+    let each: Vec<_> = sequences.iter().map(|sequence| (SELECT, args![room, *sequence].to_vec())).collect();
     tx.fetch_each(&each).await
 }
 

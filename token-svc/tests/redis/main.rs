@@ -4,8 +4,11 @@
 
 #[path = "../scenarios/admission.rs"]
 mod admission;
+mod crash;
 #[path = "../scenarios/events.rs"]
 mod events;
+#[path = "../scenarios/long_line.rs"]
+mod long_line;
 mod loss;
 #[path = "../scenarios/passes.rs"]
 mod passes;

@@ -3,6 +3,7 @@
 
 mod admission;
 mod events;
+mod long_line;
 mod passes;
 mod polling;
 mod rivals;

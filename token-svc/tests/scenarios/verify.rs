@@ -39,7 +39,7 @@ async fn a_broken_rule_is_found() {
     assert_eq!(broken_by("update token_tokens set state = 4 where sequence = 1").await, ["Q2"]);
     assert_eq!(broken_by("update token_rooms set waiting_count = 7").await, ["Q2"]);
     assert_eq!(broken_by("update token_rooms set max_active_tokens = 1").await, ["Q2"]);
-    assert_eq!(broken_by("update token_tokens set sequence = 1 where sequence = 2").await, ["Q4"]);
+    assert_eq!(broken_by("update token_tokens set sequence = 9 where sequence = 2").await, ["Q1", "Q2", "Q4"]);
     assert_eq!(broken_by("update token_rooms set issued_count = 9").await, ["Q4"]);
     assert_eq!(broken_by("update token_turns set through_sequence = 3").await, ["Q4"]);
     assert_eq!(broken_by("delete from token_tokens where sequence = 3").await, ["Q2", "Q4"]);

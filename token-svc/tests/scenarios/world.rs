@@ -63,6 +63,12 @@ impl World {
     /// One of several over the same database, each with ids of its own.
     pub(crate) async fn seeded((db, clock): (Db, Arc<ManualClock>), seed: u64, config: Config) -> Self {
         let host = Host::new(db, clock.clone(), Ids::seeded(seed));
+        Self { clock, ..Self::hosted(host, config).await }
+    }
+
+    /// A service that lives by the host's own clock.
+    pub(crate) async fn hosted(host: Host, config: Config) -> Self {
+        let clock = Arc::new(ManualClock::at(T0));
         let started = token_svc::start(&host, config).await.unwrap();
         let rooms = WaitingRoomServiceClient::new(started.routes.clone());
         let tokens = QueueTokenServiceClient::new(started.routes.clone());
