@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -191,6 +191,15 @@ impl Db {
         }
     }
 
+    /// Changes after each commit through this handle that announced something, of whichever service. Commits of other
+    /// processes are not heard of.
+    pub fn announcements(&self) -> watch::Receiver<()> {
+        match &self.0 {
+            Engine::Sqlite(engine) => engine.announcements(),
+            Engine::Postgres(pool) => pool.announcements(),
+        }
+    }
+
     /// What has been written through this handle so far.
     pub fn stats(&self) -> Stats {
         match &self.0 {
@@ -218,6 +227,7 @@ pub struct Hints {
 pub struct Tx<'a> {
     connection: Connection<'a>,
     now_ms: i64,
+    announces: bool,
 }
 
 #[derive(Debug)]
@@ -230,6 +240,11 @@ impl Tx<'_> {
     /// The database's time: what every expiry is judged by. It stands still within a transaction.
     pub fn now_ms(&self) -> i64 {
         self.now_ms
+    }
+
+    /// Says that whoever waits for announcements is to be woken when this is committed.
+    pub fn announces(&mut self) {
+        self.announces = true;
     }
 
     /// The bucket that a saga's rows lie in. A file is not spread: one bucket keeps rows of the same time side by side.

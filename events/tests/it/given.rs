@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use events::{CloudEvent, Handler, Receipt};
+use events::{CloudEvent, Handler, Receipt, Sink};
 use prost::Message as _;
 use proto::event::v1::CheckoutCompleted;
 use service_kit::outbox::Event;
@@ -12,6 +12,9 @@ use uuid::Uuid;
 
 /// A day in 2027, and some milliseconds.
 pub(crate) const NOW_MS: i64 = 1_800_000_000_123;
+
+/// Stands for every subject.
+const ALL: &str = "*";
 
 /// The event of a checkout that is through, as it lies in the outbox.
 pub(crate) fn completed() -> Event {
@@ -52,6 +55,17 @@ impl Notebook {
         answers.push((subject.into(), receipt));
     }
 
+    /// Answers so to all events of whatever subject, until told otherwise.
+    pub(crate) fn answer_all(&self, receipt: Receipt) {
+        self.answer(ALL, receipt);
+    }
+
+    /// What it took of each, as `subject@version`, and forgets it.
+    pub(crate) fn drain(&self) -> Vec<String> {
+        let taken = std::mem::take(&mut *self.taken.lock().unwrap());
+        taken.iter().map(|event| format!("{}@{}", event.subject, event.version)).collect()
+    }
+
     /// What it took, without repeats.
     pub(crate) fn ids(&self) -> BTreeSet<Uuid> {
         self.taken.lock().unwrap().iter().map(|event| event.id).collect()
@@ -75,7 +89,7 @@ impl Handler for Notebook {
     async fn handle(&self, events: &[CloudEvent]) -> Vec<Receipt> {
         let answers = self.answers.lock().unwrap().clone();
         let answer = |event: &CloudEvent| {
-            let told = answers.iter().find(|(subject, _)| *subject == event.subject);
+            let told = answers.iter().find(|(subject, _)| *subject == event.subject || subject == ALL);
             let receipt = told.map_or(Receipt::Taken, |(_, receipt)| receipt.clone());
             if receipt.is_taken() {
                 self.taken.lock().unwrap().push(event.clone());
@@ -83,5 +97,18 @@ impl Handler for Notebook {
             receipt
         };
         events.iter().map(answer).collect()
+    }
+}
+
+#[async_trait]
+impl Sink for Notebook {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    async fn publish(&self, events: &[CloudEvent]) -> Vec<Receipt> {
+        let subjects: BTreeSet<_> = events.iter().map(|event| &event.subject).collect();
+        assert_eq!(subjects.len(), events.len(), "two of one subject side by side");
+        self.handle(events).await
     }
 }

@@ -6,3 +6,7 @@ mod forms;
 mod given;
 #[cfg(test)]
 mod receiver;
+#[cfg(test)]
+mod relay;
+#[cfg(test)]
+mod running;

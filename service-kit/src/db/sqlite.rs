@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::{Arg, Counters, Error, FromRow, Row, Stats, Tx};
 use crate::clock::Clock;
@@ -75,6 +75,10 @@ impl Sqlite {
         self.counters.stats()
     }
 
+    pub(super) fn announcements(&self) -> watch::Receiver<()> {
+        self.counters.announcements()
+    }
+
     pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -114,7 +118,7 @@ impl Sqlite {
 }
 
 fn transaction(connection: &mut rusqlite::Connection, now_ms: i64) -> Tx<'_> {
-    Tx { connection: super::Connection::Sqlite(connection), now_ms }
+    Tx { connection: super::Connection::Sqlite(connection), now_ms, announces: false }
 }
 
 /// Runs `work` to its end. It never waits, as its only awaits are statements on SQLite, and a panic is its error alone.
