@@ -2,17 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use events::{CloudEvent, Handler, Receipt, Sink};
 use prost::Message as _;
 use proto::event::v1::CheckoutCompleted;
 use service_kit::outbox::Event;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 /// A day in 2027, and some milliseconds.
 pub(crate) const NOW_MS: i64 = 1_800_000_000_123;
 
+/// Longer than anything takes, on a busy machine too.
+const LONG: Duration = Duration::from_secs(120);
 /// Stands for every subject.
 const ALL: &str = "*";
 
@@ -39,13 +43,20 @@ pub(crate) struct Notebook {
     name: &'static str,
     wants: &'static str,
     taken: Mutex<Vec<CloudEvent>>,
+    changed: watch::Sender<()>,
     answers: Mutex<Vec<(String, Receipt)>>,
 }
 
 impl Notebook {
     /// One that wants the kinds that start so.
     pub(crate) fn of(name: &'static str, wants: &'static str) -> Arc<Self> {
-        Arc::new(Self { name, wants, taken: Mutex::default(), answers: Mutex::default() })
+        Arc::new(Self {
+            name,
+            wants,
+            taken: Mutex::default(),
+            changed: watch::Sender::default(),
+            answers: Mutex::default(),
+        })
     }
 
     /// Answers so to the events of a subject, until told otherwise.
@@ -69,6 +80,25 @@ impl Notebook {
     /// What it took, without repeats.
     pub(crate) fn ids(&self) -> BTreeSet<Uuid> {
         self.taken.lock().unwrap().iter().map(|event| event.id).collect()
+    }
+
+    /// Waits until it has taken so many, repeats not counted.
+    pub(crate) async fn has(&self, count: usize) {
+        let mut changed = self.changed.subscribe();
+        let waited = tokio::time::timeout(LONG, async {
+            while self.ids().len() < count {
+                changed.changed().await.unwrap();
+            }
+        });
+        assert!(waited.await.is_ok(), "{} of {count}", self.ids().len());
+    }
+
+    /// What it took, each the first time only, as `subject@version`.
+    pub(crate) fn first_times(&self) -> Vec<String> {
+        let mut known = BTreeSet::new();
+        let taken = self.taken();
+        let first = taken.iter().filter(|event| known.insert((event.source.clone(), event.id)));
+        first.map(|event| format!("{}@{}", event.subject, event.version)).collect()
     }
 
     pub(crate) fn taken(&self) -> Vec<CloudEvent> {
@@ -96,7 +126,9 @@ impl Handler for Notebook {
             }
             receipt
         };
-        events.iter().map(answer).collect()
+        let receipts = events.iter().map(answer).collect();
+        self.changed.send_replace(());
+        receipts
     }
 }
 

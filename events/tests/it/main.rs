@@ -1,6 +1,8 @@
 //! Events on their way out and in.
 
 #[cfg(test)]
+mod brokers;
+#[cfg(test)]
 mod forms;
 #[cfg(test)]
 mod given;
@@ -10,3 +12,5 @@ mod receiver;
 mod relay;
 #[cfg(test)]
 mod running;
+#[cfg(test)]
+mod webhook;
