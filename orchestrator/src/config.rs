@@ -20,8 +20,6 @@ pub struct Config {
     /// How long the sagas of this process stay its own when it is not heard of, where several processes share a database.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub lease_ms: u64,
-    /// How long a published event is kept.
-    pub event_days: u32,
     /// Sagas that this process takes a second for bulk operations.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub bulk_per_second: u32,
@@ -39,7 +37,6 @@ impl Default for Config {
             drain_ms: 5_000,
             // Three renewals may be late or lost; a replica that dies is missed this long.
             lease_ms: 6_000,
-            event_days: 7,
             // Each saga that is let go calls its participants at once. At this rate they hardly notice, and whoever sees
             // that it goes wrong can end the operation before it is through.
             bulk_per_second: 50,

@@ -21,7 +21,6 @@ mod later;
 pub mod participants;
 pub mod plans;
 mod process;
-pub mod relay;
 pub mod runner;
 pub mod shards;
 mod start;

@@ -1,4 +1,4 @@
-//! Puts the orchestrator together: its tables, the journal over them, the runner, the relay, and the faces that it shows.
+//! Puts the orchestrator together: its tables, the journal over them, the runner, and the faces that it shows.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -17,7 +17,6 @@ use crate::desk::Desk;
 use crate::intake::Intake;
 use crate::journal::{self, Journal, SqlJournal};
 use crate::participants::Participants;
-use crate::relay::{self, LogSink, Relay};
 use crate::runner::{Parts, Runner};
 use crate::shards::{self, Shard, Shards};
 use crate::status::{Sagas, console};
@@ -79,15 +78,12 @@ pub async fn start(host: &Host, config: Config, participants: Participants, spre
             return Err(Error::Moved { given, wanted: buckets });
         }
         let shard = shard(host, &config, &participants, (buckets, journal)).await?;
-        let outbox = Arc::new(service_kit::outbox!("orchestrator"));
-        let relay = Relay { db, outbox, sink: Arc::new(LogSink) };
-        relay::start(host, relay, &shard.runner, config.event_days);
         all.push(shard);
     }
     Ok(faces(host, config, participants, Shards::new(all)))
 }
 
-/// As [`start`], over any journal: nothing is migrated, and no events are relayed. Bulk operations are kept in the tables of
+/// As [`start`], over any journal: nothing is migrated. Bulk operations are kept in the tables of
 /// `host.db` all the same.
 ///
 /// # Errors

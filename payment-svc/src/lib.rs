@@ -17,7 +17,7 @@ pub mod verify;
 mod wire;
 
 pub use config::Config;
-pub use process::{Process, SERVICES};
+pub use process::{OUTBOX, Process, SERVICES};
 
 /// Brings the tables up to date and returns the service's gRPC routes.
 ///

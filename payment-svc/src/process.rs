@@ -3,12 +3,16 @@
 use proto::payment::v1::payment_service_server;
 use serde::{Deserialize, Serialize};
 use service_kit::host::Host;
+use service_kit::outbox::Outbox;
 use service_kit::process::{self, BoxError, Database, Server, Started, ports};
 
 use crate::Config;
 
 /// The full names of its gRPC services.
 pub const SERVICES: &[&str] = &[payment_service_server::SERVICE_NAME];
+
+/// Where its events wait.
+pub static OUTBOX: Outbox = service_kit::outbox!("payment");
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,11 +24,18 @@ pub struct Process {
     pub database: Database,
     /// The service.
     pub payment: Config,
+    /// Where its events go.
+    pub events: events::Settings,
 }
 
 impl Default for Process {
     fn default() -> Self {
-        Self { server: Server::on(ports::PAYMENT), database: Database::default(), payment: Config::default() }
+        Self {
+            server: Server::on(ports::PAYMENT),
+            database: Database::default(),
+            payment: Config::default(),
+            events: events::Settings::default(),
+        }
     }
 }
 
@@ -38,6 +49,8 @@ impl process::Service for Process {
     const NAME: &'static str = "payment";
 
     async fn start(self, host: &Host) -> Result<Started, BoxError> {
-        Ok(Started::new(crate::start(host, self.payment).await?, SERVICES))
+        let routes = crate::start(host, self.payment).await?;
+        let pages = events::start(host, &self.events, &OUTBOX, &[]).await?;
+        Ok(Started { pages, ..Started::new(routes, SERVICES) })
     }
 }

@@ -23,7 +23,7 @@ mod wire;
 
 pub use config::Config;
 pub use jobs::{admit, sweep};
-pub use process::{Process, SERVICES};
+pub use process::{OUTBOX, Process, SERVICES};
 
 /// What a started service offers.
 #[derive(Debug)]
