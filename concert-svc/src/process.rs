@@ -52,7 +52,7 @@ impl process::Service for Process {
         let token = Peer::new("token", &self.peers.token, self.peers.connections);
         let (keys, held) = waiting_room::attend(host, Client::new(token)).await;
         let routes = crate::start(host, self.concert, keys, held).await?;
-        let pages = events::start(host, &self.events, &OUTBOX, &[]).await?;
-        Ok(Started { pages, ..Started::new(routes, SERVICES) })
+        events::start(host, &self.events, &OUTBOX, &[]).await?;
+        Ok(Started::new(routes, SERVICES))
     }
 }

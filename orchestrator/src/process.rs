@@ -9,6 +9,7 @@ use service_kit::process::{self, BoxError, Database, Peers, Server, Started, por
 
 use crate::Config;
 use crate::participants::{Participant, Participants};
+use crate::plans::Plans;
 use crate::shards::{self, ShardSettings};
 
 /// The full names of its gRPC services.
@@ -62,7 +63,8 @@ impl process::Service for Process {
         let drain = self.orchestrator.drain();
         let spread = shards::open(&self.shards, &self.database).await?;
         let databases = shards::databases(host, &spread);
-        let started = crate::start(host, self.orchestrator, participants(&self.peers), spread).await?;
+        let started =
+            crate::start(host, self.orchestrator, Plans::default(), participants(&self.peers), spread).await?;
         let sinks = events::sinks(&self.events, &[])?;
         for db in &databases {
             events::relay(host, (db, &OUTBOX), &sinks, &self.events).await?;

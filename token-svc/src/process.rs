@@ -50,7 +50,7 @@ impl process::Service for Process {
 
     async fn start(self, host: &Host) -> Result<Started, BoxError> {
         let routes = crate::start(host, self.token).await?.routes;
-        let pages = events::start(host, &self.events, &OUTBOX, &[]).await?;
-        Ok(Started { pages, ..Started::new(routes, SERVICES) })
+        events::start(host, &self.events, &OUTBOX, &[]).await?;
+        Ok(Started::new(routes, SERVICES))
     }
 }
