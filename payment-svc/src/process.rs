@@ -54,8 +54,7 @@ impl process::Service for Process {
         let payment = crate::start(host, self.payment.clone()).await?;
         let deliveries = Deliveries::new(host, &self.payment, customers)?;
         deliveries.spawn(host);
-        let events = events::receiver::routes([deliveries.handler()], &self.payment.deliveries.events_secret);
-        let pages = payment.pages.unwrap_or_default().merge(events);
+        let pages = payment.pages.unwrap_or_default().merge(deliveries.pages());
         let started = Started::new(deliveries.beside(payment.routes), SERVICES);
         Ok(Started { pages: Some(pages), ..started })
     }
