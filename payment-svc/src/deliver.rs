@@ -115,6 +115,11 @@ impl Deliveries {
         self.intake.clone()
     }
 
+    /// What it answers over plain HTTP: events come to `POST /events` from wherever they are published.
+    pub fn pages(&self) -> axum::Router {
+        events::receiver::routes([self.handler()], &self.keep.events_secret)
+    }
+
     /// Adds the delivery service to the routes of the payment service.
     #[must_use]
     pub fn beside(&self, payments: Routes) -> Routes {

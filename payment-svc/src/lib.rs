@@ -27,7 +27,7 @@ mod wire;
 
 pub use config::Config;
 pub use desk::Desk;
-pub use process::{Process, SERVICES};
+pub use process::{OUTBOX, Process, SERVICES};
 
 const BARRIER: Barrier = service_kit::barrier!("payment", "ticketing.payment.v1");
 
