@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use super::delivery::{Change, Channel, Delivery, Draft, State};
 
+/// Deliveries that are written in one transaction at most. Checkouts may wait for it, so it is short.
+pub(crate) const AT_ONCE: usize = 100;
+
 /// The columns of a delivery, in the order in which a row is read.
 macro_rules! columns {
     () => {
