@@ -22,7 +22,7 @@ pub struct MessengerConfig {
 
 impl Default for MessengerConfig {
     fn default() -> Self {
-        Self { url: String::new(), timeout_ms: 10_000, concurrency: 64 }
+        Self { url: String::new(), timeout_ms: 10_000, concurrency: 128 }
     }
 }
 
