@@ -1,8 +1,6 @@
-//! What tests stand on: databases on either engine, private PostgreSQL and Redis servers that die with the test process, a
-//! wire between a client and its server that can be cut, and what holds for every binary. For tests alone; nothing that
-//! ships depends on it.
-//! What tests stand on: databases on either engine, private PostgreSQL servers and brokers that die with the test process, a wire
-//! between a client and its server that can be cut, and what holds for every binary. For tests alone; nothing that ships depends on it.
+//! What tests stand on: databases on either engine, private PostgreSQL and Redis servers and brokers that die with the test
+//! process, a wire between a client and its server that can be cut, and what holds for every binary. For tests alone;
+//! nothing that ships depends on it.
 
 pub mod binary;
 pub mod books;
