@@ -16,6 +16,7 @@ mod jobs;
 mod limits;
 mod map;
 mod passes;
+mod patience;
 mod rivals;
 mod stock;
 mod verify;
