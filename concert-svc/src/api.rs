@@ -22,6 +22,7 @@ mod cancellation;
 mod catalogue;
 mod reservations;
 mod seats;
+mod tickets;
 
 /// The package, as errors name it.
 const DOMAIN: &str = "ticketing.concert.v1";
