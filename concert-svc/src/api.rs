@@ -8,6 +8,7 @@ use service_kit::host::Host;
 use service_kit::idempotency::Idempotency;
 use service_kit::pass::VerifyingKeys;
 use service_kit::refusal::Fault;
+use service_kit::retention::Retention;
 use tokio::sync::mpsc;
 use tonic::{Response, Status};
 use uuid::Uuid;
@@ -29,6 +30,8 @@ const DOMAIN: &str = "ticketing.concert.v1";
 
 static BARRIER: Barrier = service_kit::barrier!("concert", "ticketing.concert.v1");
 static IDEMPOTENCY: Idempotency = service_kit::idempotency!("concert");
+/// What the service forgets.
+pub(crate) static RETENTION: Retention = service_kit::retention!("concert");
 
 /// What the methods work with; cheap to clone.
 #[derive(Debug, Clone)]
@@ -72,9 +75,4 @@ fn answer<T>(result: Result<T, Fault>) -> Result<Response<T>, Status> {
 
 fn refuse(fault: Fault) -> Status {
     fault.into_status(DOMAIN)
-}
-
-/// The one answer of every method of the contract that this version does not offer.
-fn not_offered<T>(method: &str) -> Result<Response<T>, Status> {
-    Err(Status::unimplemented(format!("{method} is not offered by this version")))
 }

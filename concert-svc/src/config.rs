@@ -1,6 +1,7 @@
 //! Limits of the service.
 
 use serde::{Deserialize, Serialize};
+use service_kit::retention;
 
 /// What can be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,8 @@ pub struct Config {
     /// How often performances that are over are closed.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub close_period_ms: u64,
+    /// When what is kept about steps and calls is forgotten.
+    pub retention: retention::Settings,
 }
 
 impl Default for Config {
@@ -42,6 +45,7 @@ impl Default for Config {
             sweep_batch: 100,
             announce_holds: true,
             close_period_ms: 60_000,
+            retention: retention::Settings::default(),
         }
     }
 }

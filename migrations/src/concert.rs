@@ -41,4 +41,8 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0034_reservations_locked",
     "0035_tickets_check_in_time",
     "0036_catalogue_transitions",
+    "0037_saga_op_saga",
+    "0038_archived_sagas",
+    "0039_archived_sagas_time",
+    "0040_idempotency_time",
 ];

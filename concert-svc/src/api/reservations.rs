@@ -10,10 +10,11 @@ use service_kit::idempotency::Call;
 use service_kit::page;
 use service_kit::pass::Claims;
 use service_kit::refusal::{Fault, Refusal};
+use service_kit::retention;
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Api, BARRIER, IDEMPOTENCY, answer, not_offered, refuse};
+use super::{Api, BARRIER, IDEMPOTENCY, RETENTION, answer, refuse};
 use crate::hold::{self, Order, Wanted};
 use crate::record::Cause;
 use crate::reservation::Reservation;
@@ -133,9 +134,9 @@ impl ReservationService for Api {
 
     async fn purge_saga_operations(
         &self,
-        _: Request<pb::PurgeSagaOperationsRequest>,
+        request: Request<pb::PurgeSagaOperationsRequest>,
     ) -> Result<Response<pb::PurgeSagaOperationsResponse>, Status> {
-        not_offered("PurgeSagaOperations")
+        answer(self.purge(request.get_ref()).await)
     }
 }
 
@@ -304,5 +305,11 @@ impl Api {
             Ok(reservations::confirmed(step.saga, &sold.reservation, &tickets))
         };
         BARRIER.forward(&self.0.host.db, op, Refusals::Kept, work).await
+    }
+
+    async fn purge(&self, request: &pb::PurgeSagaOperationsRequest) -> Result<pb::PurgeSagaOperationsResponse, Fault> {
+        let sagas = retention::sagas(&request.sagas)?;
+        let known_count = RETENTION.archived(&self.0.host.db, sagas).await?;
+        Ok(pb::PurgeSagaOperationsResponse { known_count })
     }
 }

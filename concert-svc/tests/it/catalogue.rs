@@ -3,7 +3,7 @@
 use prost_types::Duration;
 use proto::concert::v1 as pb;
 use service_kit::wire::{duration, timestamp};
-use tonic::{Code, Status};
+use tonic::Status;
 
 use crate::world::{NOW_MS, World, concert, fact, id, reason, seat};
 
@@ -225,13 +225,4 @@ async fn the_seat_map_is_never_older_than_asked_for_and_at_most_a_second() {
     world.hold(2, &["A-2"]).await.unwrap();
     world.clock.advance(1_000);
     assert_eq!(map(&world, 0, 60_000).await.available_count, 7);
-}
-
-#[tokio::test]
-async fn what_is_not_offered_says_so() {
-    let mut world = World::new().await;
-    let answer = world.reservations.purge_saga_operations(pb::PurgeSagaOperationsRequest::default()).await;
-    let status = answer.unwrap_err();
-    assert_eq!(status.code(), Code::Unimplemented);
-    assert_eq!(status.message(), "PurgeSagaOperations is not offered by this version");
 }

@@ -18,6 +18,7 @@ mod locks;
 mod map;
 mod passes;
 mod performances;
+mod retention;
 mod rivals;
 mod stock;
 mod tickets;
