@@ -29,9 +29,8 @@ mod tickets;
 const DOMAIN: &str = "ticketing.concert.v1";
 
 static BARRIER: Barrier = service_kit::barrier!("concert", "ticketing.concert.v1");
-static IDEMPOTENCY: Idempotency = service_kit::idempotency!("concert");
-/// What the service forgets.
 pub(crate) static RETENTION: Retention = service_kit::retention!("concert");
+static IDEMPOTENCY: Idempotency = service_kit::idempotency!("concert");
 
 /// What the methods work with; cheap to clone.
 #[derive(Debug, Clone)]

@@ -1,7 +1,6 @@
 //! Limits of the service.
 
 use serde::{Deserialize, Serialize};
-use service_kit::retention;
 
 /// What can be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +30,7 @@ pub struct Config {
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub close_period_ms: u64,
     /// When what is kept about steps and calls is forgotten.
-    pub retention: retention::Settings,
+    pub retention: service_kit::retention::Settings,
 }
 
 impl Default for Config {
@@ -44,8 +43,8 @@ impl Default for Config {
             sweep_period_ms: 5_000,
             sweep_batch: 100,
             announce_holds: true,
+            retention: Default::default(),
             close_period_ms: 60_000,
-            retention: retention::Settings::default(),
         }
     }
 }

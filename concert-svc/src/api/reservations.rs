@@ -10,7 +10,6 @@ use service_kit::idempotency::Call;
 use service_kit::page;
 use service_kit::pass::Claims;
 use service_kit::refusal::{Fault, Refusal};
-use service_kit::retention;
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
@@ -136,7 +135,8 @@ impl ReservationService for Api {
         &self,
         request: Request<pb::PurgeSagaOperationsRequest>,
     ) -> Result<Response<pb::PurgeSagaOperationsResponse>, Status> {
-        answer(self.purge(request.get_ref()).await)
+        let known = RETENTION.notice(&self.0.host.db, &request.get_ref().sagas).await;
+        answer(known.map(|known_count| pb::PurgeSagaOperationsResponse { known_count }))
     }
 }
 
@@ -305,11 +305,5 @@ impl Api {
             Ok(reservations::confirmed(step.saga, &sold.reservation, &tickets))
         };
         BARRIER.forward(&self.0.host.db, op, Refusals::Kept, work).await
-    }
-
-    async fn purge(&self, request: &pb::PurgeSagaOperationsRequest) -> Result<pb::PurgeSagaOperationsResponse, Fault> {
-        let sagas = retention::sagas(&request.sagas)?;
-        let known_count = RETENTION.archived(&self.0.host.db, sagas).await?;
-        Ok(pb::PurgeSagaOperationsResponse { known_count })
     }
 }
