@@ -10,7 +10,9 @@ mod checkout;
 mod compensation;
 mod crash;
 mod doubt;
+mod gift;
 mod parked;
+mod point_charge;
 mod tidy;
 
 /// The reason that a failure carries.
