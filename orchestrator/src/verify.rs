@@ -5,7 +5,7 @@ use service_kit::verify::Check;
 
 mod fact;
 
-pub use fact::{Course, SagaFact, sagas};
+pub use fact::{Course, SagaFact, forgotten_before, sagas};
 
 /// The rules of the journal.
 pub const CHECKS: &[Check] = &[

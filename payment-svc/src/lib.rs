@@ -48,6 +48,7 @@ pub struct Started {
 /// When the tables cannot be brought up to date, or the processor's address is none.
 pub async fn start(host: &Host, config: Config) -> Result<Started, BoxError> {
     host.db.migrate("payment", migrations::payment::MIGRATIONS).await?;
+    api::RETENTION.spawn(host, config.retention);
     let desk = if config.processor.is_empty() { None } else { Some(Desk::new(host, config.clone())?) };
     if let Some(desk) = &desk {
         desk.spawn(host);

@@ -54,6 +54,8 @@ pub struct Config {
     /// Tokens that are forgotten in one transaction.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub purge_batch: i64,
+    /// When what is kept about steps and calls is forgotten.
+    pub retention: service_kit::retention::Settings,
 }
 
 impl Default for Config {
@@ -70,6 +72,7 @@ impl Default for Config {
             tick_period_ms: 1_000,
             sweep_period_ms: 5_000,
             sweep_batch: 200,
+            retention: Default::default(),
             draw_batch: 2_000,
             poll_burst: 5,
             poll_memory: 131_072,

@@ -60,6 +60,7 @@ pub async fn start(host: &Host, config: Config) -> Result<Started, db::Error> {
     let line: Arc<dyn Line> = Arc::new(SqlLine { db: host.db.clone(), view: view.clone() });
     let jobs = Jobs::new(host, line.clone(), config.clone(), brake.clone());
     jobs.spawn(host);
+    api::RETENTION.spawn(host, config.retention);
     let routes = api::routes(host, config, (line, view), keys.clone());
     Ok(Started { routes, keys, jobs, brake })
 }

@@ -25,6 +25,10 @@ pub struct SagaFact {
     pub fee: Option<i64>,
     /// Where it is going, or where it ended.
     pub course: Course,
+    /// When it was accepted.
+    pub create_time: i64,
+    /// Whether it waits for a person.
+    pub is_suspended: bool,
     /// Whether its first step is known to have happened, and not known to be taken back.
     pub has_begun: bool,
     /// Whether its pivot is in doubt.
@@ -63,7 +67,7 @@ impl FromRow for SagaFact {
             version: 0,
             epoch: 0,
             owner: Uuid::nil(),
-            create_time: 0,
+            create_time: row.get(8)?,
             update_time: 0,
         };
         let stored: String = row.get(7)?;
@@ -83,6 +87,8 @@ impl SagaFact {
             amount: definition.and_then(|definition| definition.amount(&record)),
             fee: cancellation::begun(&record).filter(|_| is_cancellation).map(|begun| begun.fee),
             course: course(plan, saga),
+            create_time: record.create_time,
+            is_suspended: saga.is_suspended(),
             has_begun: status(Some(StepIndex(0))) == Some(StepStatus::Succeeded),
             pivot_in_doubt: status(plan.and_then(Plan::pivot)).is_some_and(StepStatus::is_in_doubt),
             broken: broken(plan, saga, stored),
@@ -119,7 +125,16 @@ fn broken(plan: Option<&Plan>, saga: &Saga, stored: &str) -> Option<String> {
 /// # Errors
 /// Of the store.
 pub async fn sagas(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<SagaFact>, db::Error> {
-    const SELECT: &str = "select id, kind, plan_version, subject, reference, input, machine, state \
+    const SELECT: &str = "select id, kind, plan_version, subject, reference, input, machine, state, create_time \
         from orchestrator_saga where id > $1 order by id limit $2";
     tx.fetch_all(SELECT, args![after, limit]).await
+}
+
+/// Sagas that were accepted before this may be forgotten; 0 as long as none is.
+///
+/// # Errors
+/// Of the store.
+pub async fn forgotten_before(tx: &mut Tx<'_>) -> Result<i64, db::Error> {
+    let found = tx.fetch_optional("select forgotten_before from orchestrator_shard where id = 1", &[]).await?;
+    Ok(found.map_or(0, |(before,): (i64,)| before))
 }

@@ -40,9 +40,13 @@ const RULES: &[(&str, &str, Judge)] = &[
         "every cancelled reservation belongs to exactly one cancellation past its pivot",
         returns::cancelled_is_returned,
     ),
+    ("X5", "no saga stays open for a minute, unless it waits for a person", none_stays_open),
     ("X7", "no effect belongs to a saga that nobody knows", no_orphans),
-    ("J4", "every saga's row agrees with itself", rows_agree),
+    ("J5", "every saga's row agrees with itself", rows_agree),
 ];
+
+/// How long a saga may take whose participants are up.
+const LONG_MS: i64 = 60_000;
 
 /// Judges all of them.
 pub(super) fn rules(facts: &Facts) -> Vec<Rule> {
@@ -164,11 +168,14 @@ fn failed_left_nothing(facts: &Facts) -> Vec<String> {
 fn confirmed_is_bought(facts: &Facts) -> Vec<String> {
     let bought = facts.reservations.values().filter(|found| ["CONFIRMED", "CANCELLED"].contains(&found.state));
     let broken = bought.filter(|reservation| {
-        facts.find(checkout::KIND, reservation.saga).is_none_or(|checkout| match checkout.course {
+        let Some(checkout) = facts.find(checkout::KIND, reservation.saga) else {
+            return !reservation.saga.is_some_and(|saga| facts.may_be_forgotten(saga));
+        };
+        match checkout.course {
             Course::Completed | Course::Completing => false,
             Course::Open => !checkout.pivot_in_doubt,
             Course::Compensated => true,
-        })
+        }
     });
     broken
         .map(|reservation| format!("reservations/{} was confirmed by {:?}", reservation.id, reservation.saga))
@@ -185,6 +192,12 @@ fn one_lock_a_reservation(facts: &Facts) -> Vec<String> {
     broken.map(|(reservation, sagas)| format!("{reservation} is locked by {}", sagas.join(", "))).collect()
 }
 
+fn none_stays_open(facts: &Facts) -> Vec<String> {
+    let open = facts.sagas.values().filter(|saga| matches!(saga.course, Course::Open | Course::Completing));
+    let long = open.filter(|saga| !saga.is_suspended && facts.now_ms - saga.create_time > LONG_MS);
+    long.map(|saga| format!("sagas/{} ({}) is open since {} ms", saga.id, saga.kind, saga.create_time)).collect()
+}
+
 fn no_orphans(facts: &Facts) -> Vec<String> {
     let points = facts.points.keys().map(|saga| ("points", *saga));
     let payments = facts.payments.keys().map(|saga| ("payment", *saga));
@@ -193,7 +206,7 @@ fn no_orphans(facts: &Facts) -> Vec<String> {
     let reservations = facts.reservations.values().filter_map(|reservation| Some(("reservation", reservation.saga?)));
     let tokens = facts.tokens.keys().map(|saga| ("token", *saga));
     let effects = points.chain(payments).chain(refunds).chain(credits).chain(reservations).chain(tokens);
-    let orphans = effects.filter(|(_, saga)| !facts.sagas.contains_key(saga));
+    let orphans = effects.filter(|(_, saga)| !facts.sagas.contains_key(saga) && !facts.may_be_forgotten(*saga));
     orphans.map(|(what, saga)| format!("{what} of sagas/{saga}, which is not in the journal")).collect()
 }
 

@@ -31,6 +31,10 @@ pub(super) struct Facts {
     /// What was captured of payments with points, and given back of them.
     pub(super) captured: i64,
     pub(super) refunded: i64,
+    /// Sagas that were accepted before it may be forgotten; 0 as long as none is.
+    pub(super) forgotten_before: i64,
+    /// The database's time when the sagas were read.
+    pub(super) now_ms: i64,
 }
 
 /// Reads all pages of one kind of fact into a map.
@@ -63,10 +67,13 @@ impl Facts {
             concerts: concerts(&books.customer).await?,
             captured: books.payment.read(payment_svc::verify::points_captured).await?,
             refunded: books.payment.read(payment_svc::verify::points_refunded).await?,
-            sagas: BTreeMap::new(),
+            ..Self::default()
         };
         for db in &books.orchestrator {
             facts.sagas.extend(pages!(db, orchestrator::verify::sagas, id));
+            let forgotten_before = db.read(orchestrator::verify::forgotten_before).await?;
+            facts.forgotten_before = facts.forgotten_before.max(forgotten_before);
+            facts.now_ms = db.read(async |tx: &mut Tx<'_>| Ok::<_, db::Error>(tx.now_ms())).await?;
         }
         Ok(facts)
     }
@@ -84,6 +91,13 @@ impl Facts {
     /// A saga, if it is of this kind.
     pub(super) fn find(&self, kind: &str, saga: Option<Uuid>) -> Option<&SagaFact> {
         self.sagas.get(&saga?).filter(|saga| saga.kind == kind)
+    }
+
+    /// Whether a saga that is not there may have been forgotten. Its id begins with the time of its request id, if that has
+    /// one; a time that has not come yet is none.
+    pub(super) fn may_be_forgotten(&self, saga: Uuid) -> bool {
+        let ms = i64::try_from(saga.as_u128() >> 80).unwrap_or(i64::MAX);
+        self.forgotten_before > 0 && (ms < self.forgotten_before || ms > self.now_ms)
     }
 
     /// How many checkouts there are.

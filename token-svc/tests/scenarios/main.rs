@@ -5,6 +5,7 @@ mod admission;
 mod events;
 mod passes;
 mod polling;
+mod retention;
 mod rivals;
 mod rooms;
 mod sagas;
