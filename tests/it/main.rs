@@ -10,6 +10,7 @@ mod checkout;
 mod compensation;
 mod crash;
 mod doubt;
+mod fan_out;
 mod gift;
 mod parked;
 mod point_charge;
