@@ -80,15 +80,27 @@ impl Shards {
         self.0.iter().find(|shard| shard.buckets.contains(&bucket)).expect("every bucket lies in a database")
     }
 
-    pub(crate) async fn accept(&self, new: NewSaga) -> Result<Accepted, runner::Error> {
+    /// Starts a saga where it lies, or finds the one of that id; see [`Runner::accept`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn accept(&self, new: NewSaga) -> Result<Accepted, runner::Error> {
         self.of(new.id).runner.accept(new).await
     }
 
-    pub(crate) async fn intervene(&self, saga: Uuid, intervention: Intervention) -> Result<Arc<Record>, runner::Error> {
+    /// Has a person's wish carried out where the saga lies; see [`Runner::intervene`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn intervene(&self, saga: Uuid, intervention: Intervention) -> Result<Arc<Record>, runner::Error> {
         self.of(saga).runner.intervene(saga, intervention).await
     }
 
-    pub(crate) async fn load(&self, saga: Uuid) -> Result<Option<Record>, Error> {
+    /// A saga as it stands.
+    ///
+    /// # Errors
+    /// Of its journal.
+    pub async fn load(&self, saga: Uuid) -> Result<Option<Record>, Error> {
         self.of(saga).journal.load(saga).await
     }
 
