@@ -14,6 +14,7 @@ mod config;
 pub mod deliver;
 mod desk;
 mod errand;
+mod health;
 mod payment;
 mod process;
 mod processor;
