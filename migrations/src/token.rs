@@ -38,4 +38,10 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0031_tokens_undrawn",
     "0032_tokens_inside",
     "0033_audit",
+    "0034_saga_op_saga",
+    "0035_archived_sagas",
+    "0036_archived_sagas_time",
+    "0037_idempotency_time",
+    "0038_tokens_sequence",
+    "0039_tokens_inside_gone",
 ];

@@ -11,6 +11,7 @@ use service_kit::host::Host;
 use service_kit::idempotency::Idempotency;
 use service_kit::pass::VerifyingKeys;
 use service_kit::refusal::Fault;
+use service_kit::retention::Retention;
 use tonic::service::Routes;
 use tonic::{Response, Status};
 use uuid::Uuid;
@@ -25,6 +26,7 @@ mod tokens;
 mod watch;
 
 const BARRIER: Barrier = service_kit::barrier!("token", "ticketing.token.v1");
+pub(crate) static RETENTION: Retention = service_kit::retention!("token");
 pub(crate) const IDEMPOTENCY: Idempotency = service_kit::idempotency!("token");
 
 /// No request of this service comes near this size.

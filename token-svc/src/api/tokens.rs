@@ -7,7 +7,7 @@ use service_kit::db::Tx;
 use service_kit::refusal::Fault;
 use tonic::{Request, Response, Status};
 
-use super::{Api, BARRIER, answer, status};
+use super::{Api, BARRIER, RETENTION, answer, status};
 use crate::queue::Place;
 use crate::{tokens, wire};
 
@@ -103,9 +103,10 @@ impl QueueTokenService for Api {
 
     async fn purge_saga_operations(
         &self,
-        _request: Request<pb::PurgeSagaOperationsRequest>,
+        request: Request<pb::PurgeSagaOperationsRequest>,
     ) -> Result<Response<pb::PurgeSagaOperationsResponse>, Status> {
-        Err(Status::unimplemented("PurgeSagaOperations is not offered yet; it comes with the archiving of sagas"))
+        let known = RETENTION.notice(&self.host.db, &request.get_ref().sagas).await;
+        answer(known.map(|known_count| pb::PurgeSagaOperationsResponse { known_count }))
     }
 }
 

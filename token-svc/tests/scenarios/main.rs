@@ -3,8 +3,10 @@
 
 mod admission;
 mod events;
+mod long_line;
 mod passes;
 mod polling;
+mod retention;
 mod rivals;
 mod rooms;
 mod sagas;
@@ -13,3 +15,8 @@ mod shuffle;
 mod tokens;
 mod verify;
 mod world;
+
+/// Where the line of these scenarios is kept.
+fn store() -> String {
+    "sql".to_owned()
+}
