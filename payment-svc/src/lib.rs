@@ -15,6 +15,7 @@ mod config;
 pub mod deliver;
 mod desk;
 mod errand;
+mod health;
 mod payment;
 mod process;
 mod processor;
