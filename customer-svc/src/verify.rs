@@ -1,6 +1,8 @@
 //! What must hold over this service's tables, and the facts that others compare theirs with. For verification only: it
 //! reads, on a snapshot, and nothing of the service depends on it.
 
+use std::collections::BTreeMap;
+
 use service_kit::args;
 use service_kit::db::{self, Tx};
 use service_kit::verify::{Check, Finding};
@@ -213,4 +215,33 @@ pub async fn concert_sums(tx: &mut Tx<'_>) -> Result<Vec<ConcertSums>, db::Error
     let rows: Vec<(String, i64, i64, i64)> = tx.fetch_all(SELECT, args![]).await?;
     let sums = |(account, used, refunded, fees)| ConcertSums { account, used, refunded, fees };
     Ok(rows.into_iter().map(sums).collect())
+}
+
+/// What a saga has given a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Credited {
+    /// What he got: entries CHARGE and REFUND.
+    pub amount: i64,
+    /// What was kept of it: entries CANCELLATION_FEE.
+    pub fee: i64,
+}
+
+/// What sagas have given, by saga.
+///
+/// # Errors
+/// Of the store.
+pub async fn credits(tx: &mut Tx<'_>) -> Result<BTreeMap<Uuid, Credited>, db::Error> {
+    const SELECT: &str = "select customer_id, sequence, saga_id, kind, amount from customer_transfers \
+        where (customer_id, sequence) > ($1, $2) and saga_id is not null and kind in (1, 3, 4) \
+        order by customer_id, sequence limit $3";
+    let (mut credits, mut after) = (BTreeMap::<Uuid, Credited>::new(), (Uuid::nil(), 0_i64));
+    loop {
+        let rows: Vec<(Uuid, i64, Uuid, i64, i64)> = tx.fetch_all(SELECT, args![after.0, after.1, PAGE]).await?;
+        let Some((customer, sequence, ..)) = rows.last() else { return Ok(credits) };
+        after = (*customer, *sequence);
+        for (_, _, saga, kind, amount) in rows {
+            let credited = credits.entry(saga).or_default();
+            *(if kind == 4 { &mut credited.fee } else { &mut credited.amount }) += amount;
+        }
+    }
 }

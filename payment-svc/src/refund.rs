@@ -42,6 +42,8 @@ pub(crate) struct Refund {
     pub(crate) state: RefundState,
     pub(crate) create_time: i64,
     pub(crate) complete_time: Option<i64>,
+    /// The step that waits for the processor; none where it is not asked.
+    pub(crate) complete_step: String,
 }
 
 /// The order to give money back.

@@ -39,6 +39,18 @@ pub const CHECKS: &[Check] = &[
         sql: "select cast(null as uuid), reference || ' has ' || count(*) || ' live payments' from payment_payments \
             where state in (1, 2, 3) group by reference having count(*) > 1 limit 20",
     },
+    Check {
+        id: "Y6",
+        rule: "whatever waits for the processor is asked of it, and nothing else is: steps in progress and PENDING payments",
+        sql: "select o.saga_id, o.step || ' is in progress and asked of nobody' from payment_saga_op o where o.state = 5 \
+            and not exists (select 1 from payment_errands e where e.id = o.aggregate_id) \
+            union all select p.saga_id, 'it is PENDING and asked of nobody' from payment_payments p where p.state = 1 \
+            and not exists (select 1 from payment_errands e where e.payment_id = p.saga_id and e.id = p.saga_id) \
+            union all select e.id, 'the processor is asked for nothing' from payment_errands e \
+            where not exists (select 1 from payment_payments p where p.saga_id = e.id and p.method = 2 and p.state in (1, 2)) \
+            and not exists (select 1 from payment_refunds r where r.saga_id = e.id and r.payment_id = e.payment_id \
+            and r.state = 1) limit 20",
+    },
 ];
 
 /// What a saga has paid.

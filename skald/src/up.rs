@@ -158,7 +158,8 @@ async fn start_services(hosts: &Hosts, settings: Settings, wrap: Wrap) -> anyhow
     let (keys, held) = concert_svc::waiting_room::attend(&hosts.concert, waiting_room).await;
     let concert = concert_svc::start(&hosts.concert, settings.concert, keys, held).await?;
     let customer = customer_svc::start(&hosts.customer, settings.customer).await?;
-    let payment = payment_svc::start(&hosts.payment, settings.payment).await?;
+    let payment = payment_svc::start(&hosts.payment, settings.payment).await.map_err(anyhow::Error::from_boxed)?;
+    let (payment, webhooks) = (payment.routes, payment.pages.unwrap_or_default());
     let participants = [("concert", &concert), ("customer", &customer), ("payment", &payment), ("token", &token)];
     let participants = participants.map(|(name, routes)| (name, wrap(name, Participant::new(routes.clone()))));
     let participants = Participants::new(participants);
@@ -168,7 +169,8 @@ async fn start_services(hosts: &Hosts, settings: Settings, wrap: Wrap) -> anyhow
     let all = [concert, customer, payment, token, coordinator.grpc];
     let grpc = all.into_iter().map(|routes| routes.into_axum_router().reset_fallback());
     let grpc = grpc.fold(axum::Router::new(), axum::Router::merge);
-    Ok(Services { grpc: Routes::from(grpc), pages: coordinator.pages, shards: coordinator.shards })
+    let pages = coordinator.pages.merge(webhooks);
+    Ok(Services { grpc: Routes::from(grpc), pages, shards: coordinator.shards })
 }
 
 /// All services on the port, for health and reflection.

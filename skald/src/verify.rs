@@ -32,7 +32,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 pub struct Report {
     /// The rules, in order.
     pub rules: Vec<Rule>,
-    /// Checkouts that were looked at, and how many of them are still open.
+    /// Checkouts that were looked at, and how many sagas of any kind are still open.
     pub checkouts: (usize, usize),
 }
 
@@ -140,7 +140,7 @@ async fn look(books: &Books) -> Result<Report, db::Error> {
     rules.extend(own);
     let facts = Facts::read(books).await?;
     rules.extend(across::rules(&facts));
-    Ok(Report { rules, checkouts: (facts.checkouts.len(), facts.open()) })
+    Ok(Report { rules, checkouts: (facts.checkouts(), facts.open()) })
 }
 
 /// The rules of one service, on one snapshot.
@@ -200,6 +200,6 @@ impl fmt::Display for Report {
         }
         let (checkouts, open) = self.checkouts;
         let verdict = if self.is_clean() { "all hold" } else { "NOT all hold" };
-        write!(f, "{} rules over {checkouts} checkouts ({open} still open): {verdict}", self.rules.len())
+        write!(f, "{} rules over {checkouts} checkouts ({open} sagas still open): {verdict}", self.rules.len())
     }
 }

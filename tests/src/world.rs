@@ -108,7 +108,7 @@ impl World {
             host,
             concert: Participant::new(concert.expect("concert-svc starts")),
             customer: Participant::new(customer.expect("customer-svc starts")),
-            payment: Participant::new(payment.expect("payment-svc starts")),
+            payment: Participant::new(payment.expect("payment-svc starts").routes),
             token: Participant::new(token.routes),
         };
         db.migrate("orchestrator", migrations()).await.expect("the orchestrator's tables are made");

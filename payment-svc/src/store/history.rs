@@ -60,7 +60,7 @@ pub(super) fn authorized(payment: &Payment) -> (&'static str, Vec<u8>) {
         customer: format!("customers/{}", payment.customer),
         reference: payment.reference.clone(),
         amount: payment.authorized_amount,
-        method: "POINT".into(),
+        method: payment.method.name().into(),
     };
     ("ticketing.payment.authorized.v1", data.encode_to_vec())
 }
@@ -71,7 +71,7 @@ pub(super) fn captured(payment: &Payment) -> (&'static str, Vec<u8>) {
         customer: format!("customers/{}", payment.customer),
         reference: payment.reference.clone(),
         amount: payment.captured_amount,
-        method: "POINT".into(),
+        method: payment.method.name().into(),
     };
     ("ticketing.payment.captured.v1", data.encode_to_vec())
 }

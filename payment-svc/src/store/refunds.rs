@@ -6,17 +6,19 @@ use service_kit::db::{self, FromRow, Row, Tx};
 use service_kit::refusal::Fault;
 use uuid::Uuid;
 
-use super::columns;
 use super::history::{self, Change};
+use super::{columns, one_of};
 use crate::payment::{Cause, Payment};
 use crate::refund::{self, Order, Refund, RefundState};
 
 /// The columns of a refund, in the order in which a row is read.
 macro_rules! refund_columns {
     () => {
-        "saga_id, payment_id, amount, reason, state, create_time, complete_time"
+        "saga_id, payment_id, amount, reason, state, create_time, complete_time, complete_step"
     };
 }
+
+const SELECT: &str = concat!("select ", refund_columns!(), " from payment_refunds where saga_id = $1");
 
 /// Takes up what the order asks for and creates the refund of it.
 pub(crate) async fn create(tx: &mut Tx<'_>, order: &Order, cause: &Cause) -> Result<Refund, Fault> {
@@ -78,9 +80,20 @@ pub(crate) async fn complete(tx: &mut Tx<'_>, cause: &Cause) -> Result<Refund, F
     Ok(refund)
 }
 
+/// Notes which step waits for the processor to give the refund of a saga back.
+pub(crate) async fn set_complete_step(tx: &mut Tx<'_>, saga: Uuid, step: &str) -> Result<(), db::Error> {
+    const UPDATE: &str = "update payment_refunds set complete_step = $2 where saga_id = $1";
+    tx.execute(UPDATE, args![saga, step]).await.map(drop)
+}
+
+/// Reads the refund of a saga, and keeps it from changing.
+pub(crate) async fn locked(tx: &mut Tx<'_>, saga: Uuid) -> Result<Refund, Fault> {
+    let found = tx.lock_optional(SELECT, args![saga]).await?;
+    found.ok_or_else(|| refund::not_found(format!("payments/-/refunds/{saga}")).into())
+}
+
 /// Reads the refund of a saga.
 pub(crate) async fn of_saga(tx: &mut Tx<'_>, saga: Uuid) -> Result<Refund, Fault> {
-    const SELECT: &str = concat!("select ", refund_columns!(), " from payment_refunds where saga_id = $1");
     let found = tx.fetch_optional(SELECT, args![saga]).await?;
     found.ok_or_else(|| refund::not_found(format!("payments/-/refunds/{saga}")).into())
 }
@@ -133,15 +146,10 @@ impl FromRow for Refund {
             payment: row.get(1)?,
             amount: row.get(2)?,
             reason: row.get(3)?,
-            state: state(row, 4)?,
+            state: one_of(row, 4, RefundState::ALL, |state| state as i64)?,
             create_time: row.get(5)?,
             complete_time: row.get(6)?,
+            complete_step: row.get(7)?,
         })
     }
-}
-
-fn state(row: &Row<'_>, index: usize) -> Result<RefundState, db::Error> {
-    let number: i64 = row.get(index)?;
-    let found = RefundState::ALL.into_iter().find(|state| *state as i64 == number);
-    found.ok_or_else(|| row.corrupt(index, format!("no state has the number {number}")))
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use payment_svc::Config;
 use payment_svc::verify::CHECKS;
+use payment_svc::{Config, Started};
 use proto::payment::v1 as pb;
 use proto::payment::v1::payment_service_client::PaymentServiceClient;
 use service_kit::args;
@@ -38,9 +38,15 @@ impl Service {
     }
 
     pub(crate) async fn over(db: Db, clock: Arc<ManualClock>) -> Self {
+        Self::with(db, clock, Config::default()).await.0
+    }
+
+    /// One more process over a database, and what else it offers.
+    pub(crate) async fn with(db: Db, clock: Arc<ManualClock>, config: Config) -> (Self, Started) {
         let host = Host::new(db.clone(), clock.clone(), Ids::seeded(7));
-        let routes = payment_svc::start(&host, Config::default()).await.unwrap();
-        Self { db, clock, payments: PaymentServiceClient::new(routes) }
+        let started = payment_svc::start(&host, config).await.unwrap();
+        let payments = PaymentServiceClient::new(started.routes.clone());
+        (Self { db, clock, payments }, started)
     }
 
     pub(crate) async fn authorize(

@@ -1,9 +1,10 @@
 //! What is malformed is answered by the name of its field and changes nothing.
 
 use proto::payment::v1 as pb;
+use proto::payment::v1::payment::Method;
 use tonic::{Code, Request};
 
-use crate::harness::{self, Service, failed, saga_name, step, violation};
+use crate::harness::{self, Service, fact, failed, refused, saga_name, step, violation};
 
 const STEP: &str = "authorize-payment";
 
@@ -21,7 +22,7 @@ async fn a_malformed_order_is_named_by_its_field() {
         ("saga", with(|order| order.saga = "sagas/1".into())),
         ("customer", with(|order| order.customer = order.saga.clone())),
         ("purpose", with(|order| order.purpose = 0)),
-        ("purpose", with(|order| order.purpose = pb::payment::Purpose::PointCharge.into())),
+        ("method", with(|order| order.purpose = pb::payment::Purpose::PointCharge.into())),
         ("purpose", with(|order| order.purpose = 99)),
         ("reference", with(|order| order.reference.clear())),
         ("reference", with(|order| order.reference = "pointCharges/1".into())),
@@ -55,15 +56,18 @@ async fn an_amount_out_of_range_says_so() {
 }
 
 #[tokio::test]
-async fn other_methods_are_not_offered_yet() {
+async fn a_method_that_is_not_offered_is_refused_for_good() {
     let mut service = Service::new().await;
-    for (method, name) in [(pb::payment::Method::Card, "CARD"), (pb::payment::Method::BankTransfer, "BANK_TRANSFER")] {
-        let order = pb::AuthorizePaymentRequest { method: method.into(), ..harness::authorize(1, 10) };
+    for (saga, method, token) in [(1, Method::Card, "tok_1"), (2, Method::BankTransfer, "")] {
+        let processor_token = token.to_owned();
+        let order =
+            pb::AuthorizePaymentRequest { method: method.into(), processor_token, ..harness::authorize(saga, 10) };
         let answer = service.payments.authorize_payment(step(STEP, order)).await;
-        let message = answer.as_ref().unwrap_err().message().to_owned();
-        assert_eq!(message, format!("method must be POINT; {name} is not offered yet"));
-        assert_eq!(violation(answer), "method");
+        assert_eq!(fact(&answer, "method"), method.as_str_name());
+        assert_eq!(refused(answer), "PAYMENT_METHOD_NOT_OFFERED");
+        assert_eq!(service.cancel(saga).await.unwrap().amount, 0);
     }
+    service.expect_sound().await;
 }
 
 #[tokio::test]

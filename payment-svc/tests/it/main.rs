@@ -2,6 +2,8 @@
 //! still. Each test ends with a look at what must hold over the tables.
 
 #[cfg(test)]
+mod cards;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod input;

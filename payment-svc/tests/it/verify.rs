@@ -30,6 +30,13 @@ async fn every_check_notices_its_violation() {
         ("Y1b", "update payment_payments set refunding_amount = 0 where state = 3"),
         ("Y1b", "update payment_refunds set state = 3 where state = 1"),
         ("Y1b", "update payment_refunds set amount = 101"),
+        ("Y6", "update payment_saga_op set state = 5 where step = 'capture-payment'"),
+        ("Y6", "update payment_payments set state = 1 where state = 2"),
+        (
+            "Y6",
+            "insert into payment_errands (payment_id, id, kind, due_time, attempts, problem, create_time) \
+             select saga_id, saga_id, 3, 0, 0, '', 0 from payment_payments",
+        ),
         ("Y2", "update payment_payments set reference = 'reservations/r'"),
     ];
     for (id, sql) in cases {

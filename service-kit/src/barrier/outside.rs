@@ -19,6 +19,16 @@ pub enum Progress<R> {
     Asked,
 }
 
+impl<R> Progress<R> {
+    /// The same with another reply.
+    pub fn map<T>(self, reply: impl FnOnce(R) -> T) -> Progress<T> {
+        match self {
+            Self::Done(done) => Progress::Done(reply(done)),
+            Self::Asked => Progress::Asked,
+        }
+    }
+}
+
 /// How a step that was in progress ends.
 #[derive(Debug, Clone)]
 pub enum Settlement<'a, R> {
