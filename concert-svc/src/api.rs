@@ -23,6 +23,7 @@ mod cancellation;
 mod catalogue;
 mod reservations;
 mod seats;
+mod tickets;
 
 /// The package, as errors name it.
 const DOMAIN: &str = "ticketing.concert.v1";
@@ -73,9 +74,4 @@ fn answer<T>(result: Result<T, Fault>) -> Result<Response<T>, Status> {
 
 fn refuse(fault: Fault) -> Status {
     fault.into_status(DOMAIN)
-}
-
-/// The one answer of every method of the contract that this version does not offer.
-fn not_offered<T>(method: &str) -> Result<Response<T>, Status> {
-    Err(Status::unimplemented(format!("{method} is not offered by this version")))
 }
