@@ -8,6 +8,7 @@ use service_kit::host::Host;
 use service_kit::idempotency::Idempotency;
 use service_kit::pass::VerifyingKeys;
 use service_kit::refusal::Fault;
+use service_kit::retention::Retention;
 use tokio::sync::mpsc;
 use tonic::{Response, Status};
 use uuid::Uuid;
@@ -22,11 +23,13 @@ mod cancellation;
 mod catalogue;
 mod reservations;
 mod seats;
+mod tickets;
 
 /// The package, as errors name it.
 const DOMAIN: &str = "ticketing.concert.v1";
 
 static BARRIER: Barrier = service_kit::barrier!("concert", "ticketing.concert.v1");
+pub(crate) static RETENTION: Retention = service_kit::retention!("concert");
 static IDEMPOTENCY: Idempotency = service_kit::idempotency!("concert");
 
 /// What the methods work with; cheap to clone.
@@ -71,9 +74,4 @@ fn answer<T>(result: Result<T, Fault>) -> Result<Response<T>, Status> {
 
 fn refuse(fault: Fault) -> Status {
     fault.into_status(DOMAIN)
-}
-
-/// The one answer of every method of the contract that this version does not offer.
-fn not_offered<T>(method: &str) -> Result<Response<T>, Status> {
-    Err(Status::unimplemented(format!("{method} is not offered by this version")))
 }

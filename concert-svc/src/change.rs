@@ -13,7 +13,7 @@ use crate::store::{self, Checkout};
 use crate::ticket::{self, Ticket};
 
 /// How often others may come first with a change. It takes two at the same moment.
-const ROUNDS: usize = 5;
+pub(crate) const ROUNDS: usize = 5;
 
 /// What becomes of all seats of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +119,6 @@ fn expect_all(reservation: &Reservation, seats: u64) -> Result<(), db::Error> {
     })
 }
 
-fn in_the_way(id: Uuid) -> db::Error {
+pub(crate) fn in_the_way(id: Uuid) -> db::Error {
     db::Error::Unavailable(format!("{} was changed by others meanwhile", reservation::name(id)))
 }

@@ -31,7 +31,7 @@ pub(crate) async fn unlock(tx: &mut Tx<'_>, id: Uuid, saga: Uuid, cause: &Cause)
             let problem = format!("{} is neither locked nor confirmed by {saga}", reservation.name());
             return Err(db::Error::Corrupt { column: "lock_saga_id".into(), problem }.into());
         }
-        reservation.unlock(saga, &sale.concert.policy, now_ms)?;
+        reservation.unlock(saga, sale, now_ms)?;
         let is_over = reservation.state == ReservationState::Expired;
         Ok(Some(if is_over { Seats::Free } else { Seats::HoldUntil(reservation.expire_time) }))
     };

@@ -116,11 +116,7 @@ impl Concert {
 
     /// Lets a change through that was decided on this version of it, or on none in particular.
     pub(crate) fn expect_version(&self, etag: &str) -> Result<(), Refusal> {
-        if etag.is_empty() || etag == self.version.to_string() {
-            return Ok(());
-        }
-        let message = format!("concerts/{} has changed since it was read", self.id);
-        Err(Refusal::new(Code::Aborted, "ETAG_MISMATCH", message))
+        expect_version(&format!("concerts/{}", self.id), self.version, etag)
     }
 
     fn not_active(&self) -> Refusal {
@@ -130,6 +126,26 @@ impl Concert {
 }
 
 impl Performance {
+    /// It will not take place. Tells whether that is new.
+    pub(crate) fn cancel(&mut self) -> Result<bool, Refusal> {
+        match self.state {
+            PerformanceState::Cancelled => Ok(false),
+            PerformanceState::Scheduled => {
+                self.state = PerformanceState::Cancelled;
+                Ok(true)
+            }
+            PerformanceState::Performed => {
+                let message = format!("performances/{} is over", self.id);
+                Err(Refusal::precondition("PERFORMANCE_PERFORMED", message).with("state", self.state.name()))
+            }
+        }
+    }
+
+    /// Lets a change through that was decided on this version of it, or on none in particular.
+    pub(crate) fn expect_version(&self, etag: &str) -> Result<(), Refusal> {
+        expect_version(&format!("performances/{}", self.id), self.version, etag)
+    }
+
     /// It is over by time alone, whether or not anybody has noted it.
     pub(crate) fn at(self, now_ms: i64) -> Self {
         Self { state: self.state_at(now_ms), ..self }
@@ -193,6 +209,14 @@ impl BookingPolicy {
             Err(Refusal::precondition(reason, message).with("limit", limit))
         })
     }
+}
+
+fn expect_version(name: &str, version: i64, etag: &str) -> Result<(), Refusal> {
+    if etag.is_empty() || etag == version.to_string() {
+        return Ok(());
+    }
+    let message = format!("{name} has changed since it was read");
+    Err(Refusal::new(Code::Aborted, "ETAG_MISMATCH", message))
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub struct Config {
     /// How often performances that are over are closed.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub close_period_ms: u64,
+    /// When what is kept about steps and calls is forgotten.
+    pub retention: service_kit::retention::Settings,
 }
 
 impl Default for Config {
@@ -41,6 +43,7 @@ impl Default for Config {
             sweep_period_ms: 5_000,
             sweep_batch: 100,
             announce_holds: true,
+            retention: Default::default(),
             close_period_ms: 60_000,
         }
     }

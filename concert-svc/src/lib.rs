@@ -7,7 +7,9 @@ mod api;
 mod availability;
 mod best;
 mod cancellation;
+mod cancelled_performance;
 mod change;
+mod check_in;
 mod checkout;
 mod concert;
 mod config;
@@ -30,5 +32,5 @@ pub mod waiting_room;
 mod wire;
 
 pub use config::Config;
-pub use process::{Process, SERVICES};
+pub use process::{OUTBOX, Process, SERVICES};
 pub use start::{HoldPlaced, start};

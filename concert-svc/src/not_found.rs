@@ -3,7 +3,7 @@
 use service_kit::refusal::Refusal;
 use uuid::Uuid;
 
-use crate::reservation;
+use crate::{reservation, ticket};
 
 /// No such concert.
 pub(crate) fn concert(id: Uuid) -> Refusal {
@@ -18,4 +18,9 @@ pub(crate) fn performance(concert: Uuid, id: Uuid) -> Refusal {
 /// No such reservation.
 pub(crate) fn reservation(id: Uuid) -> Refusal {
     Refusal::not_found("RESERVATION_NOT_FOUND", reservation::name(id))
+}
+
+/// No such ticket of that reservation.
+pub(crate) fn ticket(reservation: Uuid, id: Uuid) -> Refusal {
+    Refusal::not_found("TICKET_NOT_FOUND", ticket::name(reservation, id))
 }

@@ -17,8 +17,8 @@ use service_kit::wire::timestamp;
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::concert::{BookingPolicy, Performance};
-use crate::state::{ReservationState, State as _};
+use crate::concert::{Performance, Sale};
+use crate::state::{PerformanceState, ReservationState, State as _};
 use crate::terms::Terms;
 
 mod cancelling;
@@ -60,6 +60,15 @@ pub(crate) struct Item {
     pub(crate) label: String,
 }
 
+/// What a saga has locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SagaLock {
+    pub(crate) reservation: Uuid,
+    pub(crate) saga: Uuid,
+    pub(crate) state: ReservationState,
+    pub(crate) lock_time: i64,
+}
+
 /// Who asks for the lock, and what he was shown.
 #[derive(Debug, Clone)]
 pub(crate) struct Lock {
@@ -80,8 +89,8 @@ impl Reservation {
     /// The saga takes the semantic lock; the hold's clock stops.
     pub(crate) fn lock(&mut self, lock: &Lock, performance: &Performance, now_ms: i64) -> Result<(), Refusal> {
         self.expect_owner(lock.customer)?;
-        self.expect_held()?;
         performance.expect_not_cancelled()?;
+        self.expect_held()?;
         if let Some(expected) = lock.expected_total_amount
             && expected != self.total_amount
         {
@@ -96,15 +105,18 @@ impl Reservation {
         Ok(())
     }
 
-    /// The saga gives its lock back: the customer gets time to try again, as far as the hold's lifetime goes.
-    pub(crate) fn unlock(&mut self, saga: Uuid, policy: &BookingPolicy, now_ms: i64) -> Result<(), Refusal> {
+    /// The saga gives its lock back: the customer gets time to try again, as far as the hold's lifetime goes, and none
+    /// when the performance is off.
+    pub(crate) fn unlock(&mut self, saga: Uuid, sale: &Sale, now_ms: i64) -> Result<(), Refusal> {
         if !self.locked_by(saga) {
             let message = format!("{} was confirmed by this saga", self.name());
             return Err(Refusal::precondition("RESERVATION_CONFIRMED", message)
                 .with("saga", format!("sagas/{saga}"))
                 .with("state", self.state.name()));
         }
-        let end = self.create_time + policy.max_hold_lifetime_ms;
+        let policy = &sale.concert.policy;
+        let off = sale.performance.state == PerformanceState::Cancelled;
+        let end = if off { now_ms } else { self.create_time + policy.max_hold_lifetime_ms };
         self.expire_time = self.expire_time.max(now_ms + policy.retry_grace_ms).min(end);
         self.state = ReservationState::Held;
         self.lock_saga = None;
@@ -212,7 +224,6 @@ pub(crate) fn name(id: Uuid) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::PerformanceState;
 
     pub(super) const CUSTOMER: Uuid = Uuid::from_u128(1);
     pub(super) const SAGA: Uuid = Uuid::from_u128(2);

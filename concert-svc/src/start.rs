@@ -12,7 +12,7 @@ use service_kit::serve::MAX_MESSAGE_BYTES;
 use tokio::sync::mpsc;
 use tonic::service::Routes;
 
-use crate::api::Api;
+use crate::api::{Api, RETENTION};
 use crate::config::Config;
 use crate::jobs;
 
@@ -50,6 +50,7 @@ pub async fn start(
         let db = db.clone();
         async move { jobs::close_performances(&db, batch).await.map(drop) }
     });
+    RETENTION.spawn(host, config.retention);
     let api = Api::new(host.clone(), config, keys, held);
     let concerts = ConcertServiceServer::new(api.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let reservations = ReservationServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES);

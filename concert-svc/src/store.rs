@@ -3,10 +3,14 @@
 use service_kit::db::Arg;
 
 mod best;
+mod cancellation;
 mod catalogue;
 mod history;
 mod reservations;
 mod seats;
+mod tickets;
+
+pub(crate) use cancellation::*;
 mod stock;
 
 pub(crate) use best::*;
@@ -15,6 +19,7 @@ pub(crate) use history::*;
 pub(crate) use reservations::*;
 pub(crate) use seats::*;
 pub(crate) use stock::*;
+pub(crate) use tickets::*;
 
 /// A statement with its arguments, to be run together with others.
 pub(crate) type Statement<'a> = (&'static str, Vec<Arg<'a>>);

@@ -42,12 +42,20 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: "S4",
-        rule: "a reservation that is CONFIRMED or CANCELLING has a ticket for every seat, and no other has one",
+        rule: "a reservation that is CONFIRMED or CANCELLING has a valid ticket for every seat, and no other has one; it \
+               counts those that have opened the door, and they say when",
         sql: "select r.reservation_id, 'in state ' || cast(r.state as text) || ' it has ' \
               || cast(coalesce(t.tickets, 0) as text) || ' valid tickets' from concert_reservations r \
               left join (select reservation_id, count(*) as tickets from concert_tickets where state in (1, 2) \
               group by reservation_id) t on t.reservation_id = r.reservation_id \
-              where coalesce(t.tickets, 0) <> case when r.state in (3, 4) then r.seat_count else 0 end limit 20",
+              where coalesce(t.tickets, 0) <> case when r.state in (3, 4) then r.seat_count else 0 end \
+              union all select r.reservation_id, 'it counts ' || cast(r.checked_in_count as text) || ' of its ' \
+              || cast(coalesce(t.tickets, 0) as text) || ' tickets that have opened the door' \
+              from concert_reservations r left join (select reservation_id, count(*) as tickets from concert_tickets \
+              where check_in_time is not null group by reservation_id) t on t.reservation_id = r.reservation_id \
+              where coalesce(t.tickets, 0) <> r.checked_in_count \
+              union all select ticket_id, 'it is checked in, and does not say when, or the reverse' from concert_tickets \
+              where (state = 2 and check_in_time is null) or (state = 1 and check_in_time is not null) limit 20",
     },
     Check {
         id: "S5",
@@ -88,10 +96,43 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: "S8",
-        rule: "a confirmed reservation was locked while its hold lasted, and stayed locked until then",
+        rule: "a confirmed reservation was locked while its hold lasted, and stayed locked until then; it had not ended \
+               before",
         sql: "select reservation_id, 'it was confirmed without a lock taken in time' from concert_reservations \
-              where state in (3, 4) and (confirm_saga_id is null or confirm_time is null or lock_time is null \
-              or lock_time >= expire_time or lock_time > confirm_time) limit 20",
+              where state in (3, 4, 5) and (confirm_saga_id is null or confirm_time is null or lock_time is null \
+              or lock_time >= expire_time or lock_time > confirm_time) \
+              union all select r.reservation_id, 'by its history it was not locked when it was confirmed, or had ended' \
+              from concert_reservations r join concert_reservation_transitions t \
+              on t.reservation_id = r.reservation_id and t.version = 1 where r.state in (3, 4, 5) \
+              and (not exists (select 1 from concert_reservation_transitions c \
+              where c.reservation_id = r.reservation_id and c.from_state = 2 and c.to_state = 3) \
+              or exists (select 1 from concert_reservation_transitions e \
+              where e.reservation_id = r.reservation_id and e.to_state in (6, 7))) limit 20",
+    },
+    Check {
+        id: "S9",
+        rule: "the history of a reservation leads without a gap from its hold to where it stands",
+        // One from before histories were kept has none, or the end of one.
+        sql: "select t.reservation_id, 'version ' || cast(t.version as text) || ' does not follow from the one before' \
+              from concert_reservation_transitions t left join concert_reservation_transitions p \
+              on p.reservation_id = t.reservation_id and p.version = t.version - 1 \
+              where (t.version = 1) <> (t.from_state is null) or p.to_state <> t.from_state \
+              union all select r.reservation_id, 'its history is not that of version ' || cast(r.version as text) \
+              || ' in state ' || cast(r.state as text) from concert_reservations r \
+              join (select reservation_id, count(*) as changes, min(version) as first, max(version) as last \
+              from concert_reservation_transitions group by reservation_id) h on h.reservation_id = r.reservation_id \
+              left join concert_reservation_transitions t \
+              on t.reservation_id = r.reservation_id and t.version = h.last \
+              where h.last <> r.version or h.changes <> h.last - h.first + 1 or t.to_state <> r.state limit 20",
+    },
+    Check {
+        id: "S10",
+        rule: "a reservation says since when and by whom it is cancelled exactly while it is; the fee is a part of its total",
+        sql: "select reservation_id, 'in state ' || cast(state as text) || ' it is wrong about its cancellation' \
+              from concert_reservations where (state in (4, 5)) <> (cancel_begin_time is not null) \
+              or (state = 5) <> (cancel_saga_id is not null) or (state = 5) <> (cancel_time is not null) \
+              or cancellation_fee < 0 or cancellation_fee > total_amount \
+              or (state not in (4, 5) and cancellation_fee <> 0) limit 20",
     },
 ];
 
@@ -106,10 +147,14 @@ pub struct ReservationFact {
     pub concert: Uuid,
     /// The state's name in the contract, as stored: a hold that has lapsed may still be HELD.
     pub state: &'static str,
-    /// The saga that has locked it, or else the one that has confirmed it.
+    /// The saga that has locked it, or else the checkout that has confirmed it.
     pub saga: Option<Uuid>,
+    /// The cancellation that has locked it, or else the one that has cancelled it.
+    pub cancellation: Option<Uuid>,
     /// Sum of its prices.
     pub total_amount: i64,
+    /// What is kept of that, once a cancellation has begun; the rest is given back when it is CANCELLED.
+    pub fee: i64,
     /// What paid it.
     pub payment: Option<Uuid>,
 }
@@ -124,6 +169,8 @@ impl FromRow for ReservationFact {
             saga: row.get(4)?,
             total_amount: row.get(5)?,
             payment: row.get(6)?,
+            cancellation: row.get(7)?,
+            fee: row.get(8)?,
         })
     }
 }
@@ -133,8 +180,10 @@ impl FromRow for ReservationFact {
 /// # Errors
 /// Of the store.
 pub async fn reservations(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<ReservationFact>, db::Error> {
-    let sql = "select reservation_id, customer_id, concert_id, state, coalesce(lock_saga_id, confirm_saga_id), \
-               total_amount, payment_id from concert_reservations where reservation_id > $1 \
+    let sql = "select reservation_id, customer_id, concert_id, state, \
+               coalesce(lock_saga_id, confirm_saga_id), total_amount, payment_id, \
+               case when state = 4 then lock_saga_id else cancel_saga_id end, cancellation_fee \
+               from concert_reservations where reservation_id > $1 \
                order by reservation_id limit $2";
     tx.fetch_all(sql, args![after, limit]).await
 }

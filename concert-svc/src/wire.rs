@@ -14,6 +14,7 @@ pub(crate) mod catalogue;
 pub(crate) mod listing;
 pub(crate) mod reservations;
 pub(crate) mod seats;
+pub(crate) mod tickets;
 pub(crate) mod update;
 
 /// "concerts/{uuid}".
@@ -30,6 +31,12 @@ pub(crate) fn performance_name(field: &str, name: &str) -> Result<(Uuid, Uuid), 
 /// "reservations/{uuid}".
 pub(crate) fn reservation_name(field: &str, name: &str) -> Result<Uuid, Fault> {
     ids::name(field, name, "reservations")
+}
+
+/// "reservations/{uuid}/tickets/{uuid}": both ids.
+pub(crate) fn ticket_name(field: &str, name: &str) -> Result<(Uuid, Uuid), Fault> {
+    let [reservation, ticket] = ids::segments(field, name, ["reservations", "tickets"])?;
+    Ok((ids::uuid(field, reservation)?, ids::uuid(field, ticket)?))
 }
 
 /// A name that may be left out.

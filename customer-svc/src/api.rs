@@ -12,7 +12,7 @@ use service_kit::host::Host;
 use service_kit::idempotency::Idempotency;
 use service_kit::ids::Ids;
 use service_kit::refusal::Fault;
-use service_kit::retention::{self, Retention};
+use service_kit::retention::Retention;
 use service_kit::serve::MAX_MESSAGE_BYTES;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
@@ -153,8 +153,7 @@ impl PointService for Api {
         &self,
         request: Request<pb::PurgeSagaOperationsRequest>,
     ) -> Result<Response<pb::PurgeSagaOperationsResponse>, Status> {
-        let sagas = retention::sagas(&request.get_ref().sagas).map_err(status)?;
-        let known = RETENTION.archived(&self.db, sagas).await.map_err(Fault::from);
+        let known = RETENTION.notice(&self.db, &request.get_ref().sagas).await;
         answer(known.map(|known_count| pb::PurgeSagaOperationsResponse { known_count }))
     }
 }

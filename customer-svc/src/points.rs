@@ -154,6 +154,13 @@ pub(crate) fn already_reserved(key: Key) -> Refusal {
     Refusal::new(Code::AlreadyExists, "POINT_RESERVATION_EXISTS", message).with("saga", saga)
 }
 
+/// A saga gives points once, whichever of its steps asks.
+pub(crate) fn already_posted(key: Key) -> Refusal {
+    let saga = format!("sagas/{}", key.saga);
+    let message = format!("{saga} has posted to {} already; a saga gives points once", customers::name(key.customer));
+    Refusal::new(Code::AlreadyExists, "POINT_TRANSACTION_EXISTS", message).with("saga", saga)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

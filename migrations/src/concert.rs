@@ -36,4 +36,13 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0029_performances_scheduled",
     "0030_concerts_top_live_reservations",
     "0031_concerts_top_seats",
+    "0032_reservations_of_performance",
+    "0033_performances_cancelled",
+    "0034_reservations_locked",
+    "0035_tickets_check_in_time",
+    "0036_catalogue_transitions",
+    "0037_saga_op_saga",
+    "0038_archived_sagas",
+    "0039_archived_sagas_time",
+    "0040_idempotency_time",
 ];

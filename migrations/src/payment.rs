@@ -34,4 +34,9 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0027_deliveries_due",
     "0028_deliveries_ended",
     "0029_deliveries_dead",
+    "0030_saga_op_saga",
+    "0031_archived_sagas",
+    "0032_archived_sagas_time",
+    "0033_idempotency_time",
+    "0034_delivery_retries",
 ];

@@ -1,11 +1,11 @@
-//! The service as gRPC sees it: decode, run once, encode. What is promised by the contract but comes later is refused in
-//! `api/later.rs`.
+//! The service as gRPC sees it: decode, run once, encode.
 
 use proto::payment::v1 as pb;
 use proto::payment::v1::payment_service_server::{PaymentService, PaymentServiceServer};
 use service_kit::barrier::Refusals;
 use service_kit::db::{Db, Tx};
 use service_kit::refusal::{Fault, SagaOutcome};
+use service_kit::retention::Retention;
 use service_kit::serve::MAX_MESSAGE_BYTES;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
@@ -15,7 +15,7 @@ use crate::desk::Desk;
 use crate::store::errands::Place;
 use crate::{BARRIER, payment, steps, store, wire};
 
-mod later;
+pub(crate) static RETENTION: Retention = service_kit::retention!("payment");
 
 #[derive(Debug)]
 struct Api {
@@ -169,9 +169,10 @@ impl PaymentService for Api {
 
     async fn purge_saga_operations(
         &self,
-        _request: Request<pb::PurgeSagaOperationsRequest>,
+        request: Request<pb::PurgeSagaOperationsRequest>,
     ) -> Result<Response<pb::PurgeSagaOperationsResponse>, Status> {
-        Err(later::with_archiving("PurgeSagaOperations"))
+        let known = RETENTION.notice(&self.db, &request.get_ref().sagas).await;
+        answer(known.map(|known_count| pb::PurgeSagaOperationsResponse { known_count }))
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Config {
     pub platform: PlatformConfig,
     /// What is sent to either.
     pub deliveries: DeliveriesConfig,
+    /// When what is kept about steps and calls is forgotten.
+    pub retention: service_kit::retention::Settings,
 }
 
 impl Default for Config {
@@ -61,6 +63,7 @@ impl Default for Config {
             messenger: MessengerConfig::default(),
             platform: PlatformConfig::default(),
             deliveries: DeliveriesConfig::default(),
+            retention: Default::default(),
         }
     }
 }

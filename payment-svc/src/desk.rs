@@ -27,7 +27,9 @@ use crate::{BARRIER, settle};
 const BATCHES: usize = 100;
 /// When to ask again while the processor has a problem.
 const PROBLEM_RETRY: Duration = Duration::from_secs(5);
-/// What one attendance asks at most: it looks, acts, and looks again; and one more for what lies between.
+/// Errands of one attendance at most: a declined capture is followed by an order to void.
+const ERRANDS: usize = 2;
+/// What one errand asks at most: it looks, acts, and looks again; and one more for what lies between.
 const ASKS: u64 = 4;
 
 /// The desk; cheap to clone.
@@ -131,15 +133,13 @@ impl Desk {
     }
 
     async fn run(&self, place: Place) -> Result<(), Fault> {
-        let Some((errand, question)) = self.take(place).await? else { return Ok(()) };
-        let answer = self.0.processor.ask(&question).await;
-        if self.write(errand.clone(), answer).await? {
-            return Ok(());
-        }
-        // A capture was declined, which is final only once the money is not held any more.
-        if let Some((errand, question)) = self.take(place).await? {
-            let answer = self.0.processor.ask(&question).await;
-            self.write(errand, answer).await?;
+        for _ in 0..ERRANDS {
+            let Some((errand, question)) = self.take(place).await? else { break };
+            // Whoever is to end leaves the errand to the next process, which finds out what became of it.
+            let Some(answer) = self.0.stop.run_until_cancelled(self.0.processor.ask(&question)).await else { break };
+            if !self.write(errand, answer).await? {
+                break;
+            }
         }
         Ok(())
     }
@@ -154,13 +154,13 @@ impl Desk {
         self.0.db.write(taken).await
     }
 
-    /// Writes the answer down. Tells whether that is all there was to ask.
+    /// Writes the answer down. Tells whether there may be another errand now.
     async fn write(&self, errand: Errand, answer: Result<Answer, Trouble>) -> Result<bool, Fault> {
         match answer {
             Ok(answer) => {
                 let leaves_more = errand.kind == Kind::Capture && answer != Answer::Taken;
                 self.0.db.write(async move |tx: &mut Tx<'_>| settle::settle(tx, &errand, &answer).await).await?;
-                Ok(!leaves_more)
+                Ok(leaves_more)
             }
             Err(trouble) => {
                 let (payment, id, attempts) = (errand.payment, errand.id, errand.attempts);
@@ -172,7 +172,7 @@ impl Desk {
                 let wait_ms = errand::backoff_ms(attempts);
                 let put_off = async move |tx: &mut Tx<'_>| errands::put_off(tx, &errand, problem, wait_ms).await;
                 self.0.db.write(put_off).await?;
-                Ok(true)
+                Ok(false)
             }
         }
     }

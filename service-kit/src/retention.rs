@@ -100,25 +100,17 @@ pub struct Forgotten {
     pub answers: u64,
 }
 
-/// Reads the sagas of a notice.
-///
-/// # Errors
-/// A violation of `sagas`.
-pub fn sagas(names: &[String]) -> Result<Vec<Uuid>, Fault> {
-    if names.is_empty() || names.len() > MOST_SAGAS {
-        let count = names.len();
-        return Err(Fault::field("sagas", format!("must be 1 to {MOST_SAGAS} names, not {count}")));
-    }
-    names.iter().map(|name| ids::name("sagas", name, "sagas")).collect()
-}
-
 impl Retention {
-    /// Notes that sagas are archived, and tells how many of them are known here. The others are passed over: none of their
-    /// steps has left anything.
+    /// Takes the orchestrator's notice that the sagas of these names are archived, and tells how many of them are known
+    /// here. The others are passed over: none of their steps has left anything.
     ///
     /// # Errors
-    /// Of the store.
-    pub async fn archived(&'static self, db: &Db, sagas: Vec<Uuid>) -> Result<i64, db::Error> {
+    /// A violation of `sagas`; or of the store.
+    pub async fn notice(&'static self, db: &Db, sagas: &[String]) -> Result<i64, Fault> {
+        if sagas.is_empty() || sagas.len() > MOST_SAGAS {
+            return Err(Fault::field("sagas", format!("must be 1 to {MOST_SAGAS} names, not {}", sagas.len())));
+        }
+        let sagas: Vec<Uuid> = sagas.iter().map(|name| ids::name("sagas", name, "sagas")).collect::<Result<_, _>>()?;
         db.write(async move |tx| {
             let mut known: Vec<(Uuid,)> = tx.fetch_each(&each(self.known, &sagas)).await?;
             // In one order everywhere, so that no two wait for each other.

@@ -13,7 +13,7 @@ const FORWARD: [&str; 6] =
     ["LockReservation", "ReservePoints", "AuthorizePayment", "ConfirmReservation", "CapturePoints", "CapturePayment"];
 
 /// What can happen to a message, that leaves its sender in doubt or makes him try again.
-fn faults() -> Vec<Fault> {
+pub(crate) fn faults() -> Vec<Fault> {
     let in_doubt = [Code::Unavailable, Code::Unknown, Code::Cancelled, Code::DeadlineExceeded, Code::Internal];
     let mut faults = vec![
         Fault::LoseRequest,

@@ -5,9 +5,18 @@
 mod bad_input;
 mod bulk;
 mod cancel;
+mod cancellation;
 mod checkout;
 mod compensation;
 mod crash;
 mod doubt;
 mod parked;
 mod tidy;
+
+/// The reason that a failure carries.
+fn reason_of(failure: Option<&tonic_types::Status>) -> String {
+    use prost::Message as _;
+    let failure = failure.expect("it has failed");
+    let status = tonic::Status::with_details(failure.code.into(), &failure.message, failure.encode_to_vec().into());
+    service_kit::refusal::reason(&status).unwrap_or_default()
+}

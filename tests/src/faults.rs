@@ -107,12 +107,14 @@ impl Faults {
 
     /// How many calls of `method` there were.
     pub fn count(&self, method: &str) -> usize {
-        self.seen().iter().filter(|seen| seen.method == method).count()
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|seen| seen.method == method).count()
     }
 
-    /// All calls so far.
+    /// All steps that were called for so far. Looks in the background are none.
     pub fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        seen.retain(|seen| !seen.step.is_empty());
+        seen
     }
 
     /// Puts the script in front of a participant.

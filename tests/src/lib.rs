@@ -4,8 +4,11 @@
 
 pub mod crash;
 pub mod faults;
+pub mod hall;
+pub mod returns;
 pub mod world;
 
 pub use crash::{CrashPoint, Crashing};
 pub use faults::{Fault, Faults};
+pub use hall::Hall;
 pub use world::{Held, World};

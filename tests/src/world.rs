@@ -8,7 +8,6 @@ use orchestrator::journal::{Journal as _, LEASE, Query, SqlJournal};
 use orchestrator::participants::{Participant, Participants};
 use orchestrator::plans::Plans;
 use proto::concert::v1 as concert;
-use proto::concert::v1::concert_service_client::ConcertServiceClient;
 use proto::concert::v1::reservation_service_client::ReservationServiceClient;
 use proto::customer::v1 as customer;
 use proto::customer::v1::customer_service_client::CustomerServiceClient;
@@ -21,18 +20,16 @@ use service_kit::clock::{Clock, RuntimeClock};
 use service_kit::db::Db;
 use service_kit::host::Host;
 use service_kit::ids::Ids;
-use service_kit::wire::{duration, timestamp};
+use service_kit::wire::duration;
 use tonic::{Response, Status};
 use uuid::Uuid;
 
-use crate::{CrashPoint, Crashing, Faults};
+use crate::{CrashPoint, Crashing, Faults, Hall};
 
 /// When the world begins.
 pub const NOW_MS: i64 = 1_800_000_000_000;
 /// What every seat costs.
 pub const PRICE: i64 = 50_000;
-/// Seats of the one performance.
-const SEATS: usize = 20;
 
 /// The four services, as clients reach them.
 struct Services {
@@ -115,7 +112,7 @@ impl World {
         let faults = Faults::default();
         let life = live(&db, &clock, &ids, (&services, &faults), point).await;
         let mut world = Self { db, faults, clock, ids, services, life, performance: String::new() };
-        world.performance = world.open_concert().await;
+        world.performance = world.open(Hall::default()).await;
         world
     }
 
@@ -215,10 +212,15 @@ impl World {
 
     /// Holds a seat, `A-0` to `A-19`.
     pub async fn hold(&self, customer: &str, seat: usize) -> Result<String, Status> {
+        self.hold_at(&self.performance, customer, seat).await
+    }
+
+    /// Holds a seat of a performance.
+    pub async fn hold_at(&self, performance: &str, customer: &str, seat: usize) -> Result<String, Status> {
         let request = concert::CreateReservationRequest {
             customer: customer.into(),
-            performance: self.performance.clone(),
-            seats: vec![format!("{}/seats/A-{seat}", self.performance)],
+            performance: performance.into(),
+            seats: vec![format!("{performance}/seats/A-{seat}")],
             request_id: self.id().to_string(),
             ..Default::default()
         };
@@ -272,9 +274,10 @@ impl World {
         self.checkouts().get_checkout(request).await.expect("the checkout is there").into_inner()
     }
 
-    /// The saga of a checkout as it stands.
-    pub async fn saga(&self, checkout: &str) -> Saga {
-        let name = checkout.replace("checkouts/", "sagas/");
+    /// The saga of a resource as it stands.
+    pub async fn saga(&self, resource: &str) -> Saga {
+        let id = resource.split('/').next_back().expect("a name has an id");
+        let name = format!("sagas/{id}");
         self.sagas().get_saga(GetSagaRequest { name }).await.expect("the saga is there").into_inner()
     }
 
@@ -303,43 +306,6 @@ impl World {
         let report =
             skald::verify::check(&skald::verify::Books::in_one(&self.db)).await.expect("the database can be read");
         assert!(report.is_clean(), "{report}");
-    }
-
-    async fn open_concert(&self) -> String {
-        let mut client = ConcertServiceClient::new(self.services.concert.clone());
-        let wanted = concert::Concert {
-            title: "Winter Night".into(),
-            artist: "The Northern Lights".into(),
-            booking_open_time: Some(timestamp(NOW_MS - 3_600_000)),
-            booking_close_time: Some(timestamp(NOW_MS + 30 * 86_400_000)),
-            booking_policy: Some(concert::BookingPolicy {
-                max_live_reservations_per_customer: 4,
-                max_seats_per_customer: 8,
-                ..Default::default()
-            }),
-            ..Default::default()
-        };
-        let request = concert::CreateConcertRequest { concert: Some(wanted), ..Default::default() };
-        let parent = client.create_concert(request).await.expect("a concert is created").into_inner().name;
-        let publish = concert::PublishConcertRequest { name: parent.clone(), ..Default::default() };
-        client.publish_concert(publish).await.expect("it is published");
-        let evening =
-            concert::Performance { start_time: Some(timestamp(NOW_MS + 40 * 86_400_000)), ..Default::default() };
-        let request = concert::CreatePerformanceRequest { parent, performance: Some(evening), ..Default::default() };
-        let performance = client.create_performance(request).await.expect("an evening is set").into_inner().name;
-        let seat = |number: usize| concert::Seat {
-            name: format!("{performance}/seats/A-{number}"),
-            section: "Floor".into(),
-            row: "A".into(),
-            number: number.to_string(),
-            grade: "VIP".into(),
-            price: PRICE,
-            ..Default::default()
-        };
-        let seats = (0..SEATS).map(seat).collect();
-        let request = concert::BatchCreateSeatsRequest { parent: performance.clone(), seats, ..Default::default() };
-        client.batch_create_seats(request).await.expect("seats are made");
-        performance
     }
 }
 

@@ -2,7 +2,6 @@
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use service_kit::retention;
 
 use crate::line;
 
@@ -66,7 +65,7 @@ pub struct Config {
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub purge_batch: i64,
     /// When what is kept about steps and calls is forgotten.
-    pub retention: retention::Settings,
+    pub retention: service_kit::retention::Settings,
 }
 
 impl Default for Config {
@@ -84,12 +83,12 @@ impl Default for Config {
             tick_period_ms: 1_000,
             sweep_period_ms: 5_000,
             sweep_batch: 200,
+            retention: Default::default(),
             draw_batch: 2_000,
             poll_burst: 5,
             poll_memory: 131_072,
             keep_tokens_ms: 2_592_000_000,
             purge_batch: 1_000,
-            retention: retention::Settings::default(),
         }
     }
 }

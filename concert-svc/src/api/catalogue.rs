@@ -10,7 +10,7 @@ use tonic::codegen::BoxStream;
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Api, IDEMPOTENCY, answer, not_offered};
+use super::{Api, IDEMPOTENCY, answer};
 use crate::concert::{Concert, Performance};
 use crate::wire::{self, catalogue, listing, update};
 use crate::{not_found, store};
@@ -90,9 +90,9 @@ impl ConcertService for Api {
 
     async fn cancel_performance(
         &self,
-        _: Request<pb::CancelPerformanceRequest>,
+        request: Request<pb::CancelPerformanceRequest>,
     ) -> Result<Response<pb::Performance>, Status> {
-        not_offered("CancelPerformance")
+        answer(self.cancel_performance(request.get_ref()).await)
     }
 
     async fn batch_create_seats(
@@ -252,7 +252,7 @@ async fn change_concert(
     if concert != before {
         concert.version += 1;
         concert.update_time = tx.now_ms();
-        store::save_concert(tx, &concert).await?;
+        store::save_concert(tx, &before, &concert).await?;
     }
     Ok(catalogue::concert(&concert))
 }

@@ -13,11 +13,11 @@ use service_kit::refusal::{Fault, Refusal};
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Api, BARRIER, IDEMPOTENCY, answer, not_offered, refuse};
+use super::{Api, BARRIER, IDEMPOTENCY, RETENTION, answer, refuse};
 use crate::hold::{self, Order, Wanted};
 use crate::record::Cause;
 use crate::reservation::Reservation;
-use crate::wire::{self, listing, reservations};
+use crate::wire::{self, reservations};
 use crate::{HoldPlaced, checkout, not_found, store};
 
 #[tonic::async_trait]
@@ -106,29 +106,37 @@ impl ReservationService for Api {
         answer(self.list_tickets(request.get_ref()).await)
     }
 
-    async fn check_in_ticket(&self, _: Request<pb::CheckInTicketRequest>) -> Result<Response<pb::Ticket>, Status> {
-        not_offered("CheckInTicket")
+    async fn get_ticket(&self, request: Request<pb::GetTicketRequest>) -> Result<Response<pb::Ticket>, Status> {
+        answer(self.get_ticket(&request.get_ref().name).await)
+    }
+
+    async fn check_in_ticket(
+        &self,
+        request: Request<pb::CheckInTicketRequest>,
+    ) -> Result<Response<pb::Ticket>, Status> {
+        answer(self.check_in_ticket(request.get_ref()).await)
     }
 
     async fn list_reservations_to_cancel(
         &self,
-        _: Request<pb::ListReservationsToCancelRequest>,
+        request: Request<pb::ListReservationsToCancelRequest>,
     ) -> Result<Response<pb::ListReservationsToCancelResponse>, Status> {
-        not_offered("ListReservationsToCancel")
+        answer(self.list_to_cancel(request.get_ref()).await)
     }
 
     async fn list_saga_locks(
         &self,
-        _: Request<pb::ListSagaLocksRequest>,
+        request: Request<pb::ListSagaLocksRequest>,
     ) -> Result<Response<pb::ListSagaLocksResponse>, Status> {
-        not_offered("ListSagaLocks")
+        answer(self.list_saga_locks(request.get_ref()).await)
     }
 
     async fn purge_saga_operations(
         &self,
-        _: Request<pb::PurgeSagaOperationsRequest>,
+        request: Request<pb::PurgeSagaOperationsRequest>,
     ) -> Result<Response<pb::PurgeSagaOperationsResponse>, Status> {
-        not_offered("PurgeSagaOperations")
+        let known = RETENTION.notice(&self.0.host.db, &request.get_ref().sagas).await;
+        answer(known.map(|known_count| pb::PurgeSagaOperationsResponse { known_count }))
     }
 }
 
@@ -297,20 +305,5 @@ impl Api {
             Ok(reservations::confirmed(step.saga, &sold.reservation, &tickets))
         };
         BARRIER.forward(&self.0.host.db, op, Refusals::Kept, work).await
-    }
-
-    async fn list_tickets(&self, request: &pb::ListTicketsRequest) -> Result<pb::ListTicketsResponse, Fault> {
-        let id = wire::reservation_name("parent", &request.parent)?;
-        let size = page::size(request.page_size)?;
-        let after = listing::after_seat(&request.page_token)?;
-        let read = async move |tx: &mut Tx<'_>| {
-            let found = store::reservation(tx, id).await?;
-            let found = found.ok_or_else(|| not_found::reservation(id))?;
-            Ok::<_, Fault>((found, store::tickets(tx, id, &after, page::limit(size)).await?))
-        };
-        let (sold, rows) = self.0.host.db.read(read).await?;
-        let (tickets, next_page_token) = page::cut(rows, size, |ticket| ticket.seat.clone());
-        let tickets = tickets.iter().map(|ticket| reservations::ticket(&sold, ticket)).collect();
-        Ok(pb::ListTicketsResponse { tickets, next_page_token })
     }
 }

@@ -126,7 +126,7 @@ async fn add_seats(
     mut seats: Vec<Seat>,
     limit: i64,
 ) -> Result<pb::BatchCreateSeatsResponse, Fault> {
-    let found = store::performance_to_fill(tx, concert, id).await?;
+    let found = store::performance_to_change(tx, concert, id).await?;
     let performance = found.ok_or_else(|| not_found::performance(concert, id))?;
     performance.expect_not_cancelled()?;
     let count = seats.len() as i64;

@@ -12,7 +12,6 @@ use service_kit::refusal::{Fault, Refusal};
 use tonic::Code;
 
 use super::board::Board;
-use crate::seat_map::SeatMap;
 use crate::state::SeatState;
 
 /// Rounds that the task goes on when the last one has left: whoever comes back soon gets what he has missed.
@@ -47,7 +46,18 @@ struct Watcher {
     host: Host,
     /// The version that he has seen.
     seen: i64,
-    is_lost: bool,
+    stage: Stage,
+}
+
+/// What he has been told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing yet.
+    New,
+    /// Where he begins.
+    Greeted,
+    /// That he is lost; there is nothing more to tell.
+    Lost,
 }
 
 /// Begins to watch, from a version that somebody has seen or from now on.
@@ -57,7 +67,7 @@ pub(super) async fn begin(
     period: Duration,
     from: Option<i64>,
 ) -> Result<Changes, Fault> {
-    let mut news = board.follow();
+    let news = board.follow();
     let staleness_ms = i64::try_from(period.as_millis()).unwrap_or(i64::MAX);
     let mut newest = board.get(host, staleness_ms).await?;
     poll(board, host, period);
@@ -69,9 +79,7 @@ pub(super) async fn begin(
     if board.known_at(seen).is_none() {
         return Err(too_old(seen, newest.version).into());
     }
-    // What is there already is news to him.
-    news.mark_changed();
-    let watcher = Watcher { board: board.clone(), news, host: host.clone(), seen, is_lost: false };
+    let watcher = Watcher { board: board.clone(), news, host: host.clone(), seen, stage: Stage::New };
     Ok(Box::pin(stream::unfold(watcher, |mut watcher| async move {
         let next = watcher.next().await?;
         Some((next, watcher))
@@ -80,25 +88,25 @@ pub(super) async fn begin(
 
 impl Watcher {
     async fn next(&mut self) -> Option<Result<Change, Lost>> {
-        while !self.is_lost {
-            self.host.stop.run_until_cancelled(self.news.changed()).await?.ok()?;
+        loop {
+            match self.stage {
+                Stage::New => self.news.mark_unchanged(),
+                Stage::Greeted => self.host.stop.run_until_cancelled(self.news.changed()).await?.ok()?,
+                Stage::Lost => return None,
+            }
             let newest = self.board.newest()?;
             let Some(known) = self.board.known_at(self.seen) else {
-                self.is_lost = true;
+                self.stage = Stage::Lost;
                 return Some(Err(Lost));
             };
-            if let Some(change) = self.step(&known, &newest) {
-                return Some(Ok(change));
+            let is_first = self.stage == Stage::New;
+            (self.seen, self.stage) = (newest.version, Stage::Greeted);
+            let seats = newest.changes_since(&known);
+            // All may look as before, for example when a lapsed hold was swept.
+            if is_first || !seats.is_empty() {
+                return Some(Ok(Change { version: newest.version, seats }));
             }
         }
-        None
-    }
-
-    /// Nothing when all looks as before, for example when a lapsed hold was swept.
-    fn step(&mut self, known: &SeatMap, newest: &SeatMap) -> Option<Change> {
-        self.seen = newest.version;
-        let seats = newest.changes_since(known);
-        (!seats.is_empty()).then_some(Change { version: newest.version, seats })
     }
 }
 

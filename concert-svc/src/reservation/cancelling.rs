@@ -107,7 +107,8 @@ impl Reservation {
         Ok(if begin.waive_fee { 0 } else { term.map_or(0, |term| term.fee(self.total_amount)) })
     }
 
-    fn expect_confirmed(&self) -> Result<(), Refusal> {
+    /// Lets only one through that is confirmed and not about to be cancelled.
+    pub(crate) fn expect_confirmed(&self) -> Result<(), Refusal> {
         match self.state {
             ReservationState::Confirmed => Ok(()),
             ReservationState::Confirming | ReservationState::Cancelling => Err(self.locked()),

@@ -4,6 +4,8 @@ use service_kit::args;
 use service_kit::db::{self, FromRow, Row, Tx};
 use uuid::Uuid;
 
+use super::CatalogueChange;
+use super::history::insert_catalogue_transition;
 use super::reservations::to_json;
 use crate::concert::{BookingPolicy, Concert, PERFORMANCE_MS, Performance, Sale};
 use crate::state::{ConcertState, PerformanceState, State as _};
@@ -118,9 +120,9 @@ pub(crate) async fn insert_concert(tx: &mut Tx<'_>, concert: &Concert) -> Result
     Ok(tx.execute(sql, row).await? == 1)
 }
 
-/// Writes back a concert that was read for a change. The highest caps that it ever had are kept: whoever has more than
+/// Writes back a concert that was in another state or had other details `before`. The highest caps that it ever had are kept: whoever has more than
 /// the caps now took it under those.
-pub(crate) async fn save_concert(tx: &mut Tx<'_>, concert: &Concert) -> Result<(), db::Error> {
+pub(crate) async fn save_concert(tx: &mut Tx<'_>, before: &Concert, concert: &Concert) -> Result<(), db::Error> {
     macro_rules! top {
         ($cap:literal) => {
             concat!(
@@ -144,10 +146,11 @@ pub(crate) async fn save_concert(tx: &mut Tx<'_>, concert: &Concert) -> Result<(
         top!("seats_per_customer"),
         "state = $2, update_time = $3, version = $4, title = $5, artist = $6, booking_open_time = $7, \
          booking_close_time = $8, waiting_room_id = $9, hold_ttl = $10, max_hold_lifetime = $11, retry_grace = $12, \
-         max_seats_per_reservation = $13, max_live_reservations_per_customer = $14, max_seats_per_customer = $15 \
-         where concert_id = $1"
+         max_seats_per_reservation = $13, max_live_reservations_per_customer = $14, max_seats_per_customer = $15, \
+         cancellation_terms = $16 where concert_id = $1"
     );
     let policy = &concert.policy;
+    let terms = to_json(&policy.cancellation_terms)?;
     let row = args![
         concert.id,
         concert.state.column(),
@@ -164,8 +167,16 @@ pub(crate) async fn save_concert(tx: &mut Tx<'_>, concert: &Concert) -> Result<(
         policy.max_seats_per_reservation,
         policy.max_live_reservations_per_customer,
         policy.max_seats_per_customer,
+        &terms,
     ];
-    tx.execute(sql, row).await.map(drop)
+    let change = CatalogueChange {
+        aggregate: concert.id,
+        version: concert.version,
+        states: (before.state.column(), concert.state.column()),
+        request_id: None,
+        reason: "",
+    };
+    tx.execute_each(&[(sql, row.to_vec()), insert_catalogue_transition(&change, concert.update_time)]).await.map(drop)
 }
 
 const CONCERT: &str = concat!("select ", concert_columns!(), " from concert_concerts k where k.concert_id = $1");
@@ -281,8 +292,8 @@ pub(crate) async fn performance(
     Ok(found.map(|performance| performance.at(now_ms)))
 }
 
-/// One performance of the concert, for new seats: whoever adds some too has to wait.
-pub(crate) async fn performance_to_fill(
+/// One performance of the concert, for a change of it or new seats: whoever is after the same has to wait.
+pub(crate) async fn performance_to_change(
     tx: &mut Tx<'_>,
     concert: Uuid,
     performance: Uuid,
@@ -295,13 +306,19 @@ pub(crate) async fn performance_to_fill(
 /// Notes of up to `limit` performances that are over that they are, those first that were over first; tells how many.
 /// Those that somebody else is about to change are passed over.
 pub(crate) async fn close_performances(tx: &mut Tx<'_>, limit: i64) -> Result<usize, db::Error> {
-    let sql = "select performance_id from concert_performances where state = 1 and start_time <= $1 \
+    let sql = "select performance_id, version from concert_performances where state = 1 and start_time <= $1 \
                order by start_time limit $2";
-    let started = tx.now_ms() - PERFORMANCE_MS;
-    let over: Vec<(Uuid,)> = tx.claim_all(sql, args![started, limit]).await?;
+    let now_ms = tx.now_ms();
+    let started = now_ms - PERFORMANCE_MS;
+    let over: Vec<(Uuid, i64)> = tx.claim_all(sql, args![started, limit]).await?;
     let sql =
         "update concert_performances set state = 3, version = version + 1 where performance_id = $1 and state = 1";
-    let close: Vec<_> = over.iter().map(|(id,)| (sql, args![*id].to_vec())).collect();
+    let close = over.iter().flat_map(|(id, version)| {
+        let states = (PerformanceState::Scheduled.column(), PerformanceState::Performed.column());
+        let change = CatalogueChange { aggregate: *id, version: version + 1, states, request_id: None, reason: "" };
+        [(sql, args![*id].to_vec()), insert_catalogue_transition(&change, now_ms)]
+    });
+    let close: Vec<_> = close.collect();
     tx.execute_each(&close).await?;
     Ok(over.len())
 }

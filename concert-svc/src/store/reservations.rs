@@ -1,19 +1,16 @@
 //! Statements about reservations and tickets.
 
-use std::sync::LazyLock;
-
 use serde::Serialize;
 use service_kit::args;
 use service_kit::db::{self, FromRow, Row, Tx};
 use uuid::Uuid;
 
+use super::Statement;
 use super::catalogue::{SALE_COLUMNS, concert_columns, performance_columns, sale_columns};
-use super::{Statement, insert_rows, of_rows};
-use crate::concert::{Holdings, MAX_SEATS, Sale};
+use crate::concert::{Holdings, Sale};
 use crate::record::Record;
 use crate::reservation::{Cancellation, Reservation};
-use crate::state::{ReservationState, State as _, TicketState};
-use crate::ticket::Ticket;
+use crate::state::{ReservationState, State as _};
 
 macro_rules! reservation_columns {
     () => {
@@ -156,7 +153,7 @@ pub(super) fn to_json(value: &impl Serialize) -> Result<String, db::Error> {
 pub(crate) fn save(reservation: &Reservation) -> Statement<'_> {
     let sql = "update concert_reservations set state = $3, expire_time = $4, lock_saga_id = $5, lock_time = $6, \
                confirm_saga_id = $7, confirm_time = $8, payment_id = $9, cancel_saga_id = $10, cancel_begin_time = $11, \
-               cancel_time = $12, cancellation_fee = $13, version = version + 1 \
+               cancel_time = $12, cancellation_fee = $13, checked_in_count = $14, version = version + 1 \
                where reservation_id = $1 and version = $2";
     let cancellation = &reservation.cancellation;
     let row = args![
@@ -173,6 +170,7 @@ pub(crate) fn save(reservation: &Reservation) -> Statement<'_> {
         cancellation.begin_time,
         cancellation.time,
         cancellation.fee,
+        reservation.checked_in,
     ];
     (sql, row.to_vec())
 }
@@ -256,65 +254,4 @@ pub(crate) async fn reservations(tx: &mut Tx<'_>, page: &ReservationsBefore) -> 
     let args = args![page.customer, page.before, page.performance, state, now_ms, page.limit];
     let page: Vec<Reservation> = tx.fetch_all(sql, args).await?;
     Ok(page.into_iter().map(|reservation| reservation.at(now_ms)).collect())
-}
-
-impl FromRow for Ticket {
-    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
-        Ok(Self {
-            id: row.get(0)?,
-            seat: row.get(1)?,
-            seat_label: row.get(2)?,
-            concert_title: row.get(3)?,
-            artist: row.get(4)?,
-            performance_start_time: row.get(5)?,
-            price: row.get(6)?,
-            state: TicketState::read(row, 7)?,
-            issue_time: row.get(8)?,
-        })
-    }
-}
-
-/// The statements that add 1, 2, … tickets.
-static INSERT_TICKETS: LazyLock<[String; MAX_SEATS]> = LazyLock::new(|| {
-    of_rows(|rows| {
-        let into = "concert_tickets (reservation_id, concert_title, artist, performance_start_time, state, \
-                    issue_time, ticket_id, seat_id, seat_label, price)";
-        insert_rows(into, (6, 4), rows) + " on conflict do nothing"
-    })
-});
-
-/// Adds the tickets of a reservation, which are of one evening and one moment; nothing is to be done for none.
-pub(crate) fn insert_tickets(reservation: Uuid, tickets: &[Ticket]) -> Option<Statement<'_>> {
-    let first = tickets.first()?;
-    let shared = args![
-        reservation,
-        &first.concert_title,
-        &first.artist,
-        first.performance_start_time,
-        first.state.column(),
-        first.issue_time,
-    ];
-    let mut rows = shared.to_vec();
-    for Ticket { id, seat, seat_label, price, .. } in tickets {
-        rows.extend_from_slice(args![*id, seat, seat_label, *price]);
-    }
-    Some((&INSERT_TICKETS[tickets.len() - 1], rows))
-}
-
-/// Makes all tickets of a reservation worthless.
-pub(crate) fn void_tickets<'a>(reservation: Uuid) -> Statement<'a> {
-    let sql = "update concert_tickets set state = 3 where reservation_id = $1 and state in (1, 2)";
-    (sql, args![reservation].to_vec())
-}
-
-/// A page of a reservation's tickets by seat.
-pub(crate) async fn tickets(
-    tx: &mut Tx<'_>,
-    reservation: Uuid,
-    after_seat: &str,
-    limit: i64,
-) -> Result<Vec<Ticket>, db::Error> {
-    let sql = "select ticket_id, seat_id, seat_label, concert_title, artist, performance_start_time, price, state, \
-               issue_time from concert_tickets where reservation_id = $1 and seat_id > $2 order by seat_id limit $3";
-    tx.fetch_all(sql, args![reservation, after_seat, limit]).await
 }

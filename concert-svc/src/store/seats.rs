@@ -165,7 +165,9 @@ pub(crate) fn change_seats(reservation: &Reservation, change: Seats) -> Vec<Stat
             );
             (free, vec![id])
         }
-        Seats::Return => (of_state!("3", "state = 1, reservation_id = null, version = version + 1", ""), vec![id]),
+        Seats::Return => {
+            (of_state!("3", "state = 1, reservation_id = null, held_price = null, version = version + 1", ""), vec![id])
+        }
     };
     each(sql, reservation.performance, &reservation.seats(), &further)
 }

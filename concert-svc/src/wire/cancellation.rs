@@ -3,13 +3,21 @@
 use std::collections::BTreeSet;
 
 use proto::concert::v1 as pb;
+use service_kit::page;
 use service_kit::refusal::Fault;
+use service_kit::wire::timestamp;
 use uuid::Uuid;
 
 use super::reservations::{customer_name, reservation, saga_name};
-use super::{optional, within};
-use crate::reservation::{Begin, Reservation};
+use super::{listing, optional, performance_name, request_id, text, time, within};
+use crate::cancelled_performance::CancelPerformance;
+use crate::reservation::{Begin, Reservation, SagaLock, name};
+use crate::state::State as _;
+use crate::store::LocksAfter;
 use crate::terms::{MAX_DAYS, MAX_TERMS, Term, Terms};
+
+/// Characters of a reason at most.
+const MAX_REASON: usize = 500;
 
 /// The table that a policy asks for; the default one when it asks for none.
 pub(crate) fn new_terms(field: &str, terms: &[pb::CancellationTerm]) -> Result<Terms, Fault> {
@@ -75,5 +83,41 @@ pub(crate) fn committed(saga: Uuid, cancelled: &Reservation) -> pb::CommitReserv
         saga: saga_name(saga),
         amount: cancelled.refund(),
         reservation: Some(reservation(cancelled)),
+    }
+}
+
+/// The performance to cancel.
+pub(crate) fn cancel_performance(request: &pb::CancelPerformanceRequest) -> Result<CancelPerformance, Fault> {
+    let (concert, performance) = performance_name("name", &request.name)?;
+    Ok(CancelPerformance {
+        concert,
+        performance,
+        etag: request.etag.clone(),
+        reason: text("reason", &request.reason, 1..=MAX_REASON)?,
+        request_id: request_id(&request.request_id)?,
+    })
+}
+
+/// A page of locks: its size, and what to look for.
+pub(crate) fn locks_after(request: &pb::ListSagaLocksRequest) -> Result<(usize, LocksAfter), Fault> {
+    let size = page::size(request.page_size)?;
+    let locked_before = request.locked_before.map(|before| time("locked_before", Some(before))).transpose()?;
+    Ok((
+        size,
+        LocksAfter {
+            after: listing::after_time(&request.page_token, false)?,
+            locked_before: locked_before.unwrap_or(i64::MAX),
+            limit: page::limit(size),
+        },
+    ))
+}
+
+/// A lock for the caller.
+pub(crate) fn saga_lock(lock: &SagaLock) -> pb::SagaLock {
+    pb::SagaLock {
+        name: name(lock.reservation),
+        saga: saga_name(lock.saga),
+        state: lock.state.name().to_owned(),
+        lock_time: Some(timestamp(lock.lock_time)),
     }
 }

@@ -23,6 +23,21 @@ pub(crate) fn after_time(token: &str, is_descending: bool) -> Result<(i64, Uuid)
     Ok((time, ids::uuid("page_token", parts.1).map_err(|_| foreign_token())?))
 }
 
+/// A page token of rows in order of one id and, where that is the same, of another.
+pub(crate) fn pair_token(first: Uuid, second: Uuid) -> String {
+    format!("{first}.{second}")
+}
+
+/// Reads [`pair_token`]; an empty one stands before all rows.
+pub(crate) fn after_pair(token: &str) -> Result<(Uuid, Uuid), Fault> {
+    if token.is_empty() {
+        return Ok((Uuid::nil(), Uuid::nil()));
+    }
+    let (first, second) = token.split_once('.').ok_or_else(foreign_token)?;
+    let id = |text| ids::uuid("page_token", text).map_err(|_| foreign_token());
+    Ok((id(first)?, id(second)?))
+}
+
 /// Reads a page token that a number or an id makes up; an empty one means `first`.
 pub(crate) fn after<T: std::str::FromStr>(token: &str, first: T) -> Result<T, Fault> {
     if token.is_empty() { Ok(first) } else { token.parse().map_err(|_| foreign_token()) }
@@ -70,6 +85,12 @@ mod tests {
             assert!(after_time(token, false).is_err(), "{token}");
         }
         assert!(after::<i64>("x", -1).is_err());
+        let pair = (id, Uuid::from_u128(8));
+        assert_eq!(after_pair(&pair_token(pair.0, pair.1)).unwrap(), pair);
+        assert_eq!(after_pair("").unwrap(), (Uuid::nil(), Uuid::nil()));
+        for token in ["x", ".", "1.2"] {
+            assert!(after_pair(token).is_err(), "{token}");
+        }
     }
 
     #[test]

@@ -7,10 +7,11 @@ use service_kit::{filter, ids, page};
 use uuid::Uuid;
 
 use super::listing;
+use super::tickets::ticket;
 use super::{optional, performance_name, reservation_name, seat_id, text, within};
 use crate::best::Best;
 use crate::concert::MAX_SEATS;
-use crate::reservation::{self, Lock, Reservation};
+use crate::reservation::{Lock, Reservation};
 use crate::seat;
 use crate::state::{ReservationState, State as _};
 use crate::store::{Checkout, ReservationsBefore};
@@ -164,21 +165,7 @@ pub(crate) fn confirmed(saga: Uuid, sold: &Reservation, tickets: &[Ticket]) -> p
     }
 }
 
-/// A ticket of the reservation for the caller.
-pub(crate) fn ticket(sold: &Reservation, ticket: &Ticket) -> pb::Ticket {
-    pb::Ticket {
-        name: format!("{}/tickets/{}", reservation::name(sold.id), ticket.id),
-        seat: seat::name(sold.concert, sold.performance, &ticket.seat),
-        concert_title: ticket.concert_title.clone(),
-        artist: ticket.artist.clone(),
-        performance_start_time: Some(timestamp(ticket.performance_start_time)),
-        price: ticket.price,
-        state: ticket.state.number(),
-        issue_time: Some(timestamp(ticket.issue_time)),
-        seat_label: ticket.seat_label.clone(),
-    }
-}
-
+/// A saga's full name.
 pub(super) fn saga_name(id: Uuid) -> String {
     format!("sagas/{id}")
 }

@@ -258,6 +258,24 @@ async fn the_concert_says_what_a_cancellation_costs_and_a_reservation_keeps_what
 }
 
 #[tokio::test]
+async fn a_table_that_is_changed_counts_for_what_is_held_from_then_on() {
+    let mut world = World::with(terms(&[(0, 10)])).await;
+    let before = world.buy(1, &["A-1"]).await;
+    let name = world.performance.split("/performances").next().unwrap().to_owned();
+    let request = pb::UpdateConcertRequest {
+        concert: Some(pb::Concert { name: name.clone(), ..terms(&[(0, 20)]) }),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["booking_policy.cancellation_terms".into()] }),
+    };
+    world.concerts.update_concert(request).await.unwrap();
+    let found = world.concerts.get_concert(pb::GetConcertRequest { name }).await.unwrap().into_inner();
+    let told = found.booking_policy.unwrap().cancellation_terms;
+    assert_eq!(told, terms(&[(0, 20)]).booking_policy.unwrap().cancellation_terms);
+    let after = world.buy(2, &["A-2"]).await;
+    assert_eq!(world.begin(SAGA, &before).await.unwrap().amount, 900);
+    assert_eq!(world.begin(OTHER_SAGA, &after).await.unwrap().amount, 800);
+}
+
+#[tokio::test]
 async fn a_concert_that_says_nothing_has_the_default_table() {
     let mut world = World::new().await;
     let name = world.performance.split("/performances").next().unwrap().to_owned();

@@ -226,12 +226,3 @@ async fn the_seat_map_is_never_older_than_asked_for_and_at_most_a_second() {
     world.clock.advance(1_000);
     assert_eq!(map(&world, 0, 60_000).await.available_count, 7);
 }
-
-#[tokio::test]
-async fn what_is_not_offered_says_so() {
-    let mut world = World::new().await;
-    let answer = world.reservations.purge_saga_operations(pb::PurgeSagaOperationsRequest::default()).await;
-    let status = answer.unwrap_err();
-    assert_eq!(status.code(), Code::Unimplemented);
-    assert_eq!(status.message(), "PurgeSagaOperations is not offered by this version");
-}

@@ -239,7 +239,7 @@ async fn a_cancelled_performance_is_neither_locked_nor_confirmed() {
     assert_eq!(refused(&world.confirm(SAGA, &first, PAYMENT).await), "PERFORMANCE_CANCELLED");
     assert_eq!(refused(&world.lock(OTHER_SAGA, &second).await), "PERFORMANCE_CANCELLED");
     world.unlock(SAGA, &first).await.unwrap();
-    assert_eq!(world.state(&first).await, State::Held);
+    assert_eq!(world.state(&first).await, State::Expired);
     world.verify().await;
 }
 

@@ -3,7 +3,7 @@
 use proto::concert::v1 as pb;
 use service_kit::ids::Ids;
 
-use crate::world::{World, concert};
+use crate::world::{World, concert, refused};
 
 const TASKS: u64 = 16;
 const ROUNDS: u64 = 25;
@@ -22,7 +22,32 @@ fn zipf(ids: &Ids) -> u64 {
     SEATS
 }
 
-/// One of many buyers: holds what he can and then buys it, gives it up, has a checkout fail, or forgets about it.
+/// He wants to give it back; or some of them do, and only one may; or he goes in before. Tells whether it was.
+async fn returned(world: &World, number: u128, sold: &pb::Reservation, chance: u64) -> bool {
+    let (first, second) = (1_000_000 + number, 2_000_000 + number);
+    match chance % 4 {
+        0 => {
+            let ticket = world.tickets(sold).await.remove(0);
+            world.check_in(&ticket, 3_000_000 + number).await.unwrap();
+            assert_eq!(refused(&world.begin(first, sold).await), "TICKET_CHECKED_IN");
+            false
+        }
+        1 => {
+            world.begin(first, sold).await.unwrap();
+            assert_eq!(refused(&world.begin(second, sold).await), "RESERVATION_LOCKED");
+            world.abort(first, sold).await.unwrap();
+            false
+        }
+        _ => {
+            world.begin(first, sold).await.unwrap();
+            world.commit(first, sold).await.unwrap();
+            world.commit(second, sold).await.unwrap_err();
+            true
+        }
+    }
+}
+
+/// One of many buyers: holds what he can and then buys it (and some give it back), gives it up, has a checkout fail, or forgets about it.
 async fn buyer(world: &World, task: u64) -> u64 {
     let ids = Ids::seeded(task);
     let mut bought = 0;
@@ -40,6 +65,9 @@ async fn buyer(world: &World, task: u64) -> u64 {
             (0, true) => {
                 world.confirm(number, &held, Some(number)).await.unwrap();
                 bought += held.items.len() as u64;
+                if ids.random().is_multiple_of(2) && returned(world, number, &held, ids.random()).await {
+                    bought -= held.items.len() as u64;
+                }
             }
             (1..=4, true) => drop(world.unlock(number, &held).await.unwrap()),
             (_, true) => {
@@ -60,6 +88,7 @@ async fn sixteen_buyers_after_eight_seats_never_oversell() {
         ..concert()
     };
     let world = std::sync::Arc::new(World::threaded(directory.path(), on_sale).await);
+    world.postpone(100).await;
     let mut buyers = tokio::task::JoinSet::new();
     for task in 0..TASKS {
         let world = world.clone();

@@ -1,4 +1,5 @@
-//! What a hold costs, in statements; the same on both engines. Those of one hold's seats travel together.
+//! What holds and the steps of sagas cost, in statements; the same on both engines. Those of one reservation's seats travel
+//! together, with those that write down what became of it.
 
 use proto::concert::v1 as pb;
 use service_kit::ids::Ids;
@@ -42,6 +43,40 @@ async fn a_hold_costs_one_statement_a_seat_and_six_more() {
         let cost = statements(&world, async { world.place(request).await.unwrap() }).await;
         assert_eq!(cost, FRAME + seats.len() as u64);
     }
+}
+
+#[tokio::test]
+async fn a_step_costs_one_statement_for_each_seat_that_it_changes_and_few_more() {
+    let world = world().await;
+    world.postpone(30).await;
+    for (saga, seats) in [&["B-1"][..], &["B-2", "B-3"], &["B-4", "B-5", "B-6", "B-7"]].into_iter().enumerate() {
+        let (saga, count) = (saga as u128 + 1, seats.len() as u64);
+        let held = world.hold(saga, seats).await.unwrap();
+        // A look, the reservation with its history, and the row of the step: four. Its compensation has a row to mark
+        // instead. What is told of costs an event, and tickets are written together.
+        let lock = statements(&world, async { world.lock(saga, &held).await.unwrap() }).await;
+        let unlock = statements(&world, async { world.unlock(saga, &held).await.unwrap() }).await;
+        world.lock(10 + saga, &held).await.unwrap();
+        let confirm = statements(&world, async { world.confirm(10 + saga, &held, Some(saga)).await.unwrap() }).await;
+        assert_eq!([lock, unlock, confirm], [4 + count, 4 + count, 6 + count]);
+
+        let begin = statements(&world, async { world.begin(20 + saga, &held).await.unwrap() }).await;
+        let abort = statements(&world, async { world.abort(20 + saga, &held).await.unwrap() }).await;
+        world.begin(30 + saga, &held).await.unwrap();
+        let commit = statements(&world, async { world.commit(30 + saga, &held).await.unwrap() }).await;
+        assert_eq!([begin, abort, commit], [4, 4, 6 + count]);
+    }
+}
+
+#[tokio::test]
+async fn to_look_for_what_is_left_to_give_back_costs_one_statement_when_nothing_is() {
+    let world = world().await;
+    let sold = world.buy(1, &["B-1"]).await;
+    assert_eq!(statements(&world, world.to_cancel(50)).await, 1);
+    world.cancel_performance(world.cancel_request()).await.unwrap();
+    assert_eq!(statements(&world, world.to_cancel(50)).await, 3);
+    world.begin(2, &sold).await.unwrap();
+    assert_eq!(statements(&world, world.to_cancel(50)).await, 1);
 }
 
 #[tokio::test]

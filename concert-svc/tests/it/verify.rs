@@ -4,9 +4,16 @@ use std::collections::BTreeSet;
 
 use crate::world::World;
 
-/// One held, one locked and one sold seat.
+/// One seat held, one locked and one sold; one that is being given back and one that was.
 async fn world() -> World {
     let world = World::new().await;
+    for (number, seat) in [(4, "A-4"), (5, "A-5")] {
+        let sold = world.buy(number, &[seat]).await;
+        world.begin(10 + number, &sold).await.unwrap();
+        if number == 5 {
+            world.commit(10 + number, &sold).await.unwrap();
+        }
+    }
     world.hold(1, &["A-1"]).await.unwrap();
     for (number, seat) in [(2, "A-2"), (3, "A-3")] {
         let held = world.hold(number, &[seat]).await.unwrap();
@@ -25,10 +32,14 @@ async fn each_rule_finds_what_breaks_it() {
         ("update concert_performance_seats set reservation_id = performance_id where seat_id = 'A-1'", "S1 S3"),
         ("update concert_performance_seats set state = 3 where seat_id = 'A-1'", "S2"),
         ("update concert_performance_seats set state = 1, reservation_id = null where seat_id = 'A-3'", "S3"),
-        ("update concert_reservations set state = 6 where state = 1", "S2 S3 S6"),
+        ("update concert_reservations set state = 6 where state = 1", "S2 S3 S6 S9"),
         ("update concert_performance_seats set held_price = held_price + 1 where seat_id = 'A-2'", "S3"),
         ("delete from concert_tickets", "S4"),
         ("update concert_tickets set state = 3", "S4"),
+        ("update concert_tickets set state = 2 where seat_id = 'A-3'", "S4"),
+        ("update concert_tickets set check_in_time = 1 where seat_id = 'A-3'", "S4"),
+        ("update concert_tickets set state = 1 where seat_id = 'A-5'", "S4"),
+        ("update concert_reservations set checked_in_count = 1 where state = 3", "S4"),
         ("update concert_performances set seat_count = seat_count + 1", "S5"),
         ("update concert_performance_seats set ordinal = 99 where seat_id = 'A-8'", "S5"),
         ("update concert_performance_seats set hold_expire_time = 1 where seat_id = 'A-2'", "S6"),
@@ -41,6 +52,16 @@ async fn each_rule_finds_what_breaks_it() {
         ),
         ("update concert_reservations set lock_time = expire_time where state = 3", "S8"),
         ("update concert_reservations set confirm_saga_id = null where state = 3", "S8"),
+        ("update concert_reservations set confirm_time = null where state = 5", "S8"),
+        ("update concert_reservation_transitions set to_state = 6 where version = 2 and from_state = 1", "S8 S9"),
+        ("delete from concert_reservation_transitions where version = 2 and from_state = 1", "S9"),
+        ("delete from concert_reservation_transitions where to_state = 5", "S9"),
+        ("update concert_reservation_transitions set from_state = 3 where from_state = 1", "S9"),
+        ("update concert_reservations set cancel_begin_time = null where state = 4", "S10"),
+        ("update concert_reservations set cancel_saga_id = null where state = 5", "S10"),
+        ("update concert_reservations set cancel_time = null where state = 5", "S10"),
+        ("update concert_reservations set cancellation_fee = total_amount + 1 where state = 4", "S10"),
+        ("update concert_reservations set cancellation_fee = 1 where state = 3", "S10"),
     ] {
         let world = world().await;
         world.run(breakage).await;

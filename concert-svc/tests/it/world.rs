@@ -307,6 +307,43 @@ impl World {
         self.reservations.clone().list_tickets(request).await.unwrap().into_inner().tickets
     }
 
+    pub(crate) async fn check_in(&self, ticket: &pb::Ticket, request: u128) -> Result<pb::Ticket, Status> {
+        let request_id = if request == 0 { String::new() } else { id(request).to_string() };
+        let request = pb::CheckInTicketRequest { name: ticket.name.clone(), request_id };
+        Ok(self.reservations.clone().check_in_ticket(request).await?.into_inner())
+    }
+
+    pub(crate) fn cancel_request(&self) -> pb::CancelPerformanceRequest {
+        pb::CancelPerformanceRequest {
+            name: self.performance.clone(),
+            reason: "The singer is ill.".into(),
+            ..Default::default()
+        }
+    }
+
+    pub(crate) async fn cancel_performance(
+        &self,
+        request: pb::CancelPerformanceRequest,
+    ) -> Result<pb::Performance, Status> {
+        Ok(self.concerts.clone().cancel_performance(request).await?.into_inner())
+    }
+
+    /// What is left to give back of cancelled performances, page by page.
+    pub(crate) async fn to_cancel(&self, page_size: i32) -> Vec<pb::Reservation> {
+        let mut all = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = pb::ListReservationsToCancelRequest { page_size, page_token };
+            let page = self.reservations.clone().list_reservations_to_cancel(request).await.unwrap().into_inner();
+            assert!(page.reservations.len() <= page_size as usize);
+            all.extend(page.reservations);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return all;
+            }
+        }
+    }
+
     /// The performances start so many days later than a day from now, which is when they would.
     pub(crate) async fn postpone(&self, days: i64) {
         let work = async move |tx: &mut db::Tx<'_>| {

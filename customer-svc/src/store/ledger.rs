@@ -6,11 +6,11 @@ use service_kit::db::{self, FromRow, Row, Tx};
 use service_kit::refusal::Fault;
 use uuid::Uuid;
 
-use super::points::{at_odds, locked};
+use super::points::{account, at_odds, locked};
 use super::{Statement, numbered};
 use crate::events::{self, OUTBOX};
 use crate::ledger::{Adjustment, Credit, Head, Kind, Posting, Transfer};
-use crate::{customers, points};
+use crate::points;
 
 /// What an update of a balance returns, as [`moved`] reads it.
 macro_rules! returning {
@@ -28,19 +28,22 @@ macro_rules! columns {
     };
 }
 
-/// Gives a customer points and keeps a fee. Whoever he is and whatever he owns: what was paid for must be given. Returns
-/// the entry that gives, if there is one.
+/// Gives a customer points and keeps a fee. Whoever he is and whatever he owns: what was paid for must be given, once.
+/// Returns the entry that gives, if there is one.
 pub(crate) async fn credit(tx: &mut Tx<'_>, credit: Credit) -> Result<Option<Transfer>, Fault> {
     const CREDIT: &str = concat!(
         "update customer_customers set posted = posted + $2, transfer_count = transfer_count + $3, \
-         points_time = $4 where customer_id = $1",
+         points_time = $4 where customer_id = $1 and not exists (select 1 from customer_transfers \
+         where customer_id = $1 and saga_id = $5)",
         returning!()
     );
-    let (customer, amount) = (credit.key.customer, credit.amount);
+    let (key, amount) = (credit.key, credit.amount);
     let posting = credit.posting();
-    let update = args![customer, amount, posting.moves.len() as i64, tx.now_ms()].to_vec();
-    let head = moved(tx, customer, (CREDIT, update)).await?;
-    let head = head.ok_or_else(|| customers::not_found(customer))?;
+    let update = args![key.customer, amount, posting.moves.len() as i64, tx.now_ms(), key.saga].to_vec();
+    let Some(head) = moved(tx, key.customer, (CREDIT, update)).await? else {
+        account(tx, key.customer).await?;
+        return Err(points::already_posted(key).into());
+    };
     let entries = post(tx, posting, head, None).await?;
     Ok(entries.into_iter().find(|entry| entry.signed_amount() != 0))
 }

@@ -14,6 +14,8 @@ mod locks;
 #[cfg(test)]
 mod refunds;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod rivals;
 #[cfg(test)]
 mod steps;

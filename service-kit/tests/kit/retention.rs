@@ -5,7 +5,7 @@ use std::sync::Arc;
 use service_kit::args;
 use service_kit::clock::ManualClock;
 use service_kit::db::{Db, Error, Migration};
-use service_kit::retention::{Forgotten, Retention, Settings, sagas};
+use service_kit::retention::{Forgotten, Retention, Settings};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -58,8 +58,13 @@ async fn note_step(db: &Db, saga: u128, step: &'static str, state: i64) {
     noted.await.unwrap();
 }
 
+fn name(saga: u128) -> String {
+    format!("sagas/{}", Uuid::from_u128(saga))
+}
+
 async fn archived(db: &Db, sagas: &[u128]) -> i64 {
-    RETENTION.archived(db, sagas.iter().map(|saga| Uuid::from_u128(*saga)).collect()).await.unwrap()
+    let sagas: Vec<String> = sagas.iter().map(|saga| name(*saga)).collect();
+    RETENTION.notice(db, &sagas).await.unwrap()
 }
 
 async fn purge(db: &Db) -> (u64, u64) {
@@ -144,13 +149,13 @@ async fn several_at_once_forget_everything_once() {
     assert_eq!((sum, rows(&db).await), ((5, 5), (0, 0, 0)));
 }
 
-#[test]
-fn a_notice_names_sagas_and_not_too_many() {
-    let name = |id: u128| format!("sagas/{}", Uuid::from_u128(id));
-    assert_eq!(sagas(&[name(1), name(2)]).unwrap(), [Uuid::from_u128(1), Uuid::from_u128(2)]);
+#[tokio::test]
+async fn a_notice_names_sagas_and_not_too_many() {
+    let db = keeper(testbed::db(Arc::new(ManualClock::at(1))).await).await;
     let many: Vec<String> = (0..1_001).map(name).collect();
     for wrong in [&[][..], &many, &["1".to_owned()], &[name(1), "checkouts/1".to_owned()]] {
-        assert!(sagas(wrong).is_err());
+        assert!(RETENTION.notice(&db, wrong).await.is_err());
     }
-    assert_eq!(sagas(&many[1..]).unwrap().len(), 1_000);
+    assert_eq!(rows(&db).await, (10, 0, 5));
+    assert_eq!(RETENTION.notice(&db, &many[1..]).await.unwrap(), 5);
 }

@@ -74,6 +74,7 @@ pub(super) fn expect_well_formed(status: &Status, sent: &Sent) {
         Code::PermissionDenied,
         Code::ResourceExhausted,
         Code::FailedPrecondition,
+        Code::OutOfRange,
         Code::Aborted,
         Code::Unauthenticated,
     ];

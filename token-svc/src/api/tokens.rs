@@ -5,7 +5,6 @@ use proto::token::v1::queue_token_service_server::QueueTokenService;
 use service_kit::barrier::Refusals;
 use service_kit::db::Tx;
 use service_kit::refusal::Fault;
-use service_kit::retention;
 use tonic::{Request, Response, Status};
 
 use super::{Api, BARRIER, RETENTION, answer, status};
@@ -106,8 +105,7 @@ impl QueueTokenService for Api {
         &self,
         request: Request<pb::PurgeSagaOperationsRequest>,
     ) -> Result<Response<pb::PurgeSagaOperationsResponse>, Status> {
-        let sagas = retention::sagas(&request.get_ref().sagas).map_err(status)?;
-        let known = RETENTION.archived(&self.host.db, sagas).await.map_err(Fault::from);
+        let known = RETENTION.notice(&self.host.db, &request.get_ref().sagas).await;
         answer(known.map(|known_count| pb::PurgeSagaOperationsResponse { known_count }))
     }
 }

@@ -6,6 +6,7 @@ mod events;
 mod long_line;
 mod passes;
 mod polling;
+mod retention;
 mod rivals;
 mod rooms;
 mod sagas;

@@ -63,10 +63,14 @@ async fn neither_a_number_nor_a_token_is_logged() {
     let mut cards = Cards::new().await;
     cards.authorize(pb::AuthorizePaymentRequest { processor_token: NUMBER.into(), ..charge(1, "") }).await.unwrap_err();
     cards.misbehave(Faults { lose_reply: 1000, ..Faults::default() });
-    pending(cards.charge(2, "tok_1").await);
+    for saga in [2, 3] {
+        pending(cards.charge(saga, "tok_1").await);
+        // What another test has met first at this very moment may not know yet that it is listened to.
+        tracing::callsite::rebuild_interest_cache();
+    }
     cards.behave();
     cards.drain().await;
-    cards.charge(3, "tok_decline_lost_card").await.unwrap_err();
+    cards.charge(4, "tok_decline_lost_card").await.unwrap_err();
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("the processor has not answered"), "the look finds what is there: {log}");
     for secret in [NUMBER, "tok_"] {

@@ -13,7 +13,7 @@ use super::{Cards, SECRET, both, pending};
 
 impl Cards {
     /// Serves the pages and gives their address; they end with the test's runtime.
-    async fn serve(&self, all: &mut tokio::task::JoinSet<()>) -> String {
+    pub(super) async fn serve(&self, all: &mut tokio::task::JoinSet<()>) -> String {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let pages = self.pages.clone();

@@ -22,11 +22,11 @@ pub(super) fn completed_is_whole(facts: &Facts) -> Vec<String> {
 
 /// What is missing of a cancellation.
 fn not_returned(facts: &Facts, id: &Uuid, saga: &SagaFact) -> Option<String> {
-    let state = facts.reservation_of(saga).map(|reservation| reservation.state);
-    if state != Some("CANCELLED") {
-        return Some(format!("its reservation is {state:?}"));
-    }
     let due = Credited { amount: saga.amount.unwrap_or_default(), fee: saga.fee.unwrap_or_default() };
+    let found = facts.reservation_of(saga).map(|found| (found.state, found.cancellation, found.fee));
+    if found != Some(("CANCELLED", Some(*id), due.fee)) {
+        return Some(format!("at a fee of {}, its reservation is {found:?}", due.fee));
+    }
     let credited = facts.credits.get(id).copied().unwrap_or_default();
     if credited != due {
         return Some(format!("booked {credited:?} instead of {due:?}"));

@@ -82,8 +82,8 @@ impl Stage {
                 customer,
                 saga: self.other_saga(),
                 amount: PRICE,
-                kind: Kind::Charge.into(),
-                debit_account: "clearing/card".into(),
+                kind: Kind::Refund.into(),
+                debit_account: format!("revenue/{}", self.concert()),
                 request_id,
                 ..Default::default()
             }),
@@ -91,6 +91,7 @@ impl Stage {
                 let locked_before = Some(timestamp(NOW_MS + DAY_MS));
                 encode(&customer::ListSagaLocksRequest { locked_before, page_size: 1, ..Default::default() })
             }
+            "PurgeSagaOperations" => encode(&customer::PurgeSagaOperationsRequest { sagas: vec![saga] }),
             "ListLedgerFindings" => encode(&customer::ListLedgerFindingsRequest { page_size: 1, ..Default::default() }),
             "ListAccountTotals" => encode(&customer::ListAccountTotalsRequest { page_size: 1, ..Default::default() }),
             "GetPointReservation" => encode(&customer::GetPointReservationRequest { customer, saga }),

@@ -6,6 +6,10 @@ use skald_tests::world::{NOW_MS, PRICE};
 
 use super::{DAY_MS, Stage, encode};
 
+/// All that can be changed of a concert.
+const UPDATABLE: [&str; 6] =
+    ["title", "artist", "booking_open_time", "booking_close_time", "waiting_room", "booking_policy"];
+
 impl Stage {
     pub(super) fn catalogue(&self, method: &str) -> Option<Vec<u8>> {
         let (name, parent, performance) = (self.concert(), self.concert(), self.world.performance().to_owned());
@@ -26,7 +30,7 @@ impl Stage {
             }),
             "UpdateConcert" => encode(&pb::UpdateConcertRequest {
                 concert: Some(pb::Concert { name, etag, ..self.new_concert() }),
-                update_mask: Some(prost_types::FieldMask { paths: vec!["title".into(), "booking_policy".into()] }),
+                update_mask: Some(prost_types::FieldMask { paths: UPDATABLE.map(String::from).into() }),
             }),
             "CloseConcert" => encode(&pb::CloseConcertRequest { name, etag }),
             "PublishConcert" => encode(&pb::PublishConcertRequest { name, etag }),

@@ -1,0 +1,1 @@
+create index concert_performances_cancelled on concert_performances (performance_id) where state = 2;
