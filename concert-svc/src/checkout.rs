@@ -7,23 +7,24 @@ use service_kit::refusal::Fault;
 use uuid::Uuid;
 
 use crate::change::{Changed, Seats, change};
+use crate::record::Cause;
 use crate::reservation::Lock;
 use crate::state::ReservationState;
 use crate::store::Checkout;
 use crate::ticket::Ticket;
 
 /// HELD to CONFIRMING: from here on no clock runs out.
-pub(crate) async fn lock(tx: &mut Tx<'_>, id: Uuid, lock: &Lock) -> Result<Checkout, Fault> {
+pub(crate) async fn lock(tx: &mut Tx<'_>, id: Uuid, lock: &Lock, cause: &Cause) -> Result<Checkout, Fault> {
     let now_ms = tx.now_ms();
     let decide = |Checkout { sale, reservation }: &mut Checkout| {
         reservation.lock(lock, &sale.performance, now_ms)?;
         Ok(Some(Seats::Lock))
     };
-    Ok(change(tx, id, decide).await?.checkout)
+    Ok(change(tx, id, cause, decide).await?.checkout)
 }
 
 /// CONFIRMING to HELD, or to EXPIRED when the hold has used up its lifetime. Refuses when the saga has confirmed.
-pub(crate) async fn unlock(tx: &mut Tx<'_>, id: Uuid, saga: Uuid) -> Result<Checkout, Fault> {
+pub(crate) async fn unlock(tx: &mut Tx<'_>, id: Uuid, saga: Uuid, cause: &Cause) -> Result<Checkout, Fault> {
     let now_ms = tx.now_ms();
     let decide = |Checkout { sale, reservation }: &mut Checkout| {
         if !reservation.locked_by(saga) && reservation.confirm_saga != Some(saga) {
@@ -34,7 +35,7 @@ pub(crate) async fn unlock(tx: &mut Tx<'_>, id: Uuid, saga: Uuid) -> Result<Chec
         let is_over = reservation.state == ReservationState::Expired;
         Ok(Some(if is_over { Seats::Free } else { Seats::HoldUntil(reservation.expire_time) }))
     };
-    Ok(change(tx, id, decide).await?.checkout)
+    Ok(change(tx, id, cause, decide).await?.checkout)
 }
 
 /// CONFIRMING to CONFIRMED: the seats are sold, the tickets issued.
@@ -42,6 +43,7 @@ pub(crate) async fn confirm(
     tx: &mut Tx<'_>,
     id: Uuid,
     (saga, payment): (Uuid, Option<Uuid>),
+    cause: &Cause,
 ) -> Result<(Checkout, Vec<Ticket>), Fault> {
     let now_ms = tx.now_ms();
     let decide = |Checkout { sale, reservation }: &mut Checkout| {
@@ -52,6 +54,6 @@ pub(crate) async fn confirm(
         }
         Ok(Some(Seats::Sell))
     };
-    let Changed { checkout, tickets } = change(tx, id, decide).await?;
+    let Changed { checkout, tickets } = change(tx, id, cause, decide).await?;
     Ok((checkout, tickets))
 }

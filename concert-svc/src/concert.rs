@@ -6,9 +6,14 @@ use tonic::Code;
 use uuid::Uuid;
 
 use crate::state::{ConcertState, PerformanceState, State as _};
+use crate::terms::Terms;
 
 /// Seats of one reservation that no policy may exceed.
 pub(crate) const MAX_SEATS: usize = 10;
+
+/// How long after its start a performance is over: longer than any lasts, so that what the house settles in the course of
+/// the evening is still settled for a performance that takes place.
+pub(crate) const PERFORMANCE_MS: i64 = 6 * 3_600_000;
 
 /// What is performed, once or often.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +32,7 @@ pub(crate) struct Concert {
 }
 
 /// Limits of booking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BookingPolicy {
     pub(crate) hold_ttl_ms: i64,
     pub(crate) max_hold_lifetime_ms: i64,
@@ -35,6 +40,7 @@ pub(crate) struct BookingPolicy {
     pub(crate) max_seats_per_reservation: i64,
     pub(crate) max_live_reservations_per_customer: i64,
     pub(crate) max_seats_per_customer: i64,
+    pub(crate) cancellation_terms: Terms,
 }
 
 impl Default for BookingPolicy {
@@ -46,6 +52,7 @@ impl Default for BookingPolicy {
             max_seats_per_reservation: 4,
             max_live_reservations_per_customer: 1,
             max_seats_per_customer: 4,
+            cancellation_terms: Terms::default(),
         }
     }
 }
@@ -102,6 +109,11 @@ impl Concert {
         }
     }
 
+    /// Takes it off sale for good; one that is closed stays so.
+    pub(crate) fn close(&mut self) {
+        self.state = ConcertState::Closed;
+    }
+
     /// Lets a change through that was decided on this version of it, or on none in particular.
     pub(crate) fn expect_version(&self, etag: &str) -> Result<(), Refusal> {
         if etag.is_empty() || etag == self.version.to_string() {
@@ -118,6 +130,20 @@ impl Concert {
 }
 
 impl Performance {
+    /// It is over by time alone, whether or not anybody has noted it.
+    pub(crate) fn at(self, now_ms: i64) -> Self {
+        Self { state: self.state_at(now_ms), ..self }
+    }
+
+    fn state_at(&self, now_ms: i64) -> PerformanceState {
+        match self.state {
+            PerformanceState::Scheduled if self.start_time.saturating_add(PERFORMANCE_MS) <= now_ms => {
+                PerformanceState::Performed
+            }
+            PerformanceState::Scheduled | PerformanceState::Cancelled | PerformanceState::Performed => self.state,
+        }
+    }
+
     /// Refuses when it will not take place.
     pub(crate) fn expect_not_cancelled(&self) -> Result<(), Refusal> {
         match self.state {
@@ -139,7 +165,7 @@ impl Sale {
         }
         performance.expect_not_cancelled()?;
         let open = concert.booking_open_time <= now_ms && now_ms < concert.booking_close_time;
-        if open && performance.state == PerformanceState::Scheduled {
+        if open && performance.state_at(now_ms) == PerformanceState::Scheduled {
             return Ok(());
         }
         let [from, until] = [concert.booking_open_time, concert.booking_close_time].map(timestamp);
@@ -228,6 +254,24 @@ mod tests {
         assert_eq!(reason(off.expect_open(OPEN)), "PERFORMANCE_CANCELLED");
         off.performance.state = PerformanceState::Performed;
         assert_eq!(reason(off.expect_open(OPEN)), "BOOKING_NOT_OPEN");
+    }
+
+    #[test]
+    fn a_performance_is_over_six_hours_after_its_start_unless_it_was_cancelled() {
+        let performance = sale().performance;
+        let over_ms = performance.start_time + PERFORMANCE_MS;
+        for (state, before, after) in [
+            (PerformanceState::Scheduled, PerformanceState::Scheduled, PerformanceState::Performed),
+            (PerformanceState::Cancelled, PerformanceState::Cancelled, PerformanceState::Cancelled),
+            (PerformanceState::Performed, PerformanceState::Performed, PerformanceState::Performed),
+        ] {
+            let at = |now_ms| Performance { state, ..performance.clone() }.at(now_ms).state;
+            assert_eq!((at(over_ms - 1), at(over_ms)), (before, after));
+        }
+        let mut sale = sale();
+        sale.concert.booking_close_time = i64::MAX;
+        assert_eq!(sale.expect_open(over_ms - 1), Ok(()));
+        assert_eq!(reason(sale.expect_open(over_ms)), "BOOKING_NOT_OPEN");
     }
 
     #[test]

@@ -7,12 +7,15 @@ use service_kit::refusal::{Fault, Refusal};
 use tonic::Code;
 use uuid::Uuid;
 
+use crate::best::{self, Best};
 use crate::change::{Seats, change, free};
 use crate::concert::Concert;
-use crate::reservation::Reservation;
+use crate::record::{Cause, Record};
+use crate::reservation::{Cancellation, Reservation};
 use crate::seat::{self, Seat};
 use crate::state::ReservationState;
 use crate::store::{Checkout, Offer};
+use crate::terms::Terms;
 use crate::{not_found, store};
 
 /// A hold that a customer asks for.
@@ -23,10 +26,28 @@ pub(crate) struct Order {
     pub(crate) customer: Uuid,
     pub(crate) concert: Uuid,
     pub(crate) performance: Uuid,
-    /// Ids, each once, ascending.
-    pub(crate) seats: Vec<String>,
+    pub(crate) wanted: Wanted,
     /// The admission pass that came with it.
     pub(crate) pass: Option<Result<Claims, Rejected>>,
+    pub(crate) cause: Cause,
+}
+
+/// Which seats a customer wants.
+#[derive(Debug, Clone)]
+pub(crate) enum Wanted {
+    /// Ids, each once, ascending.
+    Named(Vec<String>),
+    /// Whichever fit.
+    Best(Best),
+}
+
+impl Wanted {
+    fn count(&self) -> i64 {
+        match self {
+            Self::Named(seats) => seats.len() as i64,
+            Self::Best(best) => best.count as i64,
+        }
+    }
 }
 
 /// Holds all the seats, or none.
@@ -35,35 +56,59 @@ pub(crate) async fn hold(tx: &mut Tx<'_>, order: &Order) -> Result<Reservation, 
     let Offer { sale, holdings, .. } = offer(tx, order).await?;
     sale.expect_open(now_ms)?;
     expect_admitted(&sale.concert, order)?;
-    let policy = sale.concert.policy;
-    policy.expect_within_caps(order.seats.len() as i64, holdings)?;
+    let policy = &sale.concert.policy;
+    policy.expect_within_caps(order.wanted.count(), holdings)?;
 
     let expire_time = now_ms + policy.hold_ttl_ms;
-    let seats = take(tx, order, expire_time).await?;
-    let reservation = held(order, seats, now_ms, expire_time);
-    store::insert_reservation(tx, &reservation).await?;
+    let seats = match &order.wanted {
+        Wanted::Named(seats) => take(tx, order, seats, expire_time).await?,
+        Wanted::Best(best) => {
+            let chosen = best::choose(tx, order.performance, best, order.cause.announces_holds).await?;
+            take(tx, order, &chosen, expire_time).await?
+        }
+    };
+    let reservation = held(order, seats, policy.cancellation_terms.clone(), (now_ms, expire_time));
+    place(tx, &reservation, &order.cause).await?;
     Ok(reservation)
 }
 
+/// Adds a reservation whose seats have just been taken, and writes down that it has come about.
+pub(crate) async fn place(tx: &mut Tx<'_>, held: &Reservation, cause: &Cause) -> Result<(), db::Error> {
+    let record = Record::new(tx, held, (None, held.version), cause);
+    store::insert_reservation(tx, &record).await
+}
+
 /// Gives up a hold, for its customer.
-pub(crate) async fn release(tx: &mut Tx<'_>, id: Uuid, customer: Uuid) -> Result<Reservation, Fault> {
+pub(crate) async fn release(tx: &mut Tx<'_>, id: Uuid, customer: Uuid, cause: &Cause) -> Result<Reservation, Fault> {
     let decide =
         |Checkout { reservation, .. }: &mut Checkout| Ok(reservation.release(customer)?.then_some(Seats::Free));
-    Ok(change(tx, id, decide).await?.checkout.reservation)
+    Ok(change(tx, id, cause, decide).await?.checkout.reservation)
 }
 
 /// Ends a hold whose time is over; tells whether there was one.
-pub(crate) async fn lapse(tx: &mut Tx<'_>, id: Uuid) -> Result<bool, db::Error> {
+pub(crate) async fn lapse(tx: &mut Tx<'_>, id: Uuid, cause: &Cause) -> Result<bool, db::Error> {
     match store::expire_if_lapsed(tx, id).await? {
-        Some(reservation) => free(tx, &[reservation]).await.map(|()| true),
+        Some(reservation) => free(tx, &[reservation], cause).await.map(|()| true),
         None => Ok(false),
     }
 }
 
-/// Ends some holds whose time is over, about so many; tells how many.
-pub(crate) async fn lapse_some(tx: &mut Tx<'_>, limit: i64) -> Result<usize, db::Error> {
-    let ended = store::expire_lapsed(tx, limit).await?;
-    free(tx, &ended).await?;
+/// Ends up to so many holds whose time is over; tells how many. Those that somebody else is about to change are left to him.
+pub(crate) async fn lapse_some(tx: &mut Tx<'_>, limit: i64, cause: &Cause) -> Result<usize, db::Error> {
+    let ended = store::expire_lapsed(tx, None, limit).await?;
+    free(tx, &ended, cause).await?;
+    Ok(ended.len())
+}
+
+/// The same within one performance.
+pub(crate) async fn lapse_some_of(
+    tx: &mut Tx<'_>,
+    performance: Uuid,
+    limit: i64,
+    cause: &Cause,
+) -> Result<usize, db::Error> {
+    let ended = store::expire_lapsed(tx, Some(performance), limit).await?;
+    free(tx, &ended, cause).await?;
     Ok(ended.len())
 }
 
@@ -79,7 +124,7 @@ async fn offer(tx: &mut Tx<'_>, order: &Order) -> Result<Offer, Fault> {
             return Ok(offer);
         }
         for lapsed in store::lapsed_of(tx, concert, customer).await? {
-            lapse(tx, lapsed).await?;
+            lapse(tx, lapsed, &Cause::time(order.cause.announces_holds)).await?;
         }
     }
 }
@@ -111,18 +156,18 @@ fn expect_admitted(concert: &Concert, order: &Order) -> Result<(), Refusal> {
 }
 
 /// Takes the seats that are free, and those whose holder's time is over.
-async fn take(tx: &mut Tx<'_>, order: &Order, expire_time: i64) -> Result<Vec<Seat>, Fault> {
-    let wanted: Vec<&str> = order.seats.iter().map(String::as_str).collect();
+async fn take(tx: &mut Tx<'_>, order: &Order, wanted: &[String], expire_time: i64) -> Result<Vec<Seat>, Fault> {
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
     let holder = (order.id, expire_time);
     let mut taken = store::take_available(tx, order.performance, &wanted, holder).await?;
     if taken.len() < wanted.len() {
         let rest: Vec<&str> = wanted.into_iter().filter(|seat| taken.iter().all(|taken| taken.id != *seat)).collect();
-        for lapsed in lapsed_holders(tx, order, &rest).await? {
-            lapse(tx, lapsed).await?;
+        for lapsed in lapsed_holders(tx, (order.concert, order.performance), &rest).await? {
+            lapse(tx, lapsed, &Cause::time(order.cause.announces_holds)).await?;
         }
         let more = store::take_available(tx, order.performance, &rest, holder).await?;
         if more.len() < rest.len() {
-            return Err(seat::taken(&names(order, rest)).into());
+            return Err(seat::taken(&names((order.concert, order.performance), rest)).into());
         }
         taken.extend(more);
     }
@@ -131,16 +176,20 @@ async fn take(tx: &mut Tx<'_>, order: &Order, expire_time: i64) -> Result<Vec<Se
 }
 
 /// The reservations that only seem to hold the seats. Refuses when a seat does not exist or is really somebody else's.
-async fn lapsed_holders(tx: &mut Tx<'_>, order: &Order, seats: &[&str]) -> Result<Vec<Uuid>, Fault> {
+pub(crate) async fn lapsed_holders(
+    tx: &mut Tx<'_>,
+    (concert, performance): (Uuid, Uuid),
+    seats: &[&str],
+) -> Result<Vec<Uuid>, Fault> {
     let now_ms = tx.now_ms();
-    let occupancies = store::occupancies(tx, order.performance, seats).await?;
+    let occupancies = store::occupancies(tx, performance, seats).await?;
     let unknown = |seat: &&&str| occupancies.iter().all(|known| known.seat != **seat);
     if let Some(seat) = seats.iter().find(unknown) {
-        let name = seat::name(order.concert, order.performance, seat);
+        let name = seat::name(concert, performance, seat);
         return Err(Refusal::not_found("SEAT_NOT_FOUND", name).into());
     }
     let taken = occupancies.iter().filter(|known| known.lapsed(now_ms).is_none());
-    let taken = names(order, taken.map(|known| known.seat.as_str()));
+    let taken = names((concert, performance), taken.map(|known| known.seat.as_str()));
     if !taken.is_empty() {
         return Err(seat::taken(&taken).into());
     }
@@ -150,11 +199,12 @@ async fn lapsed_holders(tx: &mut Tx<'_>, order: &Order, seats: &[&str]) -> Resul
     Ok(holders)
 }
 
-fn names<'a>(order: &Order, seats: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    seats.into_iter().map(|seat| seat::name(order.concert, order.performance, seat)).collect()
+/// The full names of seats.
+pub(crate) fn names<'a>((concert, performance): (Uuid, Uuid), seats: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    seats.into_iter().map(|seat| seat::name(concert, performance, seat)).collect()
 }
 
-fn held(order: &Order, seats: Vec<Seat>, now_ms: i64, expire_time: i64) -> Reservation {
+fn held(order: &Order, seats: Vec<Seat>, terms: Terms, (now_ms, expire_time): (i64, i64)) -> Reservation {
     Reservation {
         id: order.id,
         customer: order.customer,
@@ -169,6 +219,9 @@ fn held(order: &Order, seats: Vec<Seat>, now_ms: i64, expire_time: i64) -> Reser
         confirm_saga: None,
         confirm_time: None,
         payment: None,
+        terms,
+        cancellation: Cancellation::default(),
+        checked_in: 0,
         create_time: now_ms,
         version: 1,
     }

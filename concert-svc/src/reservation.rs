@@ -6,6 +6,8 @@
 //!  +--time--> EXPIRED     +--release--> RELEASED
 //! ```
 //!
+//! How one that is confirmed is given back is in `reservation/cancelling.rs`.
+//!
 //! CONFIRMING is the semantic lock of one checkout saga and has no clock: only that saga ends it. The rules are pure;
 //! their seats change with them, in `hold.rs` and `checkout.rs`.
 
@@ -17,6 +19,11 @@ use uuid::Uuid;
 
 use crate::concert::{BookingPolicy, Performance};
 use crate::state::{ReservationState, State as _};
+use crate::terms::Terms;
+
+mod cancelling;
+
+pub(crate) use cancelling::{Begin, Cancellation};
 
 /// Seats that a customer holds or owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +42,11 @@ pub(crate) struct Reservation {
     pub(crate) confirm_saga: Option<Uuid>,
     pub(crate) confirm_time: Option<i64>,
     pub(crate) payment: Option<Uuid>,
+    /// What a cancellation costs, as it was when held.
+    pub(crate) terms: Terms,
+    pub(crate) cancellation: Cancellation,
+    /// Tickets that have opened the door.
+    pub(crate) checked_in: i64,
     pub(crate) create_time: i64,
     pub(crate) version: i64,
 }
@@ -106,9 +118,7 @@ impl Reservation {
     /// The saga that holds the lock makes it final. Nobody else can: that fences off whoever comes late.
     pub(crate) fn confirm(&mut self, saga: Uuid, payment: Option<Uuid>, now_ms: i64) -> Result<(), Refusal> {
         if !self.locked_by(saga) {
-            let state = self.state.name();
-            let message = format!("sagas/{saga} does not hold the lock of {}", self.name());
-            return Err(Refusal::precondition("LOCK_LOST", message).with("state", state));
+            return Err(self.lock_lost(saga));
         }
         self.state = ReservationState::Confirmed;
         self.lock_saga = None;
@@ -181,6 +191,12 @@ impl Reservation {
         Refusal::precondition("RESERVATION_LOCKED", message).with("saga", saga)
     }
 
+    fn lock_lost(&self, saga: Uuid) -> Refusal {
+        let state = self.state.name();
+        let message = format!("sagas/{saga} does not hold the lock of {}", self.name());
+        Refusal::precondition("LOCK_LOST", message).with("state", state)
+    }
+
     fn not_held(&self) -> Refusal {
         let state = self.state.name();
         let message = format!("{} is {state}", self.name());
@@ -198,11 +214,11 @@ mod tests {
     use super::*;
     use crate::state::PerformanceState;
 
-    const CUSTOMER: Uuid = Uuid::from_u128(1);
-    const SAGA: Uuid = Uuid::from_u128(2);
-    const NOW_MS: i64 = 1_000;
+    pub(super) const CUSTOMER: Uuid = Uuid::from_u128(1);
+    pub(super) const SAGA: Uuid = Uuid::from_u128(2);
+    pub(super) const NOW_MS: i64 = 1_000;
 
-    fn in_state(state: ReservationState) -> Reservation {
+    pub(super) fn in_state(state: ReservationState) -> Reservation {
         let locked = matches!(state, ReservationState::Confirming | ReservationState::Cancelling);
         Reservation {
             id: Uuid::nil(),
@@ -218,12 +234,15 @@ mod tests {
             confirm_saga: None,
             confirm_time: None,
             payment: None,
+            terms: Terms::default(),
+            cancellation: Cancellation::default(),
+            checked_in: 0,
             create_time: 0,
             version: 1,
         }
     }
 
-    fn on_stage() -> Performance {
+    pub(super) fn on_stage() -> Performance {
         Performance {
             id: Uuid::nil(),
             concert: Uuid::nil(),
@@ -237,7 +256,7 @@ mod tests {
     }
 
     /// What each state becomes by a verb, or why not.
-    fn outcomes(verb: impl Fn(&mut Reservation) -> Result<(), Refusal>) -> Vec<String> {
+    pub(super) fn outcomes(verb: impl Fn(&mut Reservation) -> Result<(), Refusal>) -> Vec<String> {
         let outcome = |state: &ReservationState| {
             let mut reservation = in_state(*state);
             match verb(&mut reservation) {

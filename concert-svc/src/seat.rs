@@ -1,4 +1,4 @@
-//! Seats and the map of them. Who may take a seat is decided by the statements in `store/seats.rs`: here is only what a
+//! Seats. Who may take a seat is decided by the statements in `store/seats.rs`: here is only what a
 //! seat is and what is said about it.
 
 use service_kit::refusal::Refusal;
@@ -64,64 +64,9 @@ pub(crate) fn taken(seats: &[String]) -> Refusal {
     Refusal::precondition("SEAT_TAKEN", format!("somebody else has {seats}")).with("seats", seats)
 }
 
-/// What the map shows of one seat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mark {
-    pub(crate) ordinal: usize,
-    pub(crate) state: SeatState,
-    pub(crate) version: i64,
-}
-
-/// The state of every seat of a performance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SeatMap {
-    /// Sum of the seats' versions: it grows with every change of any of them.
-    pub(crate) version: i64,
-    /// Two bits a seat, the seat of ordinal i at bits 2*(i%4) of byte i/4.
-    pub(crate) states: Vec<u8>,
-    pub(crate) available: usize,
-    pub(crate) as_of_time: i64,
-}
-
-impl SeatMap {
-    /// The map of a performance with `seat_count` seats.
-    pub(crate) fn new(seat_count: i64, marks: &[Mark], as_of_time: i64) -> Self {
-        let bytes = usize::try_from(seat_count).unwrap_or_default().div_ceil(4);
-        let mut states = vec![0; bytes];
-        for Mark { ordinal, state, .. } in marks {
-            let bits = match state {
-                SeatState::Available => 0,
-                SeatState::Held => 1,
-                SeatState::Sold => 2,
-                SeatState::Blocked => 3,
-            };
-            if let Some(byte) = states.get_mut(ordinal / 4) {
-                *byte |= bits << (2 * (ordinal % 4));
-            }
-        }
-        let available = |mark: &&Mark| mark.state == SeatState::Available;
-        Self {
-            version: marks.iter().map(|mark| mark.version).sum(),
-            states,
-            available: marks.iter().filter(available).count(),
-            as_of_time,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_map_has_two_bits_a_seat() {
-        use SeatState::{Available, Blocked, Held, Sold};
-        let states = [Available, Held, Sold, Blocked, Sold].into_iter().enumerate();
-        let marks = states.map(|(ordinal, state)| Mark { ordinal, state, version: 2 });
-        let map = SeatMap::new(5, &marks.collect::<Vec<_>>(), 7);
-        assert_eq!(map.states, [0b11_10_01_00, 0b10]);
-        assert_eq!((map.available, map.version, map.as_of_time), (1, 10, 7));
-    }
 
     #[test]
     fn a_hold_lapses_at_its_time_unless_it_is_locked() {

@@ -40,9 +40,15 @@ pub async fn start(
 ) -> Result<Routes, db::Error> {
     host.db.migrate("concert", MIGRATIONS).await?;
     let (db, batch) = (host.db.clone(), config.sweep_batch);
+    let announces_holds = config.announce_holds;
     host.every(Duration::from_millis(config.sweep_period_ms), "hold sweeper", move || {
         let db = db.clone();
-        async move { jobs::sweep(&db, batch).await.map(drop) }
+        async move { jobs::sweep(&db, batch, announces_holds).await.map(drop) }
+    });
+    let (db, batch) = (host.db.clone(), config.sweep_batch);
+    host.every(Duration::from_millis(config.close_period_ms), "performance closer", move || {
+        let db = db.clone();
+        async move { jobs::close_performances(&db, batch).await.map(drop) }
     });
     let api = Api::new(host.clone(), config, keys, held);
     let concerts = ConcertServiceServer::new(api.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);

@@ -2,16 +2,22 @@
 
 use service_kit::db::Arg;
 
+mod best;
 mod catalogue;
+mod history;
 mod reservations;
 mod seats;
+mod stock;
 
+pub(crate) use best::*;
 pub(crate) use catalogue::*;
+pub(crate) use history::*;
 pub(crate) use reservations::*;
 pub(crate) use seats::*;
+pub(crate) use stock::*;
 
 /// A statement with its arguments, to be run together with others.
-type Statement<'a> = (&'static str, Vec<Arg<'a>>);
+pub(crate) type Statement<'a> = (&'static str, Vec<Arg<'a>>);
 
 /// An insert of so many rows of which the first columns are the `shared` ones, bound once, and then come their `own`.
 fn insert_rows(into: &str, (shared, own): (usize, usize), rows: usize) -> String {

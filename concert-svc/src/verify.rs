@@ -34,7 +34,7 @@ pub const CHECKS: &[Check] = &[
         rule: "a live reservation has all its seats, at its total, and one that has ended has none",
         sql: "select r.reservation_id, 'in state ' || cast(r.state as text) || ' it has ' \
               || cast(coalesce(s.seats, 0) as text) || ' of ' || cast(r.seat_count as text) || ' seats' \
-              from concert_reservations r left join (select reservation_id, count(*) as seats, sum(price) as total \
+              from concert_reservations r left join (select reservation_id, count(*) as seats, sum(coalesce(held_price, price)) as total \
               from concert_performance_seats where reservation_id is not null group by reservation_id) s \
               on s.reservation_id = r.reservation_id \
               where (r.state in (1, 2, 3, 4) and (s.seats is null or s.seats <> r.seat_count or s.total <> r.total_amount)) \
@@ -72,18 +72,19 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: "S7",
-        rule: "no customer has more live reservations of a performance, or seats of a concert, than its policy allows",
+        rule: "no customer has more live reservations of a performance, or seats of a concert, than its policy allows or \
+               has ever allowed",
         // As of the newest reservation: holds that had lapsed by then do not count.
         sql: "select r.customer_id, 'too many live reservations of a performance' from concert_reservations r \
               join concert_concerts k on k.concert_id = r.concert_id where r.state = 2 \
               or (r.state = 1 and r.expire_time > (select max(create_time) from concert_reservations)) \
-              group by r.customer_id, r.performance_id, k.max_live_reservations_per_customer \
-              having count(*) > k.max_live_reservations_per_customer \
+              group by r.customer_id, r.performance_id, k.max_live_reservations_per_customer, k.top_live_reservations_per_customer \
+              having count(*) > k.max_live_reservations_per_customer and count(*) > k.top_live_reservations_per_customer \
               union all select r.customer_id, 'too many seats of a concert' from concert_reservations r \
               join concert_concerts k on k.concert_id = r.concert_id where r.state in (2, 3, 4) \
               or (r.state = 1 and r.expire_time > (select max(create_time) from concert_reservations)) \
-              group by r.customer_id, r.concert_id, k.max_seats_per_customer \
-              having sum(r.seat_count) > k.max_seats_per_customer limit 20",
+              group by r.customer_id, r.concert_id, k.max_seats_per_customer, k.top_seats_per_customer \
+              having sum(r.seat_count) > k.max_seats_per_customer and sum(r.seat_count) > k.top_seats_per_customer limit 20",
     },
     Check {
         id: "S8",

@@ -9,9 +9,12 @@ use service_kit::refusal::Fault;
 use service_kit::wire::millis_of;
 use uuid::Uuid;
 
+pub(crate) mod cancellation;
 pub(crate) mod catalogue;
 pub(crate) mod listing;
 pub(crate) mod reservations;
+pub(crate) mod seats;
+pub(crate) mod update;
 
 /// "concerts/{uuid}".
 pub(crate) fn concert_name(field: &str, name: &str) -> Result<Uuid, Fault> {

@@ -1,5 +1,4 @@
-//! The service as gRPC sees it: decode, run once, encode. Customers are served in `api/customers.rs`; what is promised
-//! by the contract but comes later is refused in `api/later.rs`.
+//! The service as gRPC sees it: decode, run once, encode. Customers are served in `api/customers.rs`.
 
 use std::sync::Arc;
 
@@ -13,17 +12,19 @@ use service_kit::host::Host;
 use service_kit::idempotency::Idempotency;
 use service_kit::ids::Ids;
 use service_kit::refusal::Fault;
+use service_kit::retention::{self, Retention};
 use service_kit::serve::MAX_MESSAGE_BYTES;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use crate::config::Config;
+use crate::wire::reports;
 use crate::{store, wire};
 
 mod customers;
-mod later;
 
 const BARRIER: Barrier = service_kit::barrier!("customer", "ticketing.customer.v1");
+pub(crate) static RETENTION: Retention = service_kit::retention!("customer");
 const IDEMPOTENCY: Idempotency = service_kit::idempotency!("customer");
 
 #[derive(Debug, Clone)]
@@ -49,8 +50,8 @@ impl PointService for Api {
         &self,
         request: Request<pb::ReservePointsRequest>,
     ) -> Result<Response<pb::ReservePointsResponse>, Status> {
-        let (op, key, amount) = wire::reserve(&request).map_err(status)?;
-        let reserve = async move |tx: &mut Tx<'_>| Ok(wire::reserved(&store::points::reserve(tx, key, amount).await?));
+        let (op, order) = wire::reserve(&request).map_err(status)?;
+        let reserve = async move |tx: &mut Tx<'_>| Ok(wire::reserved(&store::points::reserve(tx, order).await?));
         BARRIER.forward(&self.db, op, Refusals::Kept, reserve).await
     }
 
@@ -58,8 +59,8 @@ impl PointService for Api {
         &self,
         request: Request<pb::ReleasePointsRequest>,
     ) -> Result<Response<pb::ReleasePointsResponse>, Status> {
-        let (op, key, nothing) = wire::release(&request).map_err(status)?;
-        let release = async move |tx: &mut Tx<'_>| Ok(wire::released(&store::points::release(tx, key).await?));
+        let (op, key, id, nothing) = wire::release(&request).map_err(status)?;
+        let release = async move |tx: &mut Tx<'_>| Ok(wire::released(&store::points::release(tx, key, id).await?));
         BARRIER.compensate(&self.db, op, nothing, release).await
     }
 
@@ -72,12 +73,22 @@ impl PointService for Api {
         BARRIER.forward(&self.db, op, Refusals::Forgotten, capture).await
     }
 
+    async fn credit_points(
+        &self,
+        request: Request<pb::CreditPointsRequest>,
+    ) -> Result<Response<pb::CreditPointsResponse>, Status> {
+        let (op, order, answer) = wire::credit(&request).map_err(status)?;
+        let credit =
+            async move |tx: &mut Tx<'_>| Ok(wire::credited(answer, store::ledger::credit(tx, order).await?.as_ref()));
+        BARRIER.forward(&self.db, op, Refusals::Forgotten, credit).await
+    }
+
     async fn adjust_points(
         &self,
         request: Request<pb::AdjustPointsRequest>,
     ) -> Result<Response<pb::PointTransaction>, Status> {
         let (call, order) = wire::adjust(request.get_ref(), &self.config).map_err(status)?;
-        let adjust = async move |tx: &mut Tx<'_>| Ok(wire::point_transaction(&store::points::adjust(tx, order).await?));
+        let adjust = async move |tx: &mut Tx<'_>| Ok(wire::point_transaction(&store::ledger::adjust(tx, order).await?));
         answer(self.db.write(async move |tx| IDEMPOTENCY.once(tx, &call, adjust).await).await)
     }
 
@@ -106,30 +117,45 @@ impl PointService for Api {
         let which = wire::entries(request.get_ref()).map_err(status)?;
         let rows = self.db.read(async move |tx| {
             store::points::account(tx, which.customer).await?;
-            Ok(store::points::transfers(tx, which).await?)
+            Ok(store::ledger::transfers(tx, which).await?)
         });
         answer(rows.await.map(|rows| wire::transactions(&rows, which.limit)))
     }
 
-    async fn credit_points(
-        &self,
-        _request: Request<pb::CreditPointsRequest>,
-    ) -> Result<Response<pb::CreditPointsResponse>, Status> {
-        Err(later::with_cancellation("CreditPoints"))
-    }
-
     async fn list_saga_locks(
         &self,
-        _request: Request<pb::ListSagaLocksRequest>,
+        request: Request<pb::ListSagaLocksRequest>,
     ) -> Result<Response<pb::ListSagaLocksResponse>, Status> {
-        Err(later::with_archiving("ListSagaLocks"))
+        let which = reports::locks(request.get_ref()).map_err(status)?;
+        let rows = self.db.read(async move |tx| Ok(store::reports::locks(tx, which).await?));
+        answer(rows.await.map(|rows| reports::saga_locks(&rows, which.limit)))
+    }
+
+    async fn list_ledger_findings(
+        &self,
+        request: Request<pb::ListLedgerFindingsRequest>,
+    ) -> Result<Response<pb::ListLedgerFindingsResponse>, Status> {
+        let (from, limit) = reports::findings(request.get_ref()).map_err(status)?;
+        let found = self.db.read(async move |tx| Ok(store::reports::findings(tx, from, limit).await?));
+        answer(found.await.map(|(rows, count)| reports::ledger_findings(&rows, limit, count)))
+    }
+
+    async fn list_account_totals(
+        &self,
+        request: Request<pb::ListAccountTotalsRequest>,
+    ) -> Result<Response<pb::ListAccountTotalsResponse>, Status> {
+        let (from, limit) = reports::totals(request.get_ref()).map_err(status)?;
+        let rows = self.db.read(async move |tx| Ok(store::reports::totals(tx, from, limit).await?));
+        answer(rows.await.map(|rows| reports::account_totals(&rows, limit)))
     }
 
     async fn purge_saga_operations(
         &self,
-        _request: Request<pb::PurgeSagaOperationsRequest>,
+        request: Request<pb::PurgeSagaOperationsRequest>,
     ) -> Result<Response<pb::PurgeSagaOperationsResponse>, Status> {
-        Err(later::with_archiving("PurgeSagaOperations"))
+        let sagas = retention::sagas(&request.get_ref().sagas).map_err(status)?;
+        let known = RETENTION.archived(&self.db, sagas).await.map_err(Fault::from);
+        answer(known.map(|known_count| pb::PurgeSagaOperationsResponse { known_count }))
     }
 }
 

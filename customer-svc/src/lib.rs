@@ -8,8 +8,13 @@ use service_kit::host::Host;
 use tonic::service::Routes;
 
 mod api;
+mod audit;
+mod books;
 mod config;
 mod customers;
+mod events;
+mod jobs;
+mod ledger;
 mod points;
 mod process;
 mod store;
@@ -17,13 +22,16 @@ pub mod verify;
 mod wire;
 
 pub use config::Config;
+pub use jobs::{check_ledger, walk};
 pub use process::{Process, SERVICES};
 
-/// Brings the tables up to date and returns the service's gRPC routes.
+/// Brings the tables up to date, starts the jobs, and returns the service's gRPC routes.
 ///
 /// # Errors
 /// When the tables cannot be brought up to date.
 pub async fn start(host: &Host, config: Config) -> Result<Routes, db::Error> {
     host.db.migrate("customer", migrations::customer::MIGRATIONS).await?;
+    jobs::spawn(host, config);
+    api::RETENTION.spawn(host, config.retention);
     Ok(api::routes(host, config))
 }

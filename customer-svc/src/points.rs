@@ -1,4 +1,4 @@
-//! The rules of points: what an account allows, and the words for what moves on it. Pure: each rule stands here a second
+//! The rules of points: what an account allows, and what a saga may set aside. What is posted is `ledger.rs`. Pure: each rule stands here a second
 //! time beside the store's conditional statement, to say why that one changed nothing.
 
 use service_kit::refusal::Refusal;
@@ -6,6 +6,7 @@ use tonic::Code;
 use uuid::Uuid;
 
 use crate::customers::{self, State};
+use crate::ledger::{Adjustment, Kind, Move, Posting};
 
 /// A customer's points.
 #[derive(Debug, Clone, Copy)]
@@ -70,41 +71,12 @@ impl Key {
     }
 }
 
-/// Why points moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Spent on a checkout.
-    Use = 2,
-    /// An operator's correction.
-    Adjustment = 5,
-}
-
-impl Kind {
-    pub(crate) const ALL: [Self; 2] = [Self::Use, Self::Adjustment];
-}
-
-/// One entry of the ledger.
-#[derive(Debug, Clone)]
-pub(crate) struct Transfer {
-    pub(crate) customer: Uuid,
-    pub(crate) sequence: i64,
-    pub(crate) id: Uuid,
-    pub(crate) kind: Kind,
+/// The order to set points aside.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reserve {
+    pub(crate) key: Key,
     pub(crate) amount: i64,
-    pub(crate) debit_account: String,
-    pub(crate) credit_account: String,
-    pub(crate) balance_after: i64,
-    pub(crate) saga: Option<Uuid>,
     pub(crate) request_id: Uuid,
-    pub(crate) reason: String,
-    pub(crate) create_time: i64,
-}
-
-impl Transfer {
-    /// The amount as the customer sees it: what he is given is positive.
-    pub(crate) fn signed_amount(&self) -> i64 {
-        if self.credit_account == customers::name(self.customer) { self.amount } else { -self.amount }
-    }
 }
 
 /// The order to spend what a saga has set aside.
@@ -115,22 +87,25 @@ pub(crate) struct Capture {
     pub(crate) request_id: Uuid,
 }
 
-/// An operator's correction: gives when positive, takes when negative.
-#[derive(Debug, Clone)]
-pub(crate) struct Adjustment {
-    pub(crate) customer: Uuid,
-    pub(crate) amount: i64,
-    pub(crate) reason: String,
-    pub(crate) request_id: Uuid,
-    pub(crate) balance_limit: i64,
+impl Capture {
+    pub(crate) fn posting(self, amount: i64) -> Posting {
+        let Self { key: Key { customer, saga }, credit_account, request_id } = self;
+        let debit_account = customers::name(customer);
+        let spent = Move { kind: Kind::Use, amount, debit_account, credit_account };
+        Posting { customer, saga: Some(saga), request_id, reason: String::new(), moves: vec![spent] }
+    }
 }
 
 /// Whether `required` points can be taken from what is available.
 pub(crate) fn judge_taking(account: &Account, required: i64) -> Result<(), Refusal> {
-    let customer = customers::name(account.customer);
     if account.state != State::Active {
         return Err(customers::not_active(account.customer, account.state));
     }
+    judge_available(account, required)
+}
+
+fn judge_available(account: &Account, required: i64) -> Result<(), Refusal> {
+    let customer = customers::name(account.customer);
     let available = account.available();
     if required <= available {
         return Ok(());
@@ -143,10 +118,14 @@ pub(crate) fn judge_taking(account: &Account, required: i64) -> Result<(), Refus
     Err(refusal)
 }
 
-/// Whether the correction can be made.
+/// Whether the correction can be made. What came to somebody who has left can be taken all the same.
 pub(crate) fn judge_adjustment(account: &Account, adjustment: &Adjustment) -> Result<(), Refusal> {
     let Adjustment { amount, balance_limit, .. } = *adjustment;
-    judge_taking(account, -amount)?;
+    if account.state == State::Withdrawn && amount < 0 {
+        judge_available(account, -amount)?;
+    } else {
+        judge_taking(account, -amount)?;
+    }
     let posted = account.posted;
     if amount < 0 || posted + amount <= balance_limit {
         return Ok(());

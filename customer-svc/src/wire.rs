@@ -11,31 +11,37 @@ use tonic::Request;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::points::{Account, Adjustment, Capture, Key, Kind, Reservation, ReservationState, Transfer};
-use crate::store::points::Entries;
+use crate::ledger::{Adjustment, Kind, Transfer};
+use crate::points::{Account, Capture, Key, Reservation, ReservationState, Reserve};
+use crate::store::ledger::Entries;
 
+mod credit;
 pub(crate) mod customers;
+pub(crate) mod reports;
+
+pub(crate) use credit::{credit, credited};
 
 /// The order to set points aside.
-pub(crate) fn reserve(request: &Request<pb::ReservePointsRequest>) -> Result<(Operation, Key, i64), Fault> {
+pub(crate) fn reserve(request: &Request<pb::ReservePointsRequest>) -> Result<(Operation, Reserve), Fault> {
     let order = request.get_ref();
     let key = key(&order.customer, &order.saga)?;
     if order.amount < 1 {
-        return Err(out_of_range(format!("must be 1 or more, not {}", order.amount)));
+        return Err(out_of_range("amount", format!("must be 1 or more, not {}", order.amount)));
     }
-    ids::uuid("request_id", &order.request_id)?;
-    Ok((Operation::of(request, key.saga, key.customer)?, key, order.amount))
+    let request_id = ids::uuid("request_id", &order.request_id)?;
+    let reserve = Reserve { key, amount: order.amount, request_id };
+    Ok((Operation::of(request, key.saga, key.customer)?, reserve))
 }
 
 /// The order to give points back, and the answer when there is nothing to give back.
 pub(crate) fn release(
     request: &Request<pb::ReleasePointsRequest>,
-) -> Result<(Operation, Key, pb::ReleasePointsResponse), Fault> {
+) -> Result<(Operation, Key, Uuid, pb::ReleasePointsResponse), Fault> {
     let order = request.get_ref();
     let key = key(&order.customer, &order.saga)?;
-    ids::uuid("request_id", &order.request_id)?;
+    let request_id = ids::uuid("request_id", &order.request_id)?;
     let nothing = pb::ReleasePointsResponse { saga: order.saga.clone(), amount: 0, point_reservation: None };
-    Ok((Operation::of(request, key.saga, key.customer)?, key, nothing))
+    Ok((Operation::of(request, key.saga, key.customer)?, key, request_id, nothing))
 }
 
 /// The order to spend points.
@@ -43,7 +49,7 @@ pub(crate) fn capture(request: &Request<pb::CapturePointsRequest>) -> Result<(Op
     let order = request.get_ref();
     let key = key(&order.customer, &order.saga)?;
     let request_id = ids::uuid("request_id", &order.request_id)?;
-    let credit_account = revenue_account(&order.credit_account)?;
+    let credit_account = revenue_account("credit_account", &order.credit_account)?;
     let op = Operation::of(request, key.saga, key.customer)?;
     Ok((op, Capture { key, credit_account, request_id }))
 }
@@ -55,7 +61,7 @@ pub(crate) fn adjust(order: &pb::AdjustPointsRequest, config: &Config) -> Result
     let amount = order.amount;
     if amount == 0 || !(-balance_limit..=balance_limit).contains(&amount) {
         let problem = format!("must be 1 to {balance_limit} points to give or to take, not {amount}");
-        return Err(out_of_range(problem));
+        return Err(out_of_range("amount", problem));
     }
     let reason = text("reason", &order.reason, config.reason_limit)?;
     let request_id = ids::uuid("request_id", &order.request_id)?;
@@ -143,7 +149,10 @@ pub(crate) fn point_reservation(reservation: &Reservation) -> pb::PointReservati
 pub(crate) fn point_transaction(transfer: &Transfer) -> pb::PointTransaction {
     use pb::point_transaction::Kind as Wire;
     let kind = match transfer.kind {
+        Kind::Charge => Wire::Charge,
         Kind::Use => Wire::Use,
+        Kind::Refund => Wire::Refund,
+        Kind::CancellationFee => Wire::CancellationFee,
         Kind::Adjustment => Wire::Adjustment,
     };
     pb::PointTransaction {
@@ -157,6 +166,7 @@ pub(crate) fn point_transaction(transfer: &Transfer) -> pb::PointTransaction {
         request_id: transfer.request_id.to_string(),
         reason: transfer.reason.clone(),
         create_time: Some(timestamp(transfer.create_time)),
+        moved_amount: transfer.amount,
     }
 }
 
@@ -170,12 +180,11 @@ fn key(customer: &str, saga: &str) -> Result<Key, Fault> {
     Ok(Key { customer: ids::name("customer", customer, "customers")?, saga: ids::name("saga", saga, "sagas")? })
 }
 
-/// Points are spent on concerts only.
-fn revenue_account(account: &str) -> Result<String, Fault> {
-    let concert = account
-        .strip_prefix("revenue/")
-        .ok_or_else(|| Fault::field("credit_account", "must look like revenue/concerts/{id}"))?;
-    ids::name("credit_account", concert, "concerts")?;
+/// Points are spent on concerts only, and come back from them.
+fn revenue_account(field: &str, account: &str) -> Result<String, Fault> {
+    let concert =
+        account.strip_prefix("revenue/").ok_or_else(|| Fault::field(field, "must look like revenue/concerts/{id}"))?;
+    ids::name(field, concert, "concerts")?;
     Ok(account.to_owned())
 }
 
@@ -187,8 +196,8 @@ fn kind_number(kind: &str) -> Result<i64, Fault> {
     }
 }
 
-fn out_of_range(problem: String) -> Fault {
-    Fault::Invalid { field: "amount".into(), problem, reason: "AMOUNT_OUT_OF_RANGE" }
+fn out_of_range(field: &str, problem: String) -> Fault {
+    Fault::Invalid { field: field.into(), problem, reason: "AMOUNT_OUT_OF_RANGE" }
 }
 
 fn saga_name(saga: Uuid) -> String {
@@ -206,4 +215,9 @@ fn text(field: &str, text: &str, limit: usize) -> Result<String, Fault> {
         return Err(Fault::field(field, "must not contain control characters"));
     }
     Ok(text.to_owned())
+}
+
+/// The same, or nothing.
+fn optional_text(field: &str, words: &str, limit: usize) -> Result<String, Fault> {
+    if words.is_empty() { Ok(String::new()) } else { text(field, words, limit) }
 }

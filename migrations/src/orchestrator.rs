@@ -23,4 +23,7 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0016_shard",
     "0017_outbox_partition",
     "0018_outbox_version",
+    "0019_saga_archive",
+    "0020_saga_ended",
+    "0021_shard_forgotten",
 ];

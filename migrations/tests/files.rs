@@ -50,16 +50,20 @@ fn a_step_is_one_statement() {
 
 #[tokio::test]
 async fn text_in_a_key_is_ordered_by_its_bytes() {
-    const KEYS: &str = "select distinct c.name, t.sql from sqlite_schema t join pragma_index_list(t.name) l \
-        join pragma_index_info(l.name) k join pragma_table_info(t.name) c on c.cid = k.cid \
+    const KEYS: &str = "select distinct c.name, t.sql, coalesce(i.sql, '') from sqlite_schema t \
+        join pragma_index_list(t.name) l join pragma_index_info(l.name) k \
+        join pragma_table_info(t.name) c on c.cid = k.cid left join sqlite_schema i on i.name = l.name \
         where t.type = 'table' and lower(c.type) = 'text' and t.name <> 'skald_migration'";
     let mut found = Vec::new();
     for (service, listed) in LISTS {
         let db = Db::open_inline(None, Arc::new(ManualClock::at(0))).unwrap();
         db.migrate(service, listed).await.unwrap();
-        let keys: Result<Vec<(String, String)>, Error> = db.read(async |tx| tx.fetch_all(KEYS, &[]).await).await;
-        for (column, table) in keys.unwrap() {
-            assert!(table.contains(&format!("{column} text collate \"binary\"")), "{column} in {table}");
+        let keys: Result<Vec<(String, String, String)>, Error> =
+            db.read(async |tx| tx.fetch_all(KEYS, &[]).await).await;
+        for (column, table, index) in keys.unwrap() {
+            let says_so = table.contains(&format!("{column} text collate \"binary\""))
+                || index.contains(&format!("{column} collate \"binary\""));
+            assert!(says_so, "{column} in {table} {index}");
             found.push(column);
         }
     }

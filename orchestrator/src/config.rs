@@ -22,6 +22,27 @@ pub struct Config {
     pub lease_ms: u64,
     /// How long a published event is kept.
     pub event_days: u32,
+    /// How long a saga is kept whole after its end, in days. Then its history goes, and the participants may forget it too.
+    #[serde(deserialize_with = "service_kit::config::positive")]
+    pub archive_days: u32,
+    /// How long it is kept at all, in days: until then a repeat of its request finds it.
+    #[serde(deserialize_with = "service_kit::config::positive")]
+    pub forget_days: u32,
+    /// The fewest points that are charged at a time.
+    #[serde(deserialize_with = "service_kit::config::positive")]
+    pub charge_least: i64,
+    /// The most points that are charged at a time.
+    #[serde(deserialize_with = "service_kit::config::positive")]
+    pub charge_most: i64,
+    /// The most points that a customer may have after a charge.
+    #[serde(deserialize_with = "service_kit::config::positive")]
+    pub balance_most: i64,
+    /// Cancellations that are started a second for cancelled performances.
+    #[serde(deserialize_with = "service_kit::config::positive")]
+    pub cancellations_per_second: u32,
+    /// Cancellations that are under way at once for cancelled performances.
+    #[serde(deserialize_with = "service_kit::config::positive")]
+    pub cancellations_at_once: u32,
     /// Sagas that this process takes a second for bulk operations.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub bulk_per_second: u32,
@@ -40,6 +61,17 @@ impl Default for Config {
             // Three renewals may be late or lost; a replica that dies is missed this long.
             lease_ms: 6_000,
             event_days: 7,
+            // Longer than anybody asks what happened to a purchase step by step.
+            archive_days: 30,
+            // Five years, as purchases are kept.
+            forget_days: 1_826,
+            charge_least: 1_000,
+            charge_most: 1_000_000,
+            // What the law allows of prepaid points in a name.
+            balance_most: 2_000_000,
+            // Slow enough that a sale of another concert hardly notices, and 20,000 seats are given back in 17 minutes.
+            cancellations_per_second: 20,
+            cancellations_at_once: 16,
             // Each saga that is let go calls its participants at once. At this rate they hardly notice, and whoever sees
             // that it goes wrong can end the operation before it is through.
             bulk_per_second: 50,

@@ -16,6 +16,7 @@ use crate::faults;
 use crate::follow::Follow;
 use crate::journal::Record;
 use crate::participants::Participants;
+use crate::plans::Plans;
 use crate::runner::{self, Intervention};
 use crate::shards::Shards;
 use crate::status::wire;
@@ -24,6 +25,7 @@ use crate::status::wire;
 #[derive(Debug, Clone)]
 pub(crate) struct Desk {
     pub(crate) shards: Shards,
+    pub(crate) plans: Plans,
     pub(crate) participants: Arc<Participants>,
     pub(crate) bulk: bulk::Store,
     pub(crate) clock: Arc<dyn Clock>,

@@ -4,7 +4,7 @@
 use saga::{Class, Direction, Failure, Leg, Saga, StepIndex, StepState, StepStatus};
 
 use crate::journal::Record;
-use crate::plans;
+use crate::plans::Definition;
 use crate::status::wire;
 
 /// What somebody cannot use because a saga has not ended.
@@ -18,21 +18,22 @@ pub struct Held {
 
 /// One saga's part in the exposure. All empty for one that has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Exposure {
+pub struct Exposure {
     /// Id of the step that it is at.
-    pub(crate) step: &'static str,
+    pub step: &'static str,
     /// Why it is there: the reason of the last failure, or nothing.
-    pub(crate) reason: String,
-    pub(crate) held: Held,
+    pub reason: String,
+    /// What it holds meanwhile.
+    pub held: Held,
 }
 
 impl Exposure {
-    pub(crate) fn of(record: &Record) -> Self {
+    /// The part of a saga as it stands in `record`.
+    pub fn of(definition: &dyn Definition, record: &Record) -> Self {
         let saga = &record.saga;
-        let definition = plans::find(&record.kind, record.plan_version);
-        let Some(definition) = definition.filter(|_| saga.is_open()) else {
+        if saga.is_terminal() {
             return Self::default();
-        };
+        }
         let step = step_at(saga);
         let id = step.and_then(|step| definition.plan().step(step)).map_or("", |step| step.id);
         Self { step: id, reason: reason(saga, step), held: definition.held(record) }

@@ -1,7 +1,8 @@
 //! What customers ask for. A call that creates is checked, becomes one acceptance by the runner, and is answered once the
 //! outcome is decided; the same request id means the same saga, however often it is asked for.
 //!
-//! Messages are read in `order.rs` and written in `wire.rs`. Nothing here decides what happens to a saga.
+//! What all kinds have in common is in `order.rs` and `place.rs`; each kind has a file that reads what is asked for and shows
+//! the resource. Nothing here decides what happens to a saga.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,25 +10,24 @@ use std::sync::Arc;
 use futures_util::{Stream, StreamExt as _};
 use proto::orchestrator::v1 as pb;
 use proto::orchestrator::v1::checkout_service_server::CheckoutService;
-use saga::{Event, Phase};
+use saga::Event;
 use service_kit::refusal::{Fault, Refusal};
 use tonic::{Code, Request, Response, Status};
 
-use crate::desk::{Desk, Face};
-use crate::faults::{self, status};
-use crate::journal::{Accepted, Record};
-use crate::later;
-use crate::plans::checkout;
+use self::order::Kind;
+use crate::desk::Desk;
+use crate::faults::status;
+use crate::journal::Record;
 use crate::runner::Intervention;
 use crate::status::listing::Ask;
 
+pub(crate) mod cancellation;
+mod checkout;
 mod foresee;
+pub(crate) mod look;
 mod order;
-mod wire;
-
-use order::Order;
-
-const CHECKOUTS: Face = Face { collection: "checkouts", kind: Some(checkout::KIND), missing: "CHECKOUT_NOT_FOUND" };
+pub(crate) mod place;
+mod point_charge;
 
 /// The service for customers.
 #[derive(Debug, Clone)]
@@ -40,39 +40,21 @@ impl Intake {
         Self(desk)
     }
 
-    /// Starts the saga, or finds the one that the same request started, and waits for its outcome.
-    async fn place(&self, order: Order) -> Result<Arc<Record>, Fault> {
-        let Order { new, wait, .. } = order;
-        let (id, hash) = (new.id, new.request_hash.clone());
-        let mut follow = self.0.follow(id);
-        let first = match self.0.shards.accept(new).await.map_err(faults::of_runner)? {
-            Accepted::Existing(record) if record.request_hash != hash => return Err(reused()),
-            Accepted::Existing(record) => Arc::new(*record),
-            Accepted::New => match follow.hint() {
-                Some(record) => record,
-                None => Arc::new(self.0.load(&CHECKOUTS, id).await?),
-            },
-        };
-        if is_answer(&first) || wait.is_zero() {
-            return Ok(first);
-        }
-        let waiting = tokio::time::timeout(wait, follow.until(is_answer));
-        match self.0.stop.run_until_cancelled(waiting).await {
-            Some(Ok(record)) => Ok(record),
-            // The saga is durable, so whatever happens now, this is no failure.
-            Some(Err(_)) | None => Ok(self.0.load(&CHECKOUTS, id).await.map_or(first, Arc::new)),
-        }
+    async fn get(&self, kind: &Kind, name: &str) -> Result<Record, Status> {
+        let id = kind.face.id("name", name).map_err(status)?;
+        self.0.load(&kind.face, id).await.map_err(status)
     }
 
     async fn stop(&self, request: pb::CancelCheckoutRequest) -> Result<Arc<Record>, Fault> {
-        let id = CHECKOUTS.id("name", &request.name)?;
+        let face = &checkout::KIND.face;
+        let id = face.id("name", &request.name)?;
         let act = order::act(request.customer, request.reason)?;
-        let record = self.0.load(&CHECKOUTS, id).await?;
+        let record = self.0.load(face, id).await?;
         if act.by.starts_with("customers/") && act.by != record.subject {
             return Err(not_owner().into());
         }
         let intervention = Intervention { event: Event::CancelRequested(act), expected_version: None };
-        self.0.intervene(&CHECKOUTS, id, intervention).await
+        self.0.intervene(face, id, intervention).await
     }
 
     async fn list(&self, request: pb::ListCheckoutsRequest) -> Result<pb::ListCheckoutsResponse, Fault> {
@@ -82,23 +64,9 @@ impl Intake {
             page_token: &request.page_token,
             order_by: &request.order_by,
         };
-        let page = ask.read(&wire::CATALOGUE)?.page(&self.0.shards).await?;
-        let checkouts = page.records.iter().map(wire::checkout).collect();
+        let page = ask.read(&checkout::CATALOGUE)?.page(&self.0.shards).await?;
+        let checkouts = page.records.iter().map(checkout::show).collect();
         Ok(pb::ListCheckoutsResponse { checkouts, next_page_token: page.next })
-    }
-}
-
-/// Whether a waiting caller has his answer: the seats are his, or all is taken back.
-fn is_answer(record: &Record) -> bool {
-    let saga = &record.saga;
-    saga.is_terminal() || saga.phase() == Some(Phase::Completing)
-}
-
-fn reused() -> Fault {
-    Fault::Invalid {
-        field: "request_id".into(),
-        problem: "was used before for a checkout of something else; take a new one".into(),
-        reason: "REQUEST_ID_REUSED",
     }
 }
 
@@ -109,18 +77,19 @@ fn not_owner() -> Refusal {
 #[tonic::async_trait]
 impl CheckoutService for Intake {
     async fn create_checkout(&self, request: Request<pb::CreateCheckoutRequest>) -> Answer<pb::Checkout> {
-        let order = Order::read(request.into_inner(), &self.0.config).map_err(status)?;
-        if order.validate_only {
-            return foresee::checkout(&self.0, &order.input).await.map(Response::new);
+        let request = request.into_inner();
+        let is_question = request.validate_only;
+        let (order, input) = checkout::read(request, &self.0.config).map_err(status)?;
+        if is_question {
+            return foresee::checkout(&self.0, &input).await.map(Response::new);
         }
-        let record = self.place(order).await.map_err(status)?;
-        Ok(Response::new(wire::checkout(&record)))
+        let record = place::place(&self.0, order).await.map_err(status)?;
+        Ok(Response::new(checkout::show(&record)))
     }
 
     async fn get_checkout(&self, request: Request<pb::GetCheckoutRequest>) -> Answer<pb::Checkout> {
-        let id = CHECKOUTS.id("name", &request.get_ref().name).map_err(status)?;
-        let record = self.0.load(&CHECKOUTS, id).await.map_err(status)?;
-        Ok(Response::new(wire::checkout(&record)))
+        let record = self.get(&checkout::KIND, &request.get_ref().name).await?;
+        Ok(Response::new(checkout::show(&record)))
     }
 
     async fn list_checkouts(&self, request: Request<pb::ListCheckoutsRequest>) -> Answer<pb::ListCheckoutsResponse> {
@@ -130,29 +99,40 @@ impl CheckoutService for Intake {
     type WatchCheckoutStream = Pin<Box<dyn Stream<Item = Result<pb::Checkout, Status>> + Send>>;
 
     async fn watch_checkout(&self, request: Request<pb::WatchCheckoutRequest>) -> Answer<Self::WatchCheckoutStream> {
-        let id = CHECKOUTS.id("name", &request.get_ref().name).map_err(status)?;
-        let versions = self.0.versions(&CHECKOUTS, id).await.map_err(status)?;
-        Ok(Response::new(Box::pin(versions.map(|record| Ok(wire::checkout(&record))))))
+        let face = &checkout::KIND.face;
+        let id = face.id("name", &request.get_ref().name).map_err(status)?;
+        let versions = self.0.versions(face, id).await.map_err(status)?;
+        Ok(Response::new(Box::pin(versions.map(|record| Ok(checkout::show(&record))))))
     }
 
     async fn cancel_checkout(&self, request: Request<pb::CancelCheckoutRequest>) -> Answer<pb::Checkout> {
         let record = self.stop(request.into_inner()).await.map_err(status)?;
-        Ok(Response::new(wire::checkout(&record)))
+        Ok(Response::new(checkout::show(&record)))
     }
 
-    async fn create_cancellation(&self, _: Request<pb::CreateCancellationRequest>) -> Answer<pb::Cancellation> {
-        Err(later::cancellation("CreateCancellation"))
+    async fn create_cancellation(&self, request: Request<pb::CreateCancellationRequest>) -> Answer<pb::Cancellation> {
+        let order = cancellation::read(request.into_inner(), &self.0.config).map_err(status)?;
+        let record = place::place(&self.0, order).await.map_err(status)?;
+        Ok(Response::new(cancellation::show(&record)))
     }
 
-    async fn get_cancellation(&self, _: Request<pb::GetCancellationRequest>) -> Answer<pb::Cancellation> {
-        Err(later::cancellation("GetCancellation"))
+    async fn get_cancellation(&self, request: Request<pb::GetCancellationRequest>) -> Answer<pb::Cancellation> {
+        let record = self.get(&cancellation::KIND, &request.get_ref().name).await?;
+        Ok(Response::new(cancellation::show(&record)))
     }
 
-    async fn create_point_charge(&self, _: Request<pb::CreatePointChargeRequest>) -> Answer<pb::PointCharge> {
-        Err(later::point_charge("CreatePointCharge"))
+    async fn create_point_charge(&self, request: Request<pb::CreatePointChargeRequest>) -> Answer<pb::PointCharge> {
+        let (order, input) = point_charge::read(request.into_inner(), &self.0.config).map_err(status)?;
+        // Whoever asks again has the points by now, and must hear what became of them.
+        if !place::is_known(&self.0, &order).await.map_err(status)? {
+            point_charge::check(&self.0, &input).await?;
+        }
+        let record = place::place(&self.0, order).await.map_err(status)?;
+        Ok(Response::new(point_charge::show(&record)))
     }
 
-    async fn get_point_charge(&self, _: Request<pb::GetPointChargeRequest>) -> Answer<pb::PointCharge> {
-        Err(later::point_charge("GetPointCharge"))
+    async fn get_point_charge(&self, request: Request<pb::GetPointChargeRequest>) -> Answer<pb::PointCharge> {
+        let record = self.get(&point_charge::KIND, &request.get_ref().name).await?;
+        Ok(Response::new(point_charge::show(&record)))
     }
 }

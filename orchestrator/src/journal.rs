@@ -12,6 +12,8 @@ use service_kit::{db, outbox};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::exposure::Exposure;
+
 mod hub;
 mod memory;
 mod sql;
@@ -19,7 +21,7 @@ mod statistics;
 
 pub use memory::MemoryJournal;
 pub(crate) use memory::fits;
-pub use sql::SqlJournal;
+pub use sql::{Ended, SqlJournal};
 pub use statistics::{Group, Statistics, Total};
 
 /// How long an incarnation usually lives unless it is renewed.
@@ -80,6 +82,8 @@ pub struct Append {
     pub facts: Vec<Fact>,
     /// Events, published only because this write is durable.
     pub events: Vec<outbox::Event>,
+    /// Where the saga stands then and what it holds, to be counted without being read.
+    pub exposure: Exposure,
 }
 
 /// What became of an acceptance.

@@ -1,4 +1,4 @@
-//! The coordinator: accepts checkouts, drives each through its plan, and tells how it stands.
+//! The coordinator: accepts checkouts, cancellations and point charges, drives each through its plan, and tells how it stands.
 //!
 //! ```text
 //!  client ──► intake ──► saga::decide ──► journal ──► runner ──► participants ──► customer / concert / payment / token
@@ -9,18 +9,20 @@
 //! ```
 
 mod alerts;
+pub mod archive;
 mod bulk;
 mod config;
 mod desk;
 pub mod exposure;
+mod fan_out;
 mod faults;
 mod follow;
 mod intake;
 pub mod journal;
-mod later;
 pub mod participants;
 pub mod plans;
 mod process;
+pub mod reconcile;
 pub mod relay;
 pub mod runner;
 pub mod shards;

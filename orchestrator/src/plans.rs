@@ -1,12 +1,25 @@
-//! The sagas that this orchestrator knows: for each its table, how a step's request is made and how a reply is read.
-//! Everything else about a saga is the same for all of them and stands elsewhere.
+//! The sagas that an orchestrator knows: for each its table, how a step's request is made and how a reply is read.
+//! Everything else about a saga is the same for all of them and stands elsewhere, so that another one is another file here
+//! or in another crate, and changes nothing else.
 
-use saga::{Announcement, Direction, Plan, Step, StepIndex};
+use std::sync::Arc;
+
+use proto::payment::v1::payment::Method;
+use saga::{Announcement, Direction, Plan, PlanError, Step, StepIndex};
 
 use crate::exposure::Held;
 use crate::journal::Record;
 
+mod ask;
+pub mod cancellation;
 pub mod checkout;
+pub mod point_charge;
+mod read;
+mod stand;
+
+pub use ask::{Ask, input, output};
+pub use read::{Read, kept, last_segment};
+pub use stand::{has_happened, may_be_there, refusing_step};
 
 /// What a reply that makes sense leaves behind.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,6 +41,27 @@ pub struct Announced {
     pub data: Vec<u8>,
 }
 
+/// A value that people read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// As it stands.
+    Text(String),
+    /// Points or money.
+    Amount(i64),
+}
+
+impl Told {
+    /// The name of a payment method.
+    pub fn method(number: i32) -> Self {
+        Self::Text(Method::try_from(number).unwrap_or_default().as_str_name().to_owned())
+    }
+
+    /// How many there are; nothing where there are none.
+    pub fn count(count: usize) -> Self {
+        Self::Text(if count > 0 { count.to_string() } else { String::new() })
+    }
+}
+
 /// One kind of saga in one version.
 pub trait Definition: std::fmt::Debug + Send + Sync + 'static {
     /// Its table.
@@ -37,32 +71,121 @@ pub trait Definition: std::fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// When the record lacks what the request needs, which parks the saga.
-    fn request(&self, record: &Record, step: StepIndex, direction: Direction) -> Result<Vec<u8>, String>;
+    fn request(&self, ask: Ask<'_>) -> Result<Vec<u8>, String>;
 
     /// Reads an OK reply.
     ///
     /// # Errors
     /// When it cannot be a reply to that request: undecodable, or about another saga or amount.
-    fn reply(&self, record: &Record, step: StepIndex, direction: Direction, bytes: &[u8]) -> Result<Reply, String>;
+    fn reply(&self, read: Read<'_>) -> Result<Reply, String>;
+
+    /// What the world hears, if anything. A saga that has ended announces one event, or its books do not agree.
+    fn event(&self, record: &Record, announcement: Announcement) -> Option<Announced>;
 
     /// What is held while the saga is open, as far as it is known.
-    fn held(&self, record: &Record) -> Held;
+    fn held(&self, record: &Record) -> Held {
+        let _ = record;
+        Held::default()
+    }
 
-    /// What the world hears, if anything.
-    fn event(&self, record: &Record, announcement: Announcement) -> Option<Announced>;
+    /// The points or the money that it is about, once that is known.
+    fn amount(&self, record: &Record) -> Option<i64> {
+        let _ = record;
+        None
+    }
+
+    /// What else people want to see of it: names and values. Nothing secret.
+    fn about(&self, record: &Record) -> Vec<(&'static str, Told)> {
+        let _ = record;
+        Vec::new()
+    }
 }
 
-/// Every definition, newest version of a kind last.
-static ALL: &[&dyn Definition] = &[&checkout::Checkout];
+/// Why sagas cannot be known together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unsound {
+    /// A plan does not hold together.
+    #[error("the plan {kind} {version} does not hold together: {problem}")]
+    Plan {
+        /// The plan.
+        kind: &'static str,
+        /// Its version.
+        version: u32,
+        /// What is wrong with it.
+        problem: PlanError,
+    },
+    /// Two definitions go by one name.
+    #[error("there are two definitions of the plan {kind} {version}")]
+    Twice {
+        /// The plan.
+        kind: &'static str,
+        /// Its version.
+        version: u32,
+    },
+}
 
-/// The definition that a saga started with.
-pub fn find(kind: &str, version: u32) -> Option<&'static dyn Definition> {
-    ALL.iter().copied().find(|definition| definition.plan().kind == kind && definition.plan().version == version)
+/// The definitions that an orchestrator works with; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Plans(Arc<[&'static dyn Definition]>);
+
+/// Those that come with it.
+const BUILT_IN: &[&dyn Definition] = &[&checkout::Checkout, &cancellation::Cancellation, &point_charge::PointCharge];
+
+impl Default for Plans {
+    fn default() -> Self {
+        Self(BUILT_IN.into())
+    }
+}
+
+impl Plans {
+    /// Those that come with the orchestrator, and `more`: other kinds, or other versions of a kind.
+    ///
+    /// # Errors
+    /// When one of them does not hold together, or two have the same kind and version.
+    pub fn with(more: &[&'static dyn Definition]) -> Result<Self, Unsound> {
+        Self::checked([BUILT_IN, more].concat())
+    }
+
+    fn checked(all: Vec<&'static dyn Definition>) -> Result<Self, Unsound> {
+        for (index, definition) in all.iter().enumerate() {
+            let Plan { kind, version, .. } = *definition.plan();
+            definition.plan().check().map_err(|problem| Unsound::Plan { kind, version, problem })?;
+            let is_same = |other: &&dyn Definition| (other.plan().kind, other.plan().version) == (kind, version);
+            if all[..index].iter().any(is_same) {
+                return Err(Unsound::Twice { kind, version });
+            }
+        }
+        Ok(Self(all.into()))
+    }
+
+    /// The definition of a kind in a version.
+    pub fn find(&self, kind: &str, version: u32) -> Option<&'static dyn Definition> {
+        let name = |definition: &&dyn Definition| (definition.plan().kind, definition.plan().version);
+        self.0.iter().copied().find(|definition| name(definition) == (kind, version))
+    }
+
+    /// The definition that a saga started with.
+    pub fn of(&self, record: &Record) -> Option<&'static dyn Definition> {
+        self.find(&record.kind, record.plan_version)
+    }
+
+    /// Its table.
+    pub fn plan_of(&self, record: &Record) -> Option<&'static Plan> {
+        self.of(record).map(Definition::plan)
+    }
 }
 
 /// A line of the definition's table.
 pub fn step(definition: &dyn Definition, index: StepIndex) -> &'static Step {
     definition.plan().step(index).expect("a decision only names steps of its own plan")
+}
+
+/// A direction's name in ids.
+fn word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Forward => "forward",
+        Direction::Compensation => "compensation",
+    }
 }
 
 #[cfg(test)]
@@ -71,8 +194,13 @@ mod tests {
 
     #[test]
     fn every_plan_holds_together() {
-        for definition in ALL {
-            assert_eq!(definition.plan().check(), Ok(()), "{}", definition.plan().kind);
-        }
+        assert!(Plans::checked(BUILT_IN.to_vec()).is_ok());
+    }
+
+    #[test]
+    fn a_plan_is_known_once() {
+        let plan = &checkout::PLAN;
+        let twice = Plans::with(&[&checkout::Checkout]).map(drop);
+        assert_eq!(twice, Err(Unsound::Twice { kind: plan.kind, version: plan.version }));
     }
 }

@@ -8,6 +8,7 @@ use service_kit::process::{self, BoxError, Database, Peers, Server, Started, por
 
 use crate::Config;
 use crate::participants::{Participant, Participants};
+use crate::plans::Plans;
 use crate::shards::{self, ShardSettings};
 
 /// The full names of its gRPC services.
@@ -54,7 +55,8 @@ impl process::Service for Process {
     async fn start(self, host: &Host) -> Result<Started, BoxError> {
         let drain = self.orchestrator.drain();
         let spread = shards::open(&self.shards, &self.database).await?;
-        let started = crate::start(host, self.orchestrator, participants(&self.peers), spread).await?;
+        let started =
+            crate::start(host, self.orchestrator, Plans::default(), participants(&self.peers), spread).await?;
         let shards = started.shards;
         Ok(Started {
             grpc: started.grpc,

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::journal::{self, Accepted, Journal, Record};
 use crate::participants::Participants;
-use crate::plans::Definition;
+use crate::plans::{Definition, Plans};
 
 mod adopt;
 mod budget;
@@ -44,6 +44,8 @@ const WATCH_PERIOD: Duration = Duration::from_secs(2);
 pub struct Parts {
     /// Where sagas are written.
     pub journal: Arc<dyn Journal>,
+    /// The sagas that are known.
+    pub plans: Plans,
     /// Who is called.
     pub participants: Arc<Participants>,
     /// Time, ids and background work.

@@ -11,12 +11,16 @@ use service_kit::ids::BUCKETS;
 use service_kit::serve::MAX_MESSAGE_BYTES;
 use tonic::service::Routes;
 
+use crate::archive::{self, Archive};
 use crate::bulk;
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::fan_out;
 use crate::intake::Intake;
 use crate::journal::{self, Journal, SqlJournal};
 use crate::participants::Participants;
+use crate::plans::Plans;
+use crate::reconcile::{self, Reconciler};
 use crate::relay::{self, LogSink, Relay};
 use crate::runner::{Parts, Runner};
 use crate::shards::{self, Shard, Shards};
@@ -65,11 +69,17 @@ pub type Spread = Vec<(RangeInclusive<i64>, Db)>;
 ///
 /// # Errors
 /// When the tables cannot be brought up to date or a journal cannot be reached.
-pub async fn start(host: &Host, config: Config, participants: Participants, spread: Spread) -> Result<Started, Error> {
+pub async fn start(
+    host: &Host,
+    config: Config,
+    plans: Plans,
+    participants: Participants,
+    spread: Spread,
+) -> Result<Started, Error> {
     host.db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await?;
     let spread = if spread.is_empty() { vec![(0..=BUCKETS - 1, host.db.clone())] } else { spread };
     shards::check(&spread.iter().map(|(buckets, _)| buckets.clone()).collect::<Vec<_>>())?;
-    let participants = Arc::new(participants);
+    let driven = Driven { host, config, plans, participants: Arc::new(participants) };
     let mut all = Vec::new();
     for (buckets, db) in spread {
         db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await?;
@@ -78,13 +88,15 @@ pub async fn start(host: &Host, config: Config, participants: Participants, spre
         if given != buckets {
             return Err(Error::Moved { given, wanted: buckets });
         }
-        let shard = shard(host, &config, &participants, (buckets, journal)).await?;
+        let shard = driven.shard(buckets, journal.clone()).await?;
+        archive::start(host, driven.archive(journal), &shard.runner);
         let outbox = Arc::new(service_kit::outbox!("orchestrator"));
         let relay = Relay { db, outbox, sink: Arc::new(LogSink) };
         relay::start(host, relay, &shard.runner, config.event_days);
         all.push(shard);
     }
-    Ok(faces(host, config, participants, Shards::new(all)))
+    archive::start_bulk(host, bulk::Store::new(host.db.clone()), config);
+    Ok(driven.faces(Shards::new(all)))
 }
 
 /// As [`start`], over any journal: nothing is migrated, and no events are relayed. Bulk operations are kept in the tables of
@@ -95,43 +107,60 @@ pub async fn start(host: &Host, config: Config, participants: Participants, spre
 pub async fn start_with(
     host: &Host,
     config: Config,
+    plans: Plans,
     participants: Participants,
     journal: Arc<dyn Journal>,
 ) -> Result<Started, Error> {
-    let participants = Arc::new(participants);
-    let shard = shard(host, &config, &participants, (0..=BUCKETS - 1, journal)).await?;
-    Ok(faces(host, config, participants, Shards::new(vec![shard])))
+    let driven = Driven { host, config, plans, participants: Arc::new(participants) };
+    let shard = driven.shard(0..=BUCKETS - 1, journal).await?;
+    Ok(driven.faces(Shards::new(vec![shard])))
 }
 
-/// Takes over what is open in one journal and drives it.
-async fn shard(
-    host: &Host,
-    config: &Config,
-    participants: &Arc<Participants>,
-    (buckets, journal): (RangeInclusive<i64>, Arc<dyn Journal>),
-) -> Result<Shard, Error> {
-    let parts = Parts {
-        journal: journal.clone(),
-        participants: participants.clone(),
-        host: host.clone(),
-        limits: config.limits,
-    };
-    Ok(Shard { buckets, journal, runner: Runner::start(parts).await? })
+/// What all databases are driven with.
+struct Driven<'a> {
+    host: &'a Host,
+    config: Config,
+    plans: Plans,
+    participants: Arc<Participants>,
 }
 
-fn faces(host: &Host, config: Config, participants: Arc<Participants>, shards: Shards) -> Started {
-    let desk = Desk {
-        shards: shards.clone(),
-        participants,
-        bulk: bulk::Store::new(host.db.clone()),
-        clock: host.clock.clone(),
-        stop: host.stop.clone(),
-        config,
-    };
-    bulk::start(host, &desk);
-    let checkouts = CheckoutServiceServer::new(Intake::new(desk.clone()));
-    let sagas = SagaServiceServer::new(Sagas::new(desk.clone()));
-    let grpc = Routes::new(checkouts.max_decoding_message_size(MAX_MESSAGE_BYTES))
-        .add_service(sagas.max_decoding_message_size(MAX_MESSAGE_BYTES));
-    Started { grpc, pages: console::pages(desk), shards }
+impl Driven<'_> {
+    /// Takes over what is open in one journal and drives it.
+    async fn shard(&self, buckets: RangeInclusive<i64>, journal: Arc<dyn Journal>) -> Result<Shard, Error> {
+        let parts = Parts {
+            journal: journal.clone(),
+            plans: self.plans.clone(),
+            participants: self.participants.clone(),
+            host: self.host.clone(),
+            limits: self.config.limits,
+        };
+        Ok(Shard { buckets, journal, runner: Runner::start(parts).await? })
+    }
+
+    fn archive(&self, journal: Arc<SqlJournal>) -> Archive {
+        Archive::new(journal, &self.plans, &self.participants, &self.config)
+    }
+
+    fn faces(self, shards: Shards) -> Started {
+        let Self { host, config, plans, participants } = self;
+        let desk = Desk {
+            shards: shards.clone(),
+            plans,
+            participants,
+            bulk: bulk::Store::new(host.db.clone()),
+            clock: host.clock.clone(),
+            stop: host.stop.clone(),
+            config,
+        };
+        bulk::start(host, &desk);
+        reconcile::start(host, &Reconciler::new(&desk.shards, &desk.participants));
+        if let Some(shard) = shards.iter().next() {
+            fan_out::start(host, &desk, &shard.runner);
+        }
+        let checkouts = CheckoutServiceServer::new(Intake::new(desk.clone()));
+        let sagas = SagaServiceServer::new(Sagas::new(desk.clone()));
+        let grpc = Routes::new(checkouts.max_decoding_message_size(MAX_MESSAGE_BYTES))
+            .add_service(sagas.max_decoding_message_size(MAX_MESSAGE_BYTES));
+        Started { grpc, pages: console::pages(desk), shards }
+    }
 }

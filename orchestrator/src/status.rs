@@ -43,7 +43,7 @@ impl Sagas {
     }
 
     fn show(&self, record: &Record) -> pb::Saga {
-        wire::saga(record, &self.0.participants)
+        wire::saga(record, &self.0.plans, &self.0.participants)
     }
 
     async fn list(&self, request: pb::ListSagasRequest) -> Result<pb::ListSagasResponse, Fault> {

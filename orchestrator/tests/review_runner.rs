@@ -10,6 +10,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full};
 use orchestrator::journal::{Accepted, Journal, MemoryJournal, Record};
 use orchestrator::participants::{Participant, Participants};
+use orchestrator::plans::Plans;
 use orchestrator::plans::checkout::{Checkout, Input, skipped};
 use orchestrator::runner::{Error, Intervention, Limits, NewSaga, Parts, Runner};
 use prost::Message as _;
@@ -93,6 +94,7 @@ impl World {
         let journal = Arc::new(MemoryJournal::default());
         let parts = Parts {
             journal: journal.clone(),
+            plans: Plans::default(),
             participants: Arc::new(participants),
             host: Host::new(db, clock, Ids::seeded(1)),
             limits,

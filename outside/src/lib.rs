@@ -2,3 +2,9 @@
 //! They behave as such services do, badly too: slow, refusing, down, losing replies, saying things twice and late.
 //!
 //! Nothing in production depends on this crate.
+
+pub mod listen;
+pub mod messenger;
+pub mod mood;
+pub mod platform;
+pub mod processor;

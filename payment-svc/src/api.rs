@@ -3,30 +3,45 @@
 
 use proto::payment::v1 as pb;
 use proto::payment::v1::payment_service_server::{PaymentService, PaymentServiceServer};
-use service_kit::barrier::{Barrier, Refusals};
+use service_kit::barrier::Refusals;
 use service_kit::db::{Db, Tx};
-use service_kit::refusal::Fault;
+use service_kit::refusal::{Fault, SagaOutcome};
 use service_kit::serve::MAX_MESSAGE_BYTES;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use crate::config::Config;
-use crate::{store, wire};
+use crate::desk::Desk;
+use crate::store::errands::Place;
+use crate::{BARRIER, payment, steps, store, wire};
 
 mod later;
-
-const BARRIER: Barrier = service_kit::barrier!("payment", "ticketing.payment.v1");
 
 #[derive(Debug)]
 struct Api {
     db: Db,
     config: Config,
+    /// Where the processor is asked; none where cards are not offered.
+    desk: Option<Desk>,
 }
 
 /// The routes of the payment service.
-pub(crate) fn routes(db: Db, config: Config) -> Routes {
-    let payments = PaymentServiceServer::new(Api { db, config });
+pub(crate) fn routes(db: Db, config: Config, desk: Option<Desk>) -> Routes {
+    let payments = PaymentServiceServer::new(Api { db, config, desk });
     Routes::new(payments.max_decoding_message_size(MAX_MESSAGE_BYTES))
+}
+
+impl Api {
+    /// Makes a call that may have to wait for the processor.
+    async fn outside<R, F>(&self, place: Place, call: impl Fn() -> F) -> Result<Response<R>, Status>
+    where
+        F: Future<Output = Result<Response<R>, Status>>,
+    {
+        match &self.desk {
+            Some(desk) => desk.call(place, call).await,
+            None => call().await,
+        }
+    }
 }
 
 #[tonic::async_trait]
@@ -35,27 +50,39 @@ impl PaymentService for Api {
         &self,
         request: Request<pb::AuthorizePaymentRequest>,
     ) -> Result<Response<pb::AuthorizePaymentResponse>, Status> {
-        let (op, order) = wire::authorize(&request, &self.config).map_err(status)?;
-        let authorize = async move |tx: &mut Tx<'_>| Ok(wire::authorized(&store::authorize(tx, &order).await?));
-        BARRIER.forward(&self.db, op, Refusals::Kept, authorize).await
+        let (op, order, cause) = wire::authorize(&request, &self.config).map_err(status)?;
+        let (place, offers_cards) = ((op.aggregate, op.aggregate), self.desk.is_some());
+        let authorize = async move |tx: &mut Tx<'_>| {
+            Ok(steps::authorize(tx, &order, &cause, offers_cards).await?.map(|payment| wire::authorized(&payment)))
+        };
+        let call = || BARRIER.forward_outside(&self.db, op.clone(), Refusals::Kept, authorize.clone());
+        self.outside(place, call).await
     }
 
     async fn cancel_payment(
         &self,
         request: Request<pb::CancelPaymentRequest>,
     ) -> Result<Response<pb::CancelPaymentResponse>, Status> {
-        let (op, saga, reason, nothing) = wire::cancel(&request, &self.config).map_err(status)?;
-        let cancel = async move |tx: &mut Tx<'_>| Ok(wire::cancelled(&store::cancel(tx, saga, &reason).await?));
-        BARRIER.compensate(&self.db, op, nothing, cancel).await
+        let (op, cause, nothing) = wire::cancel(&request, &self.config).map_err(status)?;
+        let place = (op.aggregate, op.aggregate);
+        let cancel =
+            async move |tx: &mut Tx<'_>| Ok(steps::cancel(tx, &cause).await?.map(|payment| wire::cancelled(&payment)));
+        let call = || BARRIER.compensate_outside(&self.db, op.clone(), nothing.clone(), cancel.clone());
+        self.outside(place, call).await
     }
 
     async fn capture_payment(
         &self,
         request: Request<pb::CapturePaymentRequest>,
     ) -> Result<Response<pb::CapturePaymentResponse>, Status> {
-        let (op, saga) = wire::capture(&request).map_err(status)?;
-        let capture = async move |tx: &mut Tx<'_>| Ok(wire::captured(&store::capture(tx, saga).await?));
-        BARRIER.forward(&self.db, op, Refusals::Forgotten, capture).await
+        let (op, cause) = wire::capture(&request).map_err(status)?;
+        let (place, step) = ((op.aggregate, op.aggregate), op.step.clone());
+        let capture = async move |tx: &mut Tx<'_>| {
+            Ok(steps::capture(tx, &cause, &step).await?.map(|payment| wire::captured(&payment)))
+        };
+        let refusals = Refusals::KeptIf(payment::decides);
+        let call = || BARRIER.forward_outside(&self.db, op.clone(), refusals, capture.clone());
+        self.outside(place, call).await
     }
 
     async fn get_payment(&self, request: Request<pb::GetPaymentRequest>) -> Result<Response<pb::Payment>, Status> {
@@ -76,41 +103,68 @@ impl PaymentService for Api {
 
     async fn create_refund(
         &self,
-        _request: Request<pb::CreateRefundRequest>,
+        request: Request<pb::CreateRefundRequest>,
     ) -> Result<Response<pb::CreateRefundResponse>, Status> {
-        Err(later::with_cancellation("CreateRefund"))
+        let (op, order, cause) = wire::refunds::create(&request, &self.config).map_err(status)?;
+        let create =
+            async move |tx: &mut Tx<'_>| Ok(wire::refunds::created(&store::refunds::create(tx, &order, &cause).await?));
+        BARRIER.forward(&self.db, op, Refusals::Kept, create).await
     }
 
     async fn cancel_refund(
         &self,
-        _request: Request<pb::CancelRefundRequest>,
+        request: Request<pb::CancelRefundRequest>,
     ) -> Result<Response<pb::CancelRefundResponse>, Status> {
-        Err(later::with_cancellation("CancelRefund"))
+        let (op, cause, nothing) = wire::refunds::cancel(&request).map_err(status)?;
+        let cancel =
+            async move |tx: &mut Tx<'_>| Ok(wire::refunds::cancelled(&store::refunds::cancel(tx, &cause).await?));
+        BARRIER.compensate(&self.db, op, nothing, cancel).await
     }
 
     async fn complete_refund(
         &self,
-        _request: Request<pb::CompleteRefundRequest>,
+        request: Request<pb::CompleteRefundRequest>,
     ) -> Result<Response<pb::CompleteRefundResponse>, Status> {
-        Err(later::with_cancellation("CompleteRefund"))
+        let (op, cause) = wire::refunds::complete(&request).map_err(status)?;
+        let (saga, step) = (op.saga, op.step.clone());
+        let complete = async move |tx: &mut Tx<'_>| {
+            Ok(steps::complete_refund(tx, &cause, &step).await?.map(|refund| wire::refunds::completed(&refund)))
+        };
+        let call = || BARRIER.forward_outside(&self.db, op.clone(), Refusals::Forgotten, complete.clone());
+        let first = call().await;
+        if SagaOutcome::is_pending(&first) {
+            let refund = self.db.read(async move |tx| store::refunds::of_saga(tx, saga).await).await.map_err(status)?;
+            return self.outside((refund.payment, refund.saga), call).await;
+        }
+        first
     }
 
-    async fn get_refund(&self, _request: Request<pb::GetRefundRequest>) -> Result<Response<pb::Refund>, Status> {
-        Err(later::with_cancellation("GetRefund"))
+    async fn get_refund(&self, request: Request<pb::GetRefundRequest>) -> Result<Response<pb::Refund>, Status> {
+        let [payment, saga] = wire::refunds::refund_of(request.get_ref()).map_err(status)?;
+        let refund = self.db.read(async move |tx| store::refunds::refund(tx, payment, saga).await);
+        answer(refund.await.map(|refund| wire::refunds::encode(&refund)))
     }
 
     async fn list_refunds(
         &self,
-        _request: Request<pb::ListRefundsRequest>,
+        request: Request<pb::ListRefundsRequest>,
     ) -> Result<Response<pb::ListRefundsResponse>, Status> {
-        Err(later::with_cancellation("ListRefunds"))
+        let (payment, newest, limit) = wire::refunds::wanted(request.get_ref()).map_err(status)?;
+        let rows = self.db.read(async move |tx| {
+            store::payment(tx, payment).await?;
+            Ok(store::refunds::refunds(tx, payment, newest, limit).await?)
+        });
+        answer(rows.await.map(|rows| wire::refunds::refunds(&rows, limit)))
     }
 
     async fn list_saga_locks(
         &self,
-        _request: Request<pb::ListSagaLocksRequest>,
+        request: Request<pb::ListSagaLocksRequest>,
     ) -> Result<Response<pb::ListSagaLocksResponse>, Status> {
-        Err(later::with_archiving("ListSagaLocks"))
+        let wanted = wire::locks::wanted(request.get_ref()).map_err(status)?;
+        let limit = wanted.limit;
+        let rows = self.db.read(async move |tx| Ok(store::locks::locks(tx, &wanted).await?));
+        answer(rows.await.map(|rows| wire::locks::locks(rows, limit)))
     }
 
     async fn purge_saga_operations(

@@ -1,14 +1,16 @@
-//! The service as a process of its own: what can be set for it, and what it answers to.
+//! The service as a process of its own: what can be set for it, whom it calls, and what it answers to.
 
-use proto::payment::v1::payment_service_server;
+use proto::payment::v1::{delivery_service_server, payment_service_server};
 use serde::{Deserialize, Serialize};
 use service_kit::host::Host;
-use service_kit::process::{self, BoxError, Database, Server, Started, ports};
+use service_kit::peer::{Client, Peer};
+use service_kit::process::{self, BoxError, Database, Peers, Server, Started, ports};
 
 use crate::Config;
+use crate::deliver::Deliveries;
 
 /// The full names of its gRPC services.
-pub const SERVICES: &[&str] = &[payment_service_server::SERVICE_NAME];
+pub const SERVICES: &[&str] = &[payment_service_server::SERVICE_NAME, delivery_service_server::SERVICE_NAME];
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -18,13 +20,16 @@ pub struct Process {
     pub server: Server,
     /// Where it keeps its tables.
     pub database: Database,
+    /// Whom it calls: the customer service alone, for phone numbers.
+    pub peers: Peers,
     /// The service.
     pub payment: Config,
 }
 
 impl Default for Process {
     fn default() -> Self {
-        Self { server: Server::on(ports::PAYMENT), database: Database::default(), payment: Config::default() }
+        let (database, peers) = (Database::default(), Peers::default());
+        Self { server: Server::on(ports::PAYMENT), database, peers, payment: Config::default() }
     }
 }
 
@@ -38,6 +43,12 @@ impl process::Service for Process {
     const NAME: &'static str = "payment";
 
     async fn start(self, host: &Host) -> Result<Started, BoxError> {
-        Ok(Started::new(crate::start(host, self.payment).await?, SERVICES))
+        let customers = || Client::new(Peer::new("customer", &self.peers.customer, self.peers.connections));
+        let payment = crate::start(host, self.payment.clone()).await?;
+        let deliveries = Deliveries::new(host, &self.payment, customers)?;
+        deliveries.spawn(host);
+        let pages = payment.pages.unwrap_or_default().merge(deliveries.pages());
+        let started = Started::new(deliveries.beside(payment.routes), SERVICES);
+        Ok(Started { pages: Some(pages), ..started })
     }
 }

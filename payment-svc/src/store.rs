@@ -1,29 +1,41 @@
 //! The statements over payments: every state changes in one conditional update of the payment's row.
 
 use service_kit::args;
-use service_kit::db::{self, FromRow, Row, Tx};
+use service_kit::db::{self, Arg, FromRow, Row, Tx};
 use service_kit::refusal::Fault;
 use uuid::Uuid;
 
-use crate::payment::{self, Order, Payment, State};
+use crate::payment::{self, Cause, Method, Order, Payment, Purpose, State};
+
+pub(crate) mod cards;
+pub(crate) mod errands;
+mod history;
+pub(crate) mod locks;
+pub(crate) mod refunds;
+
+use history::Change;
 
 /// The columns of a payment, in the order in which a row is read.
 macro_rules! columns {
     () => {
-        "saga_id, customer_id, reference, state, authorized_amount, captured_amount, create_time, authorize_time, \
-         capture_time, cancel_time"
+        "saga_id, customer_id, purpose, reference, method, state, version, authorized_amount, captured_amount, \
+         refunded_amount, refunding_amount, create_time, authorize_time, capture_time, cancel_time, cancel_reason, \
+         card_last_four, processor_reference, failure_reason, authorize_step, capture_step"
     };
 }
+use columns;
+
+const SELECT: &str = concat!("select ", columns!(), " from payment_payments where saga_id = $1");
 
 /// How often a payment is tried whose rival is gone when it is looked for.
 const LOOKS: usize = 3;
 
-/// Creates the payment with points that the order asks for, authorised at once.
-pub(crate) async fn authorize(tx: &mut Tx<'_>, order: &Order) -> Result<Payment, Fault> {
+/// Creates the payment that the order asks for: with points it is authorised at once, by card it is PENDING.
+pub(crate) async fn authorize(tx: &mut Tx<'_>, order: &Order, cause: &Cause) -> Result<Payment, Fault> {
     const INSERT: &str = concat!(
         "insert into payment_payments (saga_id, customer_id, purpose, reference, method, state, authorized_amount, ",
-        "captured_amount, create_time, authorize_time, cancel_reason) values ($1, $2, 1, $3, 1, 2, $4, 0, $5, $5, '') ",
-        "on conflict do nothing returning ",
+        "captured_amount, create_time, authorize_time, cancel_reason, card_last_four, processor_token, authorize_step) ",
+        "values ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, '', $10, $11, $12) on conflict do nothing returning ",
         columns!()
     );
     const RIVAL: &str = concat!(
@@ -33,8 +45,8 @@ pub(crate) async fn authorize(tx: &mut Tx<'_>, order: &Order) -> Result<Payment,
         "order by case when saga_id = $1 then 0 else 1 end limit 1"
     );
     for _ in 0..LOOKS {
-        let args = args![order.saga, order.customer, &order.reference, order.amount, tx.now_ms()];
-        if let Some(payment) = tx.fetch_optional(INSERT, args).await? {
+        if let Some(payment) = tx.fetch_optional(INSERT, &row(order, tx.now_ms())).await? {
+            record_new(tx, &payment, cause).await?;
             return Ok(payment);
         }
         if let Some(rival) = tx.fetch_optional(RIVAL, args![order.saga, &order.reference]).await? {
@@ -46,35 +58,78 @@ pub(crate) async fn authorize(tx: &mut Tx<'_>, order: &Order) -> Result<Payment,
     Err(db::Error::Unavailable(problem).into())
 }
 
-/// Gives the payment of a saga up, unless it was captured.
-pub(crate) async fn cancel(tx: &mut Tx<'_>, saga: Uuid, reason: &str) -> Result<Payment, Fault> {
-    const CANCEL: &str = concat!(
-        "update payment_payments set state = 4, cancel_time = $2, cancel_reason = $3 ",
-        "where saga_id = $1 and state in (1, 2) returning ",
-        columns!()
-    );
-    match tx.fetch_optional(CANCEL, args![saga, tx.now_ms(), reason]).await? {
-        Some(payment) => Ok(payment),
-        None => Err(payment::cannot_cancel(&payment(tx, saga).await?).into()),
-    }
+/// The arguments of a new payment.
+fn row(order: &Order, now_ms: i64) -> Vec<Arg<'_>> {
+    let (state, authorize_time) = match order.card {
+        None => (State::Authorized, Some(now_ms)),
+        Some(_) => (State::Pending, None),
+    };
+    let (last_four, token, step) = match &order.card {
+        None => ("", "", ""),
+        Some(card) => (card.last_four.as_str(), card.token.as_str(), order.step.as_str()),
+    };
+    let mut row =
+        args![order.saga, order.customer, order.purpose as i64, &order.reference, order.method as i64].to_vec();
+    row.extend_from_slice(args![state as i64, order.amount, now_ms, authorize_time, last_four, token, step]);
+    row
 }
 
-/// Takes what the payment of a saga has authorised.
-pub(crate) async fn capture(tx: &mut Tx<'_>, saga: Uuid) -> Result<Payment, Fault> {
-    const CAPTURE: &str = concat!(
-        "update payment_payments set state = 3, captured_amount = authorized_amount, capture_time = $2 ",
-        "where saga_id = $1 and state = 2 returning ",
+/// Gives up the payment of a saga with points, if it is live and not captured.
+pub(crate) async fn cancel_points(tx: &mut Tx<'_>, cause: &Cause) -> Result<Option<Payment>, db::Error> {
+    const CANCEL: &str = concat!(
+        "update payment_payments set state = 4, cancel_time = $2, cancel_reason = $3, version = version + 1 ",
+        "where saga_id = $1 and state in (1, 2) and method = 1 returning ",
         columns!()
     );
-    match tx.fetch_optional(CAPTURE, args![saga, tx.now_ms()]).await? {
-        Some(payment) => Ok(payment),
-        None => Err(payment::not_authorized(&payment(tx, saga).await?).into()),
+    let payment = tx.fetch_optional(CANCEL, args![cause.saga, tx.now_ms(), &cause.reason]).await?;
+    if let Some(payment) = &payment {
+        record(tx, payment, State::Authorized, cause).await?;
     }
+    Ok(payment)
+}
+
+/// Takes what the payment of a saga with points has authorised.
+pub(crate) async fn capture_points(tx: &mut Tx<'_>, cause: &Cause) -> Result<Option<Payment>, db::Error> {
+    const CAPTURE: &str = concat!(
+        "update payment_payments set state = 3, captured_amount = authorized_amount, capture_time = $2, ",
+        "version = version + 1 where saga_id = $1 and state = 2 and method = 1 returning ",
+        columns!()
+    );
+    let payment = tx.fetch_optional(CAPTURE, args![cause.saga, tx.now_ms()]).await?;
+    if let Some(payment) = &payment {
+        record(tx, payment, State::Authorized, cause).await?;
+    }
+    Ok(payment)
+}
+
+/// Tells history, and the world of what it is to know.
+async fn record(tx: &mut Tx<'_>, payment: &Payment, from: State, cause: &Cause) -> Result<(), db::Error> {
+    let event = match payment.state {
+        State::Pending => None,
+        State::Authorized => Some(history::authorized(payment)),
+        State::Captured => Some(history::captured(payment)),
+        State::Cancelled => Some(history::cancelled(payment, &cause.reason)),
+        // The world knows of it only if it was authorised before.
+        State::Failed => (from == State::Authorized).then(|| history::cancelled(payment, &cause.reason)),
+    };
+    let states = (from.name(), payment.state.name());
+    history::record(tx, Change { payment, refund: None, states, cause, event }).await
+}
+
+/// The same of a payment that is new.
+async fn record_new(tx: &mut Tx<'_>, payment: &Payment, cause: &Cause) -> Result<(), db::Error> {
+    let event = (payment.state == State::Authorized).then(|| history::authorized(payment));
+    history::record(tx, Change { payment, refund: None, states: ("", payment.state.name()), cause, event }).await
+}
+
+/// Reads the payment of a saga, and keeps it from changing.
+pub(crate) async fn locked(tx: &mut Tx<'_>, saga: Uuid) -> Result<Payment, Fault> {
+    let found = tx.lock_optional(SELECT, args![saga]).await?;
+    found.ok_or_else(|| payment::not_found(saga).into())
 }
 
 /// Reads the payment of a saga.
 pub(crate) async fn payment(tx: &mut Tx<'_>, saga: Uuid) -> Result<Payment, Fault> {
-    const SELECT: &str = concat!("select ", columns!(), " from payment_payments where saga_id = $1");
     let found = tx.fetch_optional(SELECT, args![saga]).await?;
     found.ok_or_else(|| payment::not_found(saga).into())
 }
@@ -124,20 +179,37 @@ impl FromRow for Payment {
         Ok(Self {
             saga: row.get(0)?,
             customer: row.get(1)?,
-            reference: row.get(2)?,
-            state: state(row, 3)?,
-            authorized_amount: row.get(4)?,
-            captured_amount: row.get(5)?,
-            create_time: row.get(6)?,
-            authorize_time: row.get(7)?,
-            capture_time: row.get(8)?,
-            cancel_time: row.get(9)?,
+            purpose: one_of(row, 2, Purpose::ALL, |purpose| purpose as i64)?,
+            reference: row.get(3)?,
+            method: one_of(row, 4, Method::ALL, |method| method as i64)?,
+            state: one_of(row, 5, State::ALL, |state| state as i64)?,
+            version: row.get(6)?,
+            authorized_amount: row.get(7)?,
+            captured_amount: row.get(8)?,
+            refunded_amount: row.get(9)?,
+            refunding_amount: row.get(10)?,
+            create_time: row.get(11)?,
+            authorize_time: row.get(12)?,
+            capture_time: row.get(13)?,
+            cancel_time: row.get(14)?,
+            cancel_reason: row.get(15)?,
+            card_last_four: row.get(16)?,
+            processor_reference: row.get(17)?,
+            failure_reason: row.get(18)?,
+            authorize_step: row.get(19)?,
+            capture_step: row.get(20)?,
         })
     }
 }
 
-fn state(row: &Row<'_>, index: usize) -> Result<State, db::Error> {
+/// Reads a column that holds the number of one of `all`.
+fn one_of<T: Copy, const N: usize>(
+    row: &Row<'_>,
+    index: usize,
+    all: [T; N],
+    number_of: impl Fn(T) -> i64,
+) -> Result<T, db::Error> {
     let number: i64 = row.get(index)?;
-    let found = State::ALL.into_iter().find(|state| *state as i64 == number);
-    found.ok_or_else(|| row.corrupt(index, format!("no state has the number {number}")))
+    let found = all.into_iter().find(|one| number_of(*one) == number);
+    found.ok_or_else(|| row.corrupt(index, format!("nothing has the number {number}")))
 }

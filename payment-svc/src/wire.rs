@@ -1,7 +1,7 @@
 //! Payments on the wire and within, both ways. What a client got wrong is named by its field.
 
 use proto::payment::v1 as pb;
-use proto::payment::v1::payment::{Method, Purpose, State as WireState};
+use proto::payment::v1::payment::{Method as WireMethod, Purpose as WirePurpose, State as WireState};
 use service_kit::barrier::Operation;
 use service_kit::refusal::Fault;
 use service_kit::wire::timestamp;
@@ -10,56 +10,62 @@ use tonic::Request;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::payment::{self, Order, Payment, State};
+use crate::payment::{self, Cause, Method, Order, Payment, Purpose, State};
 use crate::store::Wanted;
+
+mod card;
+pub(crate) mod locks;
+pub(crate) mod refunds;
 
 /// The one currency there is.
 const CURRENCY: &str = "KRW";
 
-/// The order to authorise a payment with points for a reservation.
+/// The order to authorise a payment.
 pub(crate) fn authorize(
     request: &Request<pb::AuthorizePaymentRequest>,
     config: &Config,
-) -> Result<(Operation, Order), Fault> {
+) -> Result<(Operation, Order, Cause), Fault> {
     let asked = request.get_ref();
     let saga = ids::name("saga", &asked.saga, "sagas")?;
     let customer = ids::name("customer", &asked.customer, "customers")?;
-    purpose(asked.purpose)?;
-    ids::name("reference", &asked.reference, "reservations")?;
-    method(asked.method)?;
+    let (purpose, method) = (purpose(asked.purpose)?, method(asked.method)?);
+    match purpose {
+        Purpose::Reservation => ids::name("reference", &asked.reference, "reservations")?,
+        Purpose::PointCharge if method == Method::Point => {
+            return Err(Fault::field("method", "must be CARD: points are not bought with points"));
+        }
+        Purpose::PointCharge => ids::name("reference", &asked.reference, "pointCharges")?,
+    };
     let amount = amount(asked.amount, config.amount_limit)?;
     if !["", CURRENCY].contains(&asked.currency_code.as_str()) {
         return Err(Fault::field("currency_code", format!("must be {CURRENCY} or empty")));
     }
-    for (field, text) in [("processor_token", &asked.processor_token), ("card_last_four", &asked.card_last_four)] {
-        if !text.is_empty() {
-            return Err(Fault::field(field, "must be empty for a payment with points"));
-        }
-    }
-    ids::uuid("request_id", &asked.request_id)?;
-    let reference = asked.reference.clone();
-    Ok((Operation::of(request, saga, saga)?, Order { saga, customer, reference, amount }))
+    let card = card::card(method, &asked.processor_token, &asked.card_last_four)?;
+    let cause = Cause::step(saga, ids::uuid("request_id", &asked.request_id)?, String::new());
+    let (op, reference) = (Operation::of(request, saga, saga)?, asked.reference.clone());
+    let order = Order { saga, customer, purpose, reference, method, amount, card, step: op.step.clone() };
+    Ok((op, order, cause))
 }
 
-/// The order to give a payment up: its saga and the reason; and the answer when there is nothing to give up.
+/// The order to give a payment up; and the answer when there is nothing to give up.
 pub(crate) fn cancel(
     request: &Request<pb::CancelPaymentRequest>,
     config: &Config,
-) -> Result<(Operation, Uuid, String, pb::CancelPaymentResponse), Fault> {
+) -> Result<(Operation, Cause, pb::CancelPaymentResponse), Fault> {
     let asked = request.get_ref();
     let saga = ids::name("saga", &asked.saga, "sagas")?;
     let reason = optional_text("reason", &asked.reason, config.reason_limit)?;
-    ids::uuid("request_id", &asked.request_id)?;
+    let cause = Cause::step(saga, ids::uuid("request_id", &asked.request_id)?, reason);
     let nothing = pb::CancelPaymentResponse { saga: asked.saga.clone(), amount: 0, payment: None };
-    Ok((Operation::of(request, saga, saga)?, saga, reason, nothing))
+    Ok((Operation::of(request, saga, saga)?, cause, nothing))
 }
 
-/// The saga whose payment is to be captured.
-pub(crate) fn capture(request: &Request<pb::CapturePaymentRequest>) -> Result<(Operation, Uuid), Fault> {
+/// The order to capture the payment of a saga.
+pub(crate) fn capture(request: &Request<pb::CapturePaymentRequest>) -> Result<(Operation, Cause), Fault> {
     let asked = request.get_ref();
     let saga = ids::name("saga", &asked.saga, "sagas")?;
-    ids::uuid("request_id", &asked.request_id)?;
-    Ok((Operation::of(request, saga, saga)?, saga))
+    let cause = Cause::step(saga, ids::uuid("request_id", &asked.request_id)?, String::new());
+    Ok((Operation::of(request, saga, saga)?, cause))
 }
 
 /// The saga of the payment that is asked for.
@@ -81,7 +87,7 @@ pub(crate) fn wanted(request: &pb::ListPaymentsRequest) -> Result<Wanted, Fault>
         customer: customer.map(|name| ids::name("filter", name, "customers")).transpose()?,
         reference: reference.map(str::to_owned),
         state: state.map(|name| number(WireState::from_str_name(name))).transpose()?,
-        method: method.map(|name| number(Method::from_str_name(name))).transpose()?,
+        method: method.map(|name| number(WireMethod::from_str_name(name))).transpose()?,
         limit: page::limit(page::size(request.page_size)?),
     })
 }
@@ -116,7 +122,6 @@ pub(crate) fn payments(rows: &[Payment], limit: i64) -> pb::ListPaymentsResponse
     pb::ListPaymentsResponse { payments, next_page_token }
 }
 
-/// Nothing is refunded yet, so all that was captured is refundable.
 pub(crate) fn encode(payment: &Payment) -> pb::Payment {
     let state = match payment.state {
         State::Pending => WireState::Pending,
@@ -125,44 +130,55 @@ pub(crate) fn encode(payment: &Payment) -> pb::Payment {
         State::Cancelled => WireState::Cancelled,
         State::Failed => WireState::Failed,
     };
+    let purpose = match payment.purpose {
+        Purpose::Reservation => WirePurpose::Reservation,
+        Purpose::PointCharge => WirePurpose::PointCharge,
+    };
+    let method = match payment.method {
+        Method::Point => WireMethod::Point,
+        Method::Card => WireMethod::Card,
+        Method::BankTransfer => WireMethod::BankTransfer,
+    };
     pb::Payment {
         name: payment::name(payment.saga),
         customer: format!("customers/{}", payment.customer),
         saga: saga_name(payment.saga),
-        purpose: Purpose::Reservation.into(),
+        purpose: purpose.into(),
         reference: payment.reference.clone(),
-        method: Method::Point.into(),
+        method: method.into(),
         currency_code: CURRENCY.to_owned(),
         authorized_amount: payment.authorized_amount,
         captured_amount: payment.captured_amount,
-        refundable_amount: payment.captured_amount,
+        refunded_amount: payment.refunded_amount,
+        refundable_amount: payment.refundable_amount(),
         state: state.into(),
+        failure_reason: payment.failure_reason.clone(),
+        processor_reference: payment.processor_reference.clone(),
         create_time: Some(timestamp(payment.create_time)),
         authorize_time: payment.authorize_time.map(timestamp),
         capture_time: payment.capture_time.map(timestamp),
         cancel_time: payment.cancel_time.map(timestamp),
-        ..pb::Payment::default()
+        card_last_four: payment.card_last_four.clone(),
     }
 }
 
-/// Points pay for reservations; a charge of points is paid by card.
-fn purpose(number: i32) -> Result<(), Fault> {
-    let problem = match Purpose::try_from(number) {
-        Ok(Purpose::Reservation) => return Ok(()),
-        Ok(Purpose::PointCharge) => "must be RESERVATION; POINT_CHARGE is not offered yet",
-        Ok(Purpose::Unspecified) | Err(_) => "is required: RESERVATION",
-    };
-    Err(Fault::field("purpose", problem))
+fn purpose(number: i32) -> Result<Purpose, Fault> {
+    match WirePurpose::try_from(number) {
+        Ok(WirePurpose::Reservation) => Ok(Purpose::Reservation),
+        Ok(WirePurpose::PointCharge) => Ok(Purpose::PointCharge),
+        Ok(WirePurpose::Unspecified) | Err(_) => {
+            Err(Fault::field("purpose", "is required: RESERVATION or POINT_CHARGE"))
+        }
+    }
 }
 
-fn method(number: i32) -> Result<(), Fault> {
-    let problem = match Method::try_from(number) {
-        Ok(Method::Point) => return Ok(()),
-        Ok(Method::Card) => "must be POINT; CARD is not offered yet",
-        Ok(Method::BankTransfer) => "must be POINT; BANK_TRANSFER is not offered yet",
-        Ok(Method::Unspecified) | Err(_) => "is required: POINT",
-    };
-    Err(Fault::field("method", problem))
+fn method(number: i32) -> Result<Method, Fault> {
+    match WireMethod::try_from(number) {
+        Ok(WireMethod::Point) => Ok(Method::Point),
+        Ok(WireMethod::Card) => Ok(Method::Card),
+        Ok(WireMethod::BankTransfer) => Ok(Method::BankTransfer),
+        Ok(WireMethod::Unspecified) | Err(_) => Err(Fault::field("method", "is required: POINT or CARD")),
+    }
 }
 
 fn amount(amount: i64, limit: i64) -> Result<i64, Fault> {

@@ -14,8 +14,10 @@ use crate::db::{self, Db, Tx};
 use crate::refusal::{self, Fault, Refusal, SagaOutcome};
 
 mod operation;
+mod outside;
 
 pub use operation::{Operation, SAGA_EPOCH, SAGA_STEP};
+pub use outside::{Progress, Settlement};
 
 /// How long a caller waits before it asks again about something outside.
 const PENDING_RETRY: Duration = Duration::from_secs(1);
@@ -75,12 +77,24 @@ impl State {
 }
 
 /// Whether a refusal of a step is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Refusals {
     /// Compensatable steps and pivots: an earlier attempt that was only late must find the refusal and have no effect.
     Kept,
     /// Retriable steps: once the cause is mended, the next attempt must succeed.
     Forgotten,
+    /// Steps that are the one or the other, as the refusal itself tells.
+    KeptIf(fn(&Refusal) -> bool),
+}
+
+impl Refusals {
+    fn keep(self, refusal: &Refusal) -> bool {
+        match self {
+            Self::Kept => true,
+            Self::Forgotten => false,
+            Self::KeptIf(keeps) => keeps(refusal),
+        }
+    }
 }
 
 /// What a step came to, once it is durable.
@@ -107,14 +121,12 @@ impl Barrier {
         R: Message + Default + 'static,
         W: AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault> + Clone + Send + 'static,
     {
-        let settled = db.write(async move |tx| self.forward_in(tx, &op, refusals, work).await).await;
-        self.answer(settled)
+        self.forward_outside(db, op, refusals, async move |tx| work(tx).await.map(Progress::Done)).await
     }
 
     /// Takes a step back: runs `work` only if the step is applied, and only once; bars the step if it never arrived.
     /// Returns `echo` wherever there is nothing (more) to take back. A refusal of `work` leaves the step applied: that is
-    /// an arbiter's answer. On a step in progress every attempt runs `work`, which leaves an order to void, until
-    /// [`Barrier::settle`]; what it returns then is not sent.
+    /// an arbiter's answer.
     ///
     /// # Errors
     /// The arbiter's refusal, marked as such; otherwise why nothing was done.
@@ -129,34 +141,7 @@ impl Barrier {
         R: Message + Clone + 'static,
         W: AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault> + Clone + Send + 'static,
     {
-        let settled = db.write(async move |tx| self.compensate_in(tx, &op, echo, work).await).await;
-        self.answer(settled)
-    }
-
-    /// Notes within the caller's transaction that an outside party has been asked and has not answered yet; until
-    /// [`Barrier::settle`], every repeat is told to ask again. Tells whether the note is new.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub async fn open(&self, tx: &mut Tx<'_>, op: &Operation) -> Result<bool, db::Error> {
-        self.insert(tx, op, State::InProgress, None).await
-    }
-
-    /// Records within the caller's transaction what the outside party answered. Tells whether it was still awaited.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub async fn settle<R: Message>(
-        &self,
-        tx: &mut Tx<'_>,
-        op: &Operation,
-        answer: Result<&R, Refusal>,
-    ) -> Result<bool, db::Error> {
-        let (state, reply) = match answer {
-            Ok(reply) => (State::Applied, reply.encode_to_vec()),
-            Err(refusal) => (State::Refused, refusal::to_bytes(&refusal.into_status(self.domain))),
-        };
-        self.advance(tx, op, (State::InProgress, state), Some(&reply)).await
+        self.compensate_outside(db, op, echo, async move |tx| work(tx).await.map(Progress::Done)).await
     }
 
     /// The work goes first, and the row last, which then tells whether it was the first one: a step that comes once, as
@@ -173,16 +158,22 @@ impl Barrier {
         tx: &mut Tx<'_>,
         op: &Operation,
         refusals: Refusals,
-        work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault>,
+        work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<Progress<R>, Fault>,
     ) -> Result<Settled<R>, Fault> {
         let own = match work(tx).await {
-            Ok(reply) => {
+            Ok(Progress::Done(reply)) => {
                 if self.insert(tx, op, State::Applied, Some(&reply.encode_to_vec())).await? {
                     return Ok(Settled::Reply(reply));
                 }
                 vanished().into()
             }
-            Err(Fault::Refused(refusal)) if refusals == Refusals::Kept => {
+            Ok(Progress::Asked) => {
+                if self.insert(tx, op, State::InProgress, None).await? {
+                    return Ok(Settled::Pending);
+                }
+                vanished().into()
+            }
+            Err(Fault::Refused(refusal)) if refusals.keep(&refusal) => {
                 tx.restart().await?;
                 let status = refusal.into_status(self.domain);
                 if self.insert(tx, op, State::Refused, Some(&refusal::to_bytes(&status))).await? {
@@ -227,11 +218,11 @@ impl Barrier {
         tx: &mut Tx<'_>,
         op: &Operation,
         echo: R,
-        work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<R, Fault>,
+        work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<Progress<R>, Fault>,
     ) -> Result<Settled<R>, Fault> {
         // Several may ask at once: only the one whose update counts a row takes the effect back.
         if self.advance(tx, op, (State::Applied, State::Compensated), None).await? {
-            return work(tx).await.map(Settled::Reply);
+            return self.take_back(tx, op, work).await;
         }
         if self.insert(tx, op, State::Tombstone, None).await? {
             return Ok(Settled::Reply(echo));
@@ -240,7 +231,7 @@ impl Barrier {
             // The step was under way: the insert has waited for it.
             State::Applied => {
                 self.advance(tx, op, (State::Applied, State::Compensated), None).await?;
-                return work(tx).await.map(Settled::Reply);
+                return self.take_back(tx, op, work).await;
             }
             State::Refused => {
                 self.advance(tx, op, (State::Refused, State::Tombstone), None).await?;
@@ -253,6 +244,22 @@ impl Barrier {
             State::Compensated | State::Tombstone => {}
         }
         Ok(Settled::Reply(echo))
+    }
+
+    /// Runs the work of a compensation whose row says that it is done, and unsays it while the outside is still asked.
+    async fn take_back<R>(
+        &self,
+        tx: &mut Tx<'_>,
+        op: &Operation,
+        work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<Progress<R>, Fault>,
+    ) -> Result<Settled<R>, Fault> {
+        match work(tx).await? {
+            Progress::Done(reply) => Ok(Settled::Reply(reply)),
+            Progress::Asked => {
+                self.advance(tx, op, (State::Compensated, State::InProgress), None).await?;
+                Ok(Settled::Pending)
+            }
+        }
     }
 
     async fn insert(

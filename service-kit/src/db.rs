@@ -14,12 +14,15 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::ids;
 
+mod append_only;
+mod error;
 mod migrate;
 mod postgres;
 mod row;
 mod sqlite;
 mod stats;
 
+pub use error::Error;
 pub use migrate::Migration;
 use postgres::Time;
 pub use postgres::{Durability, Postgres};
@@ -27,31 +30,6 @@ pub use row::{Arg, FromColumn, FromRow, Row, Value};
 use sqlite::statement;
 use stats::Counters;
 pub use stats::Stats;
-
-/// Why the store did not do what it was asked.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum Error {
-    /// Nothing was written, for certain. Asking again may succeed.
-    #[error("the database is unavailable: {0}")]
-    Unavailable(String),
-    /// The commit may or may not be durable; only a fresh look can tell.
-    #[error("the outcome of the commit is unknown: {0}")]
-    InDoubt(String),
-    /// A unique key or check refused the row. Nothing was written.
-    #[error("a constraint refused the row: {0}")]
-    Constraint(String),
-    /// A stored row cannot be read back. Nothing was written.
-    #[error("column {column} of a stored row cannot be read: {problem}")]
-    Corrupt {
-        /// Which column of the statement, by name where the engine tells it.
-        column: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The statement itself is wrong. Nothing was written.
-    #[error("the statement failed: {0}")]
-    Bug(String),
-}
 
 /// A handle on one database; cheap to clone.
 #[derive(Debug, Clone)]
@@ -208,6 +186,15 @@ impl Db {
         }
     }
 
+    /// How many statements units of work have run through this handle so far, those included that only read or were taken
+    /// back. What the engine adds by itself (begin, savepoint, commit) is not counted.
+    pub fn statements(&self) -> u64 {
+        match &self.0 {
+            Engine::Sqlite(engine) => engine.statements(),
+            Engine::Postgres(pool) => pool.statements(),
+        }
+    }
+
     fn sqlite(engine: sqlite::Sqlite) -> Self {
         Self(Engine::Sqlite(Arc::new(engine)))
     }
@@ -228,6 +215,7 @@ pub struct Tx<'a> {
     connection: Connection<'a>,
     now_ms: i64,
     announces: bool,
+    counters: &'a Counters,
 }
 
 #[derive(Debug)]
@@ -260,6 +248,7 @@ impl Tx<'_> {
     /// # Errors
     /// As the engine reports.
     pub async fn execute(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error> {
+        self.counters.count_statements(1);
         match &mut self.connection {
             Connection::Sqlite(connection) => statement::execute(connection, sql, args),
             Connection::Postgres(session) => session.execute(sql, args).await,
@@ -272,6 +261,7 @@ impl Tx<'_> {
     /// # Errors
     /// As the engine reports, of the first that failed.
     pub async fn execute_each(&mut self, statements: &[(&'static str, Vec<Arg<'_>>)]) -> Result<Vec<u64>, Error> {
+        self.counters.count_statements(statements.len());
         match &mut self.connection {
             Connection::Sqlite(connection) => {
                 statements.iter().map(|(sql, args)| statement::execute(connection, sql, args)).collect()
@@ -289,6 +279,7 @@ impl Tx<'_> {
         sql: &'static str,
         args: &[Arg<'_>],
     ) -> Result<Option<T>, Error> {
+        self.counters.count_statements(1);
         match &mut self.connection {
             Connection::Sqlite(connection) => statement::fetch_optional(connection, sql, args),
             Connection::Postgres(session) => Ok(session.fetch(sql, args).await?.into_iter().next()),
@@ -300,6 +291,7 @@ impl Tx<'_> {
     /// # Errors
     /// As [`Tx::fetch_optional`].
     pub async fn fetch_all<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<T>, Error> {
+        self.counters.count_statements(1);
         match &mut self.connection {
             Connection::Sqlite(connection) => statement::fetch_all(connection, sql, args),
             Connection::Postgres(session) => session.fetch(sql, args).await,
@@ -315,6 +307,7 @@ impl Tx<'_> {
         &mut self,
         statements: &[(&'static str, Vec<Arg<'_>>)],
     ) -> Result<Vec<T>, Error> {
+        self.counters.count_statements(statements.len());
         match &mut self.connection {
             Connection::Sqlite(connection) => {
                 let rows = statements.iter().map(|(sql, args)| statement::fetch_all(connection, sql, args));
@@ -338,10 +331,25 @@ impl Tx<'_> {
     /// # Errors
     /// As [`Tx::fetch_optional`].
     pub async fn lock_all<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<T>, Error> {
+        self.counters.count_statements(1);
         match &mut self.connection {
             // There is one writer.
             Connection::Sqlite(connection) => statement::fetch_all(connection, sql, args),
             Connection::Postgres(session) => session.lock(sql, args).await,
+        }
+    }
+
+    /// As [`Tx::lock_all`], but rows that somebody else has locked are passed over as if they were not there: so several
+    /// who take work, or seats, from one table each get other rows, and nobody waits.
+    ///
+    /// # Errors
+    /// As [`Tx::fetch_optional`].
+    pub async fn claim_all<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<T>, Error> {
+        self.counters.count_statements(1);
+        match &mut self.connection {
+            // There is one writer.
+            Connection::Sqlite(connection) => statement::fetch_all(connection, sql, args),
+            Connection::Postgres(session) => session.claim(sql, args).await,
         }
     }
 

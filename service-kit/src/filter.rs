@@ -1,4 +1,5 @@
-//! The part of AIP-160 that lists understand: `field = value AND field = value`. A value is a word or a quoted text.
+//! The part of AIP-160 that lists understand: `field = value AND field = value`. A value is a word or a quoted text. Where
+//! a list says so, one of its fields takes `>=` and `<` instead.
 
 use crate::refusal::Fault;
 
@@ -19,20 +20,65 @@ pub fn values<'a, const N: usize>(filter: &'a str, fields: [&str; N]) -> Result<
     Ok(values)
 }
 
+/// From a value on, and up to just before another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Range<'a> {
+    /// Asked for by `>=`.
+    pub from: Option<&'a str>,
+    /// Asked for by `<`.
+    pub below: Option<&'a str>,
+}
+
+/// As [`values`], and the range that is asked for of `ordered`.
+///
+/// # Errors
+/// As [`values`].
+pub fn values_within<'a, const N: usize>(
+    filter: &'a str,
+    fields: [&str; N],
+    ordered: &str,
+) -> Result<([Option<&'a str>; N], Range<'a>), Fault> {
+    let wrong = |problem: String| Fault::field("filter", problem);
+    check(filter)?;
+    let (mut values, mut range) = ([None; N], Range::default());
+    for Term { field, comparison, value } in terms(filter, Some(ordered)).map_err(wrong)? {
+        let known = fields.iter().position(|known| *known == field);
+        let place = match (comparison, known) {
+            (Comparison::AtLeast, _) => &mut range.from,
+            (Comparison::Below, _) => &mut range.below,
+            (Comparison::Equal, Some(place)) => &mut values[place],
+            (Comparison::Equal, None) => {
+                let known = fields.join(", ");
+                return Err(wrong(format!("asks for a value of {field}, which is none of {known}")));
+            }
+        };
+        if place.replace(value).is_some() {
+            return Err(wrong(format!("names {field} twice")));
+        }
+    }
+    Ok((values, range))
+}
+
+fn check(filter: &str) -> Result<(), Fault> {
+    let wrong = |problem: String| Err(Fault::field("filter", problem));
+    if filter.len() > LONGEST {
+        return wrong(format!("has {} bytes; at most {LONGEST} are read", filter.len()));
+    }
+    if filter.contains('\0') {
+        return wrong("contains the character NUL, which no value has".into());
+    }
+    Ok(())
+}
+
 /// The conditions of a filter, each over another one of `fields`.
 ///
 /// # Errors
 /// As [`values`].
 pub fn conditions<'a>(filter: &'a str, fields: &[&str]) -> Result<Vec<(&'a str, &'a str)>, Fault> {
     let wrong = |problem: String| Fault::field("filter", problem);
-    if filter.len() > LONGEST {
-        return Err(wrong(format!("has {} bytes; at most {LONGEST} are read", filter.len())));
-    }
-    if filter.contains('\0') {
-        return Err(wrong("contains the character NUL, which no value has".into()));
-    }
     let mut conditions: Vec<(&str, &str)> = Vec::new();
-    for Term { field, value } in terms(filter).map_err(wrong)? {
+    check(filter)?;
+    for Term { field, value, .. } in terms(filter, None).map_err(wrong)? {
         if !fields.contains(&field) {
             return Err(wrong(format!("names {field}, which is none of {}", fields.join(", "))));
         }
@@ -48,14 +94,23 @@ pub fn conditions<'a>(filter: &'a str, fields: &[&str]) -> Result<Vec<(&'a str, 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Term<'a> {
     field: &'a str,
+    comparison: Comparison,
     value: &'a str,
+}
+
+/// How a field is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Equal,
+    AtLeast,
+    Below,
 }
 
 /// The comparisons of a filter, which must all hold; none in an empty one.
 ///
 /// # Errors
 /// What is wrong, and where.
-fn terms(filter: &str) -> Result<Vec<Term<'_>>, String> {
+fn terms<'a>(filter: &'a str, ordered: Option<&str>) -> Result<Vec<Term<'a>>, String> {
     let mut rest = Rest { filter, text: filter.trim_start() };
     let mut terms = Vec::new();
     while !rest.text.is_empty() {
@@ -66,10 +121,8 @@ fn terms(filter: &str) -> Result<Vec<Term<'_>>, String> {
         if field.is_empty() {
             return Err(rest.expected("the name of a field"));
         }
-        if !rest.skip('=') {
-            return Err(rest.expected("=, the only comparison"));
-        }
-        terms.push(Term { field, value: rest.value()? });
+        let comparison = rest.comparison(ordered == Some(field))?;
+        terms.push(Term { field, comparison, value: rest.value()? });
     }
     Ok(terms)
 }
@@ -84,6 +137,17 @@ impl<'a> Rest<'a> {
     fn word(&mut self) -> &'a str {
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
         self.take(self.text.find(|c| !is_part(c)).unwrap_or(self.text.len()))
+    }
+
+    fn comparison(&mut self, is_ordered: bool) -> Result<Comparison, String> {
+        let (known, expected): (&[_], _) = match is_ordered {
+            true => (&[(">=", Comparison::AtLeast), ("<", Comparison::Below)], ">= or <"),
+            false => (&[("=", Comparison::Equal)], "=, the only comparison"),
+        };
+        let found = known.iter().find(|(sign, _)| self.text.starts_with(sign));
+        let (sign, comparison) = found.ok_or_else(|| self.expected(expected))?;
+        self.take(sign.len());
+        Ok(*comparison)
     }
 
     fn value(&mut self) -> Result<&'a str, String> {
@@ -108,14 +172,6 @@ impl<'a> Rest<'a> {
         found
     }
 
-    fn skip(&mut self, wanted: char) -> bool {
-        let found = self.text.starts_with(wanted);
-        if found {
-            self.take(wanted.len_utf8());
-        }
-        found
-    }
-
     fn take(&mut self, bytes: usize) -> &'a str {
         let (taken, rest) = self.text.split_at(bytes);
         self.text = rest.trim_start();
@@ -133,7 +189,7 @@ mod tests {
     use super::*;
 
     fn read(filter: &str) -> Result<Vec<(&str, &str)>, String> {
-        Ok(terms(filter)?.into_iter().map(|term| (term.field, term.value)).collect())
+        Ok(terms(filter, None)?.into_iter().map(|term| (term.field, term.value)).collect())
     }
 
     #[test]
@@ -163,6 +219,19 @@ mod tests {
     }
 
     #[test]
+    fn a_field_with_an_order_takes_a_range() {
+        let read = |text| values_within(text, ["state"], "time").ok();
+        let range = |from, below| Range { from, below };
+        assert_eq!(read("state = A"), Some(([Some("A")], Range::default())));
+        assert_eq!(read("time >= 1 AND state=A AND time<'2:3'"), Some(([Some("A")], range(Some("1"), Some("2:3")))));
+        for text in
+            ["time = 1", "time > 1", "time <= 1", "time < 1 AND time < 2", "state >= A", "kind = A", "time < 'x\0'"]
+        {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_not_understood_is_refused_with_its_place() {
         for (filter, place, expected) in [
             ("=", 1, "the name"),
@@ -176,7 +245,7 @@ mod tests {
             ("NOT state = A", 5, "="),
             ("(state = A)", 1, "the name"),
         ] {
-            let problem = terms(filter).unwrap_err();
+            let problem = terms(filter, None).unwrap_err();
             let wanted = format!("at character {place}: expected {expected}");
             assert!(problem.starts_with(&wanted), "{filter}: {problem}");
         }

@@ -175,10 +175,16 @@ impl Outbox {
     /// # Errors
     /// Of the store.
     pub async fn announce(&self, tx: &mut Tx<'_>, draft: Draft) -> Result<(), db::Error> {
+        let event = self.event(tx, draft);
+        self.put(tx, &event).await
+    }
+
+    /// The event that [`Outbox::announce`] would add, for a caller who sends it together with other statements.
+    pub fn event(&self, tx: &Tx<'_>, draft: Draft) -> Event {
         let now_ms = tx.now_ms();
         let what = format!("{}{}/{}@{}", self.source, draft.aggregate, draft.kind, draft.version);
-        let event = Event {
-            bucket: 0,
+        Event {
+            bucket: draft.saga.map_or(0, |saga| tx.bucket(saga)),
             id: ids::derived_at(now_ms, Uuid::NAMESPACE_URL, &what),
             aggregate: draft.aggregate,
             kind: draft.kind.to_owned(),
@@ -187,8 +193,7 @@ impl Outbox {
             create_time: now_ms,
             partition: draft.partition,
             version: draft.version,
-        };
-        self.put(tx, &event).await
+        }
     }
 
     /// The statement that adds the event, for a caller who sends several and says [`Tx::announces`].

@@ -41,6 +41,11 @@ impl SagaOutcome {
         [Self::Refused, Self::NotApplied, Self::Pending].into_iter().find(|outcome| outcome.as_str() == value)
     }
 
+    /// Whether an answer says that an outside party is still deciding.
+    pub fn is_pending<R>(answer: &Result<R, Status>) -> bool {
+        answer.as_ref().is_err_and(|status| Self::of(status) == Some(Self::Pending))
+    }
+
     /// Adds the trailer to an answer.
     pub fn mark(self, mut status: Status) -> Status {
         status.metadata_mut().insert(SAGA_OUTCOME, MetadataValue::from_static(self.as_str()));

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use orchestrator::participants::{Participant, Participants};
+use orchestrator::plans::Plans;
 use orchestrator::shards::{self, Shards};
+use payment_svc::deliver::Deliveries;
 use service_kit::clock::SystemClock;
 use service_kit::db::{Db, Stats};
 use service_kit::host::Host;
@@ -157,16 +159,24 @@ async fn start_services(hosts: &Hosts, settings: Settings, wrap: Wrap) -> anyhow
     let (keys, held) = concert_svc::waiting_room::attend(&hosts.concert, waiting_room).await;
     let concert = concert_svc::start(&hosts.concert, settings.concert, keys, held).await?;
     let customer = customer_svc::start(&hosts.customer, settings.customer).await?;
-    let payment = payment_svc::start(&hosts.payment, settings.payment).await?;
+    let started = payment_svc::start(&hosts.payment, settings.payment.clone()).await;
+    let started = started.map_err(anyhow::Error::from_boxed)?;
+    let customers = || Client::new(customer.clone());
+    let deliveries = Deliveries::new(&hosts.payment, &settings.payment, customers).map_err(anyhow::Error::msg)?;
+    deliveries.spawn(&hosts.payment);
+    let payment = deliveries.beside(started.routes);
+    let webhooks = started.pages.unwrap_or_default().merge(deliveries.pages());
     let participants = [("concert", &concert), ("customer", &customer), ("payment", &payment), ("token", &token)];
     let participants = participants.map(|(name, routes)| (name, wrap(name, Participant::new(routes.clone()))));
     let participants = Participants::new(participants);
     let spread = shards::open(&settings.shards, &settings.database).await.map_err(anyhow::Error::from_boxed)?;
-    let coordinator = orchestrator::start(&hosts.orchestrator, settings.orchestrator, participants, spread).await?;
+    let coordinator =
+        orchestrator::start(&hosts.orchestrator, settings.orchestrator, Plans::default(), participants, spread).await?;
     let all = [concert, customer, payment, token, coordinator.grpc];
     let grpc = all.into_iter().map(|routes| routes.into_axum_router().reset_fallback());
     let grpc = grpc.fold(axum::Router::new(), axum::Router::merge);
-    Ok(Services { grpc: Routes::from(grpc), pages: coordinator.pages, shards: coordinator.shards })
+    let pages = coordinator.pages.merge(webhooks);
+    Ok(Services { grpc: Routes::from(grpc), pages, shards: coordinator.shards })
 }
 
 /// All services on the port, for health and reflection.

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use customer_svc::verify::Judged;
 use serde_json::{Value, json};
 use service_kit::clock::SystemClock;
 use service_kit::db::{self, Db};
 use service_kit::process;
-use service_kit::verify::Check;
+use service_kit::verify::{Check, Finding};
 
 mod across;
 mod facts;
@@ -31,7 +32,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 pub struct Report {
     /// The rules, in order.
     pub rules: Vec<Rule>,
-    /// Checkouts that were looked at, and how many of them are still open.
+    /// Checkouts that were looked at, and how many sagas of any kind are still open.
     pub checkouts: (usize, usize),
 }
 
@@ -124,7 +125,9 @@ pub async fn check(books: &Books) -> Result<Report, db::Error> {
 async fn look(books: &Books) -> Result<Report, db::Error> {
     let mut rules = within(&books.concert, concert_svc::verify::CHECKS).await?;
     rules.extend(within(&books.customer, customer_svc::verify::CHECKS).await?);
+    rules.extend(ledger(&books.customer).await?);
     rules.extend(within(&books.payment, payment_svc::verify::CHECKS).await?);
+    rules.extend(within(&books.payment, payment_svc::deliver::verify::CHECKS).await?);
     rules.extend(within(&books.token, token_svc::verify::CHECKS).await?);
     let mut own: Vec<Rule> = Vec::new();
     for db in &books.orchestrator {
@@ -138,7 +141,7 @@ async fn look(books: &Books) -> Result<Report, db::Error> {
     rules.extend(own);
     let facts = Facts::read(books).await?;
     rules.extend(across::rules(&facts));
-    Ok(Report { rules, checkouts: (facts.checkouts.len(), facts.open()) })
+    Ok(Report { rules, checkouts: (facts.checkouts(), facts.open()) })
 }
 
 /// The rules of one service, on one snapshot.
@@ -146,15 +149,27 @@ async fn within(db: &Db, checks: &'static [Check]) -> Result<Vec<Rule>, db::Erro
     db.read(async move |tx| {
         let mut rules = Vec::with_capacity(checks.len());
         for check in checks {
-            let findings = check.findings(tx).await?.into_iter().map(|finding| match finding.row {
-                Some(row) => format!("{row}: {}", finding.problem),
-                None => finding.problem,
-            });
+            let findings = check.findings(tx).await?.into_iter().map(told);
             rules.push(Rule { id: check.id, text: check.rule, findings: findings.collect() });
         }
         Ok(rules)
     })
     .await
+}
+
+/// The rules of the ledger that take more than a statement.
+async fn ledger(db: &Db) -> Result<Vec<Rule>, db::Error> {
+    let judged = db.read(customer_svc::verify::judge).await?;
+    let rule =
+        |Judged { id, rule: text, findings }| Rule { id, text, findings: findings.into_iter().map(told).collect() };
+    Ok(judged.into_iter().map(rule).collect())
+}
+
+fn told(finding: Finding) -> String {
+    match finding.row {
+        Some(row) => format!("{row}: {}", finding.problem),
+        None => finding.problem,
+    }
 }
 
 impl Report {
@@ -186,6 +201,6 @@ impl fmt::Display for Report {
         }
         let (checkouts, open) = self.checkouts;
         let verdict = if self.is_clean() { "all hold" } else { "NOT all hold" };
-        write!(f, "{} rules over {checkouts} checkouts ({open} still open): {verdict}", self.rules.len())
+        write!(f, "{} rules over {checkouts} checkouts ({open} sagas still open): {verdict}", self.rules.len())
     }
 }

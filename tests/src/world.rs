@@ -6,6 +6,7 @@ use std::time::Duration;
 use orchestrator::Started;
 use orchestrator::journal::{Journal as _, LEASE, Query, SqlJournal};
 use orchestrator::participants::{Participant, Participants};
+use orchestrator::plans::Plans;
 use proto::concert::v1 as concert;
 use proto::concert::v1::concert_service_client::ConcertServiceClient;
 use proto::concert::v1::reservation_service_client::ReservationServiceClient;
@@ -107,7 +108,7 @@ impl World {
             host,
             concert: Participant::new(concert.expect("concert-svc starts")),
             customer: Participant::new(customer.expect("customer-svc starts")),
-            payment: Participant::new(payment.expect("payment-svc starts")),
+            payment: Participant::new(payment.expect("payment-svc starts").routes),
             token: Participant::new(token.routes),
         };
         db.migrate("orchestrator", migrations()).await.expect("the orchestrator's tables are made");
@@ -363,7 +364,7 @@ async fn live(
     ]);
     let journal = Arc::new(Crashing::new(Arc::new(SqlJournal::new(db.clone(), LEASE)), point));
     let config = orchestrator::Config::default();
-    let started = orchestrator::start_with(&host, config, participants, journal.clone()).await;
+    let started = orchestrator::start_with(&host, config, Plans::default(), participants, journal.clone()).await;
     let started = started.expect("the orchestrator starts");
     let face = Participant::new(started.grpc.clone());
     Life { host, journal, started, face }

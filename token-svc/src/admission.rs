@@ -1,6 +1,7 @@
 //! How far a room's head moves at one tick: as far as the rate has allowed since the last one, as there are places
 //! inside, and as there are people who wait. Pure.
 
+use crate::line::Ticker;
 use crate::room::Room;
 
 /// One admission in the unit of credit: the rate per 1,000 s times milliseconds.
@@ -17,6 +18,12 @@ pub(crate) struct Admission {
     pub(crate) credit: i64,
     /// Up to when the rate has been counted. It never goes back, so that no time counts twice when several tick.
     pub(crate) tick_time: i64,
+}
+
+/// Whether the head may move now, and this process is the one to move it.
+pub(crate) fn is_due(room: &Room, ticker: Ticker, now_ms: i64) -> bool {
+    let leads = room.lease.owner == Some(ticker.owner) || room.lease.until <= now_ms;
+    leads && now_ms - room.tick_time >= ticker.spacing_ms && room.lets_in(now_ms)
 }
 
 /// What an open room's tick at `now_ms` allows.
@@ -53,6 +60,17 @@ mod tests {
         room.waiting_count = 100;
         room.settings.max_active_tokens = 100;
         room
+    }
+
+    #[test]
+    fn one_process_moves_the_head_until_it_is_not_heard_of() {
+        let ticker = |owner| Ticker { owner: uuid::Uuid::from_u128(owner), spacing_ms: 900, lease_ms: 3_000 };
+        let mut room = crowded();
+        room.lease = crate::room::Lease { owner: Some(ticker(1).owner), until: 5_000 };
+        assert_eq!([1, 2].map(|owner| is_due(&room, ticker(owner), 4_999)), [true, false]);
+        assert_eq!([1, 2].map(|owner| is_due(&room, ticker(owner), 5_000)), [true, true]);
+        room.tick_time = 4_500;
+        assert_eq!([5_399, 5_400].map(|now_ms| is_due(&room, ticker(1), now_ms)), [false, true]);
     }
 
     #[test]

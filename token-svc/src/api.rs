@@ -1,6 +1,7 @@
 //! The service as gRPC sees it: decode, decide in one transaction, encode. Rooms are served in `api/rooms.rs`, tokens in
 //! `api/tokens.rs`, those who follow a room in `api/watch.rs`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use proto::token::v1::queue_token_service_server::QueueTokenServiceServer;
@@ -8,13 +9,15 @@ use proto::token::v1::waiting_room_service_server::WaitingRoomServiceServer;
 use service_kit::barrier::Barrier;
 use service_kit::host::Host;
 use service_kit::idempotency::Idempotency;
-use service_kit::pass::{SigningKey, VerifyingKeys};
+use service_kit::pass::VerifyingKeys;
 use service_kit::refusal::Fault;
 use tonic::service::Routes;
 use tonic::{Response, Status};
 use uuid::Uuid;
 
 use crate::config::Config;
+use crate::line::Line;
+use crate::polls::Polls;
 use crate::wire::tokens::View;
 
 mod rooms;
@@ -22,7 +25,7 @@ mod tokens;
 mod watch;
 
 const BARRIER: Barrier = service_kit::barrier!("token", "ticketing.token.v1");
-const IDEMPOTENCY: Idempotency = service_kit::idempotency!("token");
+pub(crate) const IDEMPOTENCY: Idempotency = service_kit::idempotency!("token");
 
 /// No request of this service comes near this size.
 const LARGEST_MESSAGE: usize = 64 * 1024;
@@ -33,20 +36,23 @@ const WATCH_PERIOD: Duration = Duration::from_secs(1);
 struct Api {
     host: Host,
     config: Config,
+    line: Arc<dyn Line>,
     view: View,
+    polls: Arc<Polls>,
     keys: VerifyingKeys,
     watchers: watch::Watchers,
 }
 
 /// The routes of both services of the package.
-pub(crate) fn routes(host: &Host, config: Config, signing: SigningKey, keys: VerifyingKeys) -> Routes {
+pub(crate) fn routes(host: &Host, config: Config, (line, view): (Arc<dyn Line>, View), keys: VerifyingKeys) -> Routes {
     let watchers = watch::Watchers::default();
-    let (db, watched) = (host.db.clone(), watchers.clone());
+    let (shown, watched) = (line.clone(), watchers.clone());
     host.every(WATCH_PERIOD, "waiting room progress", move || {
-        let (db, watched) = (db.clone(), watched.clone());
-        async move { watched.tell(&db).await }
+        let (line, watched) = (shown.clone(), watched.clone());
+        async move { watched.tell(&*line).await }
     });
-    let api = Api { host: host.clone(), config, view: View::new(signing, &config), keys, watchers };
+    let polls = Arc::new(Polls::new(config.poll_memory, config.poll_burst));
+    let api = Api { host: host.clone(), config, line, view, polls, keys, watchers };
     let rooms = WaitingRoomServiceServer::new(api.clone()).max_decoding_message_size(LARGEST_MESSAGE);
     let tokens = QueueTokenServiceServer::new(api).max_decoding_message_size(LARGEST_MESSAGE);
     Routes::new(rooms).add_service(tokens)

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What can be set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// How long a token is ACTIVE, unless its room says otherwise.
@@ -39,6 +39,21 @@ pub struct Config {
     /// Tokens that are swept in one transaction: few enough to hold nobody up.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub sweep_batch: i64,
+    /// Places of a shuffled prequeue that are drawn in one transaction.
+    #[serde(deserialize_with = "service_kit::config::positive")]
+    pub draw_batch: i64,
+    /// Polls beyond what they are told that a token may make at once, as somebody does who reloads a page.
+    #[serde(deserialize_with = "service_kit::config::positive")]
+    pub poll_burst: i64,
+    /// Tokens whose polls a process remembers, so that it can turn away those who ask too often; 32 bytes each.
+    #[serde(deserialize_with = "service_kit::config::positive")]
+    pub poll_memory: i64,
+    /// How long the tokens of a room are kept after it has closed.
+    #[serde(deserialize_with = "service_kit::config::positive")]
+    pub retention_ms: i64,
+    /// Tokens that are forgotten in one transaction.
+    #[serde(deserialize_with = "service_kit::config::positive")]
+    pub purge_batch: i64,
 }
 
 impl Default for Config {
@@ -55,6 +70,11 @@ impl Default for Config {
             tick_period_ms: 1_000,
             sweep_period_ms: 5_000,
             sweep_batch: 200,
+            draw_batch: 2_000,
+            poll_burst: 5,
+            poll_memory: 131_072,
+            retention_ms: 2_592_000_000,
+            purge_batch: 1_000,
         }
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Calls come over gRPC from customers, operators and the orchestrator's sagas. The service calls nobody.
 
+use std::sync::Arc;
+
 use service_kit::db;
 use service_kit::host::Host;
 use service_kit::pass::VerifyingKeys;
@@ -10,19 +12,28 @@ use tonic::service::Routes;
 
 mod admission;
 mod api;
+mod brake;
 mod config;
+mod events;
 mod jobs;
 mod keys;
+mod line;
+mod polls;
 mod process;
 mod queue;
 mod room;
+pub mod shuffle;
 mod store;
 mod tokens;
 pub mod verify;
 mod wire;
 
+pub use brake::Brake;
+use line::{Line, SqlLine};
+use wire::tokens::View;
+
 pub use config::Config;
-pub use jobs::{admit, sweep};
+pub use jobs::Jobs;
 pub use process::{Process, SERVICES};
 
 /// What a started service offers.
@@ -32,6 +43,10 @@ pub struct Started {
     pub routes: Routes,
     /// The keys that its passes are checked with, for a sale in the same process.
     pub keys: VerifyingKeys,
+    /// Its rounds, which run by themselves until the host stops.
+    pub jobs: Jobs,
+    /// Stops admissions for a while, for a host that knows of an overload.
+    pub brake: Brake,
 }
 
 /// Brings the tables up to date, starts the jobs, and returns the service's routes and keys.
@@ -41,7 +56,10 @@ pub struct Started {
 pub async fn start(host: &Host, config: Config) -> Result<Started, db::Error> {
     host.db.migrate("token", migrations::token::MIGRATIONS).await?;
     let (signing, keys) = keys::load(host).await?;
-    jobs::spawn(host, config);
-    let routes = api::routes(host, config, signing, keys.clone());
-    Ok(Started { routes, keys })
+    let (view, brake) = (View::new(signing, &config), Brake::default());
+    let line: Arc<dyn Line> = Arc::new(SqlLine { db: host.db.clone(), view: view.clone() });
+    let jobs = Jobs::new(host, line.clone(), config.clone(), brake.clone());
+    jobs.spawn(host);
+    let routes = api::routes(host, config, (line, view), keys.clone());
+    Ok(Started { routes, keys, jobs, brake })
 }

@@ -69,6 +69,7 @@ pub(crate) struct Stay {
 pub(crate) struct Token {
     pub(crate) key: Key,
     pub(crate) customer: Uuid,
+    /// From 1; below 0 until it is drawn.
     pub(crate) sequence: i64,
     pub(crate) state: TokenState,
     pub(crate) create_time: i64,
@@ -85,9 +86,9 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// How many turns from now its own comes; 0 or less once it has come.
-    pub(crate) fn position(&self) -> i64 {
-        self.token.sequence - self.room.admitted_through
+    /// How many turns from now its own comes, 0 or less once it has come; nothing until its place is drawn.
+    pub(crate) fn position(&self) -> Option<i64> {
+        (self.token.sequence > 0).then_some(self.token.sequence - self.room.admitted_through)
     }
 
     /// The state that the time has put it in, stored or not. A turn that nobody claimed in time is not seen here.
@@ -102,7 +103,7 @@ impl Place {
 
     /// Whether its turn has come and has not been claimed.
     pub(crate) fn is_unclaimed(&self) -> bool {
-        self.state() == TokenState::Waiting && self.position() <= 0
+        self.state() == TokenState::Waiting && self.position().is_some_and(|position| position <= 0)
     }
 
     /// From when until when it would be ACTIVE, claimed now.

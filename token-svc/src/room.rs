@@ -8,6 +8,8 @@ use service_kit::wire::timestamp;
 use tonic::Code;
 use uuid::Uuid;
 
+use crate::shuffle::Seed;
+
 /// When to ask again at a full room: seldom enough that those outside are no load.
 const FULL_RETRY: Duration = Duration::from_secs(10);
 
@@ -33,9 +35,19 @@ impl RoomState {
     }
 }
 
+/// Who is before whom; numbered as in the contract and the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ordering {
+    /// Who came first.
+    Fifo = 1,
+    /// Those who came before the room opened in an order that was drawn; the others behind them, who came first.
+    ShuffledPrequeue = 2,
+}
+
 /// What an operator sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
+    pub(crate) ordering: Ordering,
     pub(crate) prequeue_open_time: Option<i64>,
     pub(crate) open_time: i64,
     pub(crate) close_time: Option<i64>,
@@ -68,6 +80,43 @@ pub(crate) struct Room {
     pub(crate) tick_time: i64,
     pub(crate) version: i64,
     pub(crate) create_time: i64,
+    /// What a shuffled prequeue is drawn by; nobody outside sees it before the room is closed.
+    pub(crate) shuffle_seed: Option<Seed>,
+    /// How many places are drawn for, once the draw has begun, and how many of them have been.
+    pub(crate) draw: Option<Draw>,
+    /// Since when the sale has nothing left.
+    pub(crate) sold_out_time: Option<i64>,
+    /// 0: the counts above are exact. Otherwise how often the line was loaded into another store, which counts it.
+    pub(crate) line_generation: i64,
+    /// The process that moves the head, and until when nobody else does.
+    pub(crate) lease: Lease,
+    /// Events about the room so far.
+    pub(crate) event_count: i64,
+    pub(crate) announced: Announced,
+}
+
+/// How far the draw of a shuffled prequeue is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Draw {
+    /// Places to draw for.
+    pub(crate) places: i64,
+    /// Of them drawn.
+    pub(crate) drawn: i64,
+}
+
+/// Who moves the head.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Lease {
+    pub(crate) owner: Option<Uuid>,
+    pub(crate) until: i64,
+}
+
+/// What was told of what the time alone brings about; numbered as in the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Announced {
+    Nothing = 0,
+    Opened = 1,
+    Closed = 2,
 }
 
 /// What an operator wants of a room.
@@ -77,6 +126,8 @@ pub(crate) enum Change {
     Pause,
     Resume,
     Close,
+    SoldOut,
+    OnSale,
 }
 
 impl Room {
@@ -97,8 +148,39 @@ impl Room {
         match self.state(now_ms) {
             RoomState::Closed => Err(self.closed()),
             RoomState::Scheduled => Err(self.not_open(RoomState::Scheduled)),
+            RoomState::Prequeue | RoomState::Open | RoomState::Paused if self.sold_out_time.is_some() => {
+                Err(self.sold_out())
+            }
             RoomState::Prequeue | RoomState::Open | RoomState::Paused => self.expect_room_for_one(),
         }
+    }
+
+    /// Whether whoever joins now takes part in a draw.
+    pub(crate) fn is_drawing_lots(&self, now_ms: i64) -> bool {
+        self.is_undrawn() && self.draw.is_none() && now_ms < self.settings.open_time
+    }
+
+    /// Whether there is still to be drawn, so that nobody knows who is first.
+    pub(crate) fn is_undrawn(&self) -> bool {
+        let left = self.draw.is_none_or(|draw| draw.drawn < draw.places);
+        self.settings.ordering == Ordering::ShuffledPrequeue && left
+    }
+
+    /// Whether its head may move.
+    pub(crate) fn lets_in(&self, now_ms: i64) -> bool {
+        self.state(now_ms) == RoomState::Open && self.sold_out_time.is_none() && !self.is_undrawn()
+    }
+
+    /// What is to be told of what the time alone has brought about, if it has not been.
+    pub(crate) fn news(&self, now_ms: i64) -> Option<Announced> {
+        let now = match self.state(now_ms) {
+            RoomState::Scheduled | RoomState::Prequeue => Announced::Nothing,
+            // One that is paused at its opening has not let anybody in yet.
+            RoomState::Paused => self.announced,
+            RoomState::Open => Announced::Opened,
+            RoomState::Closed => Announced::Closed,
+        };
+        (now > self.announced).then_some(now)
     }
 
     /// Does what the operator wants; tells whether that changed anything.
@@ -124,6 +206,18 @@ impl Room {
                 self.paused = false;
                 self.tick_time = now_ms;
                 Ok(true)
+            }
+            (RoomState::Closed, Change::SoldOut | Change::OnSale) => Err(self.closed()),
+            (_, Change::SoldOut) => {
+                let new = self.sold_out_time.is_none();
+                self.sold_out_time = self.sold_out_time.or(Some(now_ms));
+                Ok(new)
+            }
+            (_, Change::OnSale) => {
+                // Nor is what the rate would have allowed while there was nothing to sell.
+                let was = self.sold_out_time.take().is_some();
+                self.tick_time = if was { self.tick_time.max(now_ms) } else { self.tick_time };
+                Ok(was)
             }
             (RoomState::Paused, Change::Pause) | (RoomState::Open, Change::Resume) => Ok(false),
             (state, Change::Pause | Change::Resume) => Err(self.not_open(state)),
@@ -167,6 +261,11 @@ impl Room {
             .with("state", state.name())
     }
 
+    fn sold_out(&self) -> Refusal {
+        let message = format!("what {} is for is sold out", name(self.id));
+        Refusal::precondition("SOLD_OUT", message)
+    }
+
     fn closed(&self) -> Refusal {
         let message = format!("{} is closed for good", name(self.id));
         Refusal::precondition("WAITING_ROOM_CLOSED", message)
@@ -188,69 +287,4 @@ pub(crate) fn already_exists(room: Uuid) -> Refusal {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// Opens at 1,000, prequeue from 500, closes at 9,000; lets 2 a second through, 5 at once.
-    pub(crate) fn room() -> Room {
-        let settings = Settings {
-            prequeue_open_time: Some(500),
-            open_time: 1_000,
-            close_time: Some(9_000),
-            max_active_tokens: 5,
-            admissions_per_1000_s: 2_000,
-            active_ttl_ms: 600_000,
-            claim_ttl_ms: 60_000,
-            max_active_lifetime_ms: 1_800_000,
-            max_waiting: 0,
-        };
-        Room {
-            id: Uuid::nil(),
-            settings,
-            paused: false,
-            issued_count: 0,
-            admitted_through: 0,
-            waiting_count: 0,
-            active_count: 0,
-            admission_credit: 0,
-            tick_time: 0,
-            version: 1,
-            create_time: 0,
-        }
-    }
-
-    #[test]
-    fn the_time_opens_and_closes_a_room() {
-        let states = [499, 500, 999, 1_000, 8_999, 9_000].map(|now_ms| room().state(now_ms).name());
-        assert_eq!(states, ["SCHEDULED", "PREQUEUE", "PREQUEUE", "OPEN", "OPEN", "CLOSED"]);
-    }
-
-    #[test]
-    fn only_an_open_room_can_be_paused_and_only_a_paused_one_resumed() {
-        let mut room = room();
-        assert_eq!(room.apply(Change::Pause, 999).unwrap_err().reason, "WAITING_ROOM_NOT_OPEN");
-        assert_eq!(room.apply(Change::Resume, 1_000), Ok(false));
-        assert_eq!(room.apply(Change::Pause, 1_000), Ok(true));
-        assert_eq!(room.state(1_000), RoomState::Paused);
-        assert_eq!(room.apply(Change::Pause, 2_000), Ok(false));
-        assert_eq!(room.apply(Change::Resume, 2_000), Ok(true));
-        assert_eq!((room.state(2_000), room.tick_time), (RoomState::Open, 2_000));
-        assert_eq!(room.apply(Change::Pause, 9_000).unwrap_err().reason, "WAITING_ROOM_NOT_OPEN");
-    }
-
-    #[test]
-    fn a_closed_room_stays_closed() {
-        let mut room = room();
-        let before = room.settings.clone();
-        assert_eq!(room.apply(Change::Close, 100), Ok(true));
-        assert_eq!(room.state(100), RoomState::Closed);
-        assert_eq!(room.apply(Change::Close, 200), Ok(false));
-        assert_eq!(room.apply(Change::Set(before), 200).unwrap_err().reason, "WAITING_ROOM_CLOSED");
-    }
-
-    #[test]
-    fn the_wait_is_the_time_to_opening_and_then_the_rates() {
-        assert_eq!(room().wait_ms(4, 400), 600 + 2_000);
-        assert_eq!(room().wait_ms(4, 5_000), 2_000);
-    }
-}
+pub(crate) mod tests;

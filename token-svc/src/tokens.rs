@@ -6,9 +6,10 @@ use service_kit::db::{self, Tx};
 use service_kit::refusal::Fault;
 use uuid::Uuid;
 
+use crate::events;
 use crate::queue::{self, Key, Place, Token, TokenState};
 use crate::room::{self, Room};
-use crate::store;
+use crate::store::{self, Act};
 
 /// Takes a place at the end of the line, or returns the live one that the customer has.
 pub(crate) async fn issue(tx: &mut Tx<'_>, key: Key, customer: Uuid) -> Result<Place, Fault> {
@@ -24,14 +25,20 @@ pub(crate) async fn issue(tx: &mut Tx<'_>, key: Key, customer: Uuid) -> Result<P
         // Whoever joins, joins one after the other; so sequences have no gaps and the room is not overfilled.
         let mut room = lock_room(tx, key.room).await?;
         room.expect_joinable(now_ms)?;
-        let (sequence, state) = (room.issued_count + 1, TokenState::Waiting);
+        let (next, state) = (room.issued_count + 1, TokenState::Waiting);
+        let sequence = if room.is_drawing_lots(now_ms) { -next } else { next };
         let token = Token { key, customer, sequence, state, create_time: now_ms, stay: None };
-        if store::insert_token(tx, &token).await? {
+        if store::insert_token(tx, &token, lot(&room, &token)).await? {
             store::count_in(tx, &mut room).await?;
             return Ok(Place { room, token, now_ms });
         }
         // The customer asks twice at once, and the other was first. Nobody else joins from now on, so this does not repeat.
     }
+}
+
+/// What a token's place is drawn by, if it is.
+pub(crate) fn lot(room: &Room, token: &Token) -> Option<[u8; 32]> {
+    room.shuffle_seed.filter(|_| token.sequence < 0).map(|seed| seed.lot(token.key.token))
 }
 
 /// Reads a token and its room, and changes nothing.
@@ -77,6 +84,16 @@ pub(crate) async fn revoke(tx: &mut Tx<'_>, key: Key, reason: &str) -> Result<Pl
     if place.token.state == TokenState::Revoked {
         return Ok(place);
     }
+    let act = Act {
+        room: key.room,
+        token: Some(key.token),
+        method: "RevokeQueueToken",
+        from_state: place.state().name(),
+        to_state: TokenState::Revoked.name(),
+        reason,
+        version: 0,
+    };
+    store::note(tx, act).await?;
     Ok(end(tx, place, TokenState::Revoked, Some(reason)).await?)
 }
 
@@ -89,7 +106,10 @@ pub(crate) async fn complete(
     saga: Uuid,
 ) -> Result<Option<Token>, db::Error> {
     match store::complete_live(tx, key, customer, saga).await? {
-        Some(token) => Ok(Some(token)),
+        Some(token) => {
+            events::tokens_ended(tx, &[token], Some(saga)).await?;
+            Ok(Some(token))
+        }
         None => Ok(store::find_token(tx, key).await?.filter(|token| token.customer == customer)),
     }
 }
@@ -135,5 +155,6 @@ async fn lapse(tx: &mut Tx<'_>, place: Place) -> Result<Place, db::Error> {
 async fn end(tx: &mut Tx<'_>, mut place: Place, state: TokenState, reason: Option<&str>) -> Result<Place, db::Error> {
     store::end_token(tx, &place.token, (state, reason)).await?;
     place.token.state = state;
+    events::tokens_ended(tx, &[place.token], None).await?;
     Ok(place)
 }

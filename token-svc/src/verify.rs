@@ -9,14 +9,15 @@ use uuid::Uuid;
 pub use crate::queue::TokenState;
 use crate::store;
 
-/// The rules of queues.
+/// The rules of queues. Where the line is kept outside the tables (`line_generation` is not 0), the counts of a room are
+/// those of its last tick and sequences may be missing, of places whose first word was lost; the other rules hold alike.
 pub const CHECKS: &[Check] = &[
     Check {
         id: "Q1",
         rule: "who is or was inside had his turn",
         sql: "select t.token_id, 'sequence ' || t.sequence || ' was ACTIVE, and the head is at ' || r.admitted_through \
             from token_tokens t join token_rooms r on r.room_id = t.room_id \
-            where t.activate_time is not null and t.sequence > r.admitted_through limit 20",
+            where t.activate_time is not null and (t.sequence > r.admitted_through or t.sequence < 1) limit 20",
     },
     Check {
         id: "Q2",
@@ -24,12 +25,13 @@ pub const CHECKS: &[Check] = &[
         sql: "select room_id, 'counts ' || active_count || ' inside and ' || waiting_count || ' waiting, found ' \
             || inside || ' and ' || waiting || '; at most ' || max_active_tokens || ' may be inside' from \
             (select r.room_id, r.active_count, r.waiting_count, r.max_active_tokens, r.admit_time, r.update_time, \
+            r.line_generation, \
             (select count(*) from token_tokens t where t.room_id = r.room_id and t.state <= 2 \
-            and t.sequence <= r.admitted_through) as inside, \
+            and t.sequence between 1 and r.admitted_through) as inside, \
             (select count(*) from token_tokens t where t.room_id = r.room_id and t.state = 1 \
-            and t.sequence > r.admitted_through) as waiting from token_rooms r) as counted \
-            where active_count <> inside or waiting_count <> waiting \
-            or (active_count > max_active_tokens and update_time < admit_time) limit 20",
+            and (t.sequence > r.admitted_through or t.sequence < 1)) as waiting from token_rooms r) as counted \
+            where (line_generation = 0 and (active_count <> inside or waiting_count <> waiting)) \
+            or (inside > max_active_tokens and update_time < admit_time) limit 20",
     },
     Check {
         id: "Q3",
@@ -42,13 +44,25 @@ pub const CHECKS: &[Check] = &[
         rule: "each sequence up to the last was given out once, and the head is neither behind a turn nor past the last",
         sql: "select room_id, 'gave out ' || issued_count || ' sequences, ' || found || ' tokens have ' || different \
             || ' up to ' || newest || '; the head is at ' || admitted_through || ', a turn at ' || turn from \
-            (select r.room_id, r.issued_count, r.admitted_through, count(t.token_id) as found, \
-            count(distinct t.sequence) as different, coalesce(max(t.sequence), 0) as newest, \
+            (select r.room_id, r.issued_count, r.admitted_through, r.line_generation, r.purged, \
+            r.prequeued_count, r.drawn_count, count(t.token_id) as found, \
+            count(distinct t.sequence) as different, coalesce(max(abs(t.sequence)), 0) as newest, \
+            sum(case when t.sequence < 1 then 1 else 0 end) as undrawn, \
             (select coalesce(max(through_sequence), 0) from token_turns u where u.room_id = r.room_id) as turn \
             from token_rooms r left join token_tokens t on t.room_id = r.room_id \
-            group by r.room_id, r.issued_count, r.admitted_through) as counted \
-            where found <> issued_count or different <> issued_count or newest <> issued_count \
-            or admitted_through > issued_count or turn > admitted_through limit 20",
+            group by r.room_id, r.issued_count, r.admitted_through, r.line_generation, r.purged, \
+            r.prequeued_count, r.drawn_count) as counted \
+            where different <> found or turn > admitted_through or admitted_through > issued_count \
+            or (line_generation = 0 and purged = 0 and (found <> issued_count or newest > issued_count)) \
+            or (undrawn > 0 and drawn_count = prequeued_count) limit 20",
+    },
+    Check {
+        id: "Q7",
+        rule: "a shuffled prequeue stands in the order of its lots",
+        sql: "select token_id, 'sequence ' || sequence || ' was drawn out of its order' from \
+            (select token_id, sequence, shuffle_key, lag(shuffle_key) over (partition by room_id order by sequence) \
+            as before from token_tokens where shuffle_key is not null and sequence > 0) as drawn \
+            where before >= shuffle_key limit 20",
     },
 ];
 

@@ -47,3 +47,18 @@ fn length_ms(field: &str, length: Option<Duration>, default: i64, longest: i64) 
     let longest = longest / 1_000;
     Err(Fault::field(field, format!("must be between 1 and {longest} seconds")))
 }
+
+/// Characters of an operator's reason.
+const LONGEST_REASON: usize = 500;
+
+/// The reason of an operator who need not give one.
+pub(crate) fn optional_reason(reason: &str) -> Result<(), Fault> {
+    let length = reason.chars().count();
+    if length > LONGEST_REASON {
+        return Err(Fault::field("reason", format!("must have at most {LONGEST_REASON} characters; it has {length}")));
+    }
+    if reason.contains('\0') {
+        return Err(Fault::field("reason", "must not have the character 0"));
+    }
+    Ok(())
+}

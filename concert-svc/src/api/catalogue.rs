@@ -12,12 +12,8 @@ use uuid::Uuid;
 
 use super::{Api, IDEMPOTENCY, answer, not_offered};
 use crate::concert::{Concert, Performance};
-use crate::seat::{self, Seat};
-use crate::wire::{self, catalogue, listing};
+use crate::wire::{self, catalogue, listing, update};
 use crate::{not_found, store};
-
-/// Seats that a refusal names; it counts the others.
-const SEATS_NAMED: usize = 10;
 
 #[tonic::async_trait]
 impl ConcertService for Api {
@@ -39,8 +35,11 @@ impl ConcertService for Api {
         answer(self.list_concerts(request.get_ref()).await)
     }
 
-    async fn update_concert(&self, _: Request<pb::UpdateConcertRequest>) -> Result<Response<pb::Concert>, Status> {
-        not_offered("UpdateConcert")
+    async fn update_concert(
+        &self,
+        request: Request<pb::UpdateConcertRequest>,
+    ) -> Result<Response<pb::Concert>, Status> {
+        answer(self.update_concert(request.into_inner()).await)
     }
 
     async fn publish_concert(
@@ -48,7 +47,7 @@ impl ConcertService for Api {
         request: Request<pb::PublishConcertRequest>,
     ) -> Result<Response<pb::Concert>, Status> {
         let pb::PublishConcertRequest { name, etag } = request.into_inner();
-        answer(self.change_concert(&name, etag, Concert::publish).await)
+        answer(self.change_concert(&name, etag, |concert| Ok(concert.publish()?)).await)
     }
 
     async fn suspend_concert(
@@ -56,11 +55,16 @@ impl ConcertService for Api {
         request: Request<pb::SuspendConcertRequest>,
     ) -> Result<Response<pb::Concert>, Status> {
         let pb::SuspendConcertRequest { name, etag } = request.into_inner();
-        answer(self.change_concert(&name, etag, Concert::suspend).await)
+        answer(self.change_concert(&name, etag, |concert| Ok(concert.suspend()?)).await)
     }
 
-    async fn close_concert(&self, _: Request<pb::CloseConcertRequest>) -> Result<Response<pb::Concert>, Status> {
-        not_offered("CloseConcert")
+    async fn close_concert(&self, request: Request<pb::CloseConcertRequest>) -> Result<Response<pb::Concert>, Status> {
+        let pb::CloseConcertRequest { name, etag } = request.into_inner();
+        let close = |concert: &mut Concert| {
+            concert.close();
+            Ok(())
+        };
+        answer(self.change_concert(&name, etag, close).await)
     }
 
     async fn create_performance(
@@ -98,6 +102,27 @@ impl ConcertService for Api {
         answer(self.batch_create_seats(request.get_ref()).await)
     }
 
+    async fn block_seats(
+        &self,
+        request: Request<pb::BlockSeatsRequest>,
+    ) -> Result<Response<pb::BlockSeatsResponse>, Status> {
+        answer(self.block_seats(request.get_ref()).await)
+    }
+
+    async fn unblock_seats(
+        &self,
+        request: Request<pb::UnblockSeatsRequest>,
+    ) -> Result<Response<pb::UnblockSeatsResponse>, Status> {
+        answer(self.unblock_seats(request.get_ref()).await)
+    }
+
+    async fn change_seat_prices(
+        &self,
+        request: Request<pb::ChangeSeatPricesRequest>,
+    ) -> Result<Response<pb::ChangeSeatPricesResponse>, Status> {
+        answer(self.change_seat_prices(request.get_ref()).await)
+    }
+
     async fn list_seats(
         &self,
         request: Request<pb::ListSeatsRequest>,
@@ -116,9 +141,9 @@ impl ConcertService for Api {
 
     async fn watch_seat_availability(
         &self,
-        _: Request<pb::WatchSeatAvailabilityRequest>,
+        request: Request<pb::WatchSeatAvailabilityRequest>,
     ) -> Result<Response<Self::WatchSeatAvailabilityStream>, Status> {
-        not_offered("WatchSeatAvailability")
+        answer(self.watch_seat_availability(request.get_ref()).await)
     }
 }
 
@@ -154,10 +179,21 @@ impl Api {
         &self,
         name: &str,
         etag: String,
-        change: fn(&mut Concert) -> Result<(), Refusal>,
+        change: impl Fn(&mut Concert) -> Result<(), Fault> + Clone + Send + 'static,
     ) -> Result<pb::Concert, Fault> {
         let id = wire::concert_name("name", name)?;
-        self.0.host.db.write(async move |tx| change_concert(tx, id, &etag, change).await).await
+        self.0.host.db.write(async move |tx: &mut Tx<'_>| change_concert(tx, id, &etag, change).await).await
+    }
+
+    async fn update_concert(&self, request: pb::UpdateConcertRequest) -> Result<pb::Concert, Fault> {
+        let concert = request.concert.as_ref().ok_or_else(|| Fault::field("concert", "is required"))?;
+        let id = wire::concert_name("concert.name", &concert.name)?;
+        let etag = concert.etag.clone();
+        let change = move |concert: &mut Concert| {
+            *concert = update::updated(concert, &request)?;
+            Ok(())
+        };
+        self.0.host.db.write(async move |tx: &mut Tx<'_>| change_concert(tx, id, &etag, change).await).await
     }
 
     async fn create_performance(&self, request: &pb::CreatePerformanceRequest) -> Result<pb::Performance, Fault> {
@@ -192,45 +228,6 @@ impl Api {
         let performances = performances.iter().map(catalogue::performance).collect();
         Ok(pb::ListPerformancesResponse { performances, next_page_token })
     }
-
-    async fn batch_create_seats(
-        &self,
-        request: &pb::BatchCreateSeatsRequest,
-    ) -> Result<pb::BatchCreateSeatsResponse, Fault> {
-        let call = Call::new("BatchCreateSeats", wire::request_id(&request.request_id)?, request);
-        let performance = wire::performance_name("parent", &request.parent)?;
-        let seats = catalogue::new_seats(request, &self.0.config)?;
-        let limit = self.0.config.max_seats_per_performance;
-        let work = async move |tx: &mut Tx<'_>| {
-            let add = async move |tx: &mut Tx<'_>| add_seats(tx, performance, seats, limit).await;
-            IDEMPOTENCY.once(tx, &call, add).await
-        };
-        self.0.host.db.write(work).await
-    }
-
-    async fn list_seats(&self, request: &pb::ListSeatsRequest) -> Result<pb::ListSeatsResponse, Fault> {
-        let performance = wire::performance_name("parent", &request.parent)?;
-        let (size, after) = catalogue::seats_after(request)?;
-        let read = async move |tx: &mut Tx<'_>| {
-            expect_performance(tx, performance).await?;
-            Ok::<_, Fault>(store::seats(tx, &after).await?)
-        };
-        let rows = self.0.host.db.read(read).await?;
-        let (seats, next_page_token) = page::cut(rows, size, |seat| seat.ordinal.to_string());
-        let seats = seats.iter().map(|seat| catalogue::seat(performance, seat)).collect();
-        Ok(pb::ListSeatsResponse { seats, next_page_token })
-    }
-
-    async fn get_seat_availability(
-        &self,
-        request: &pb::GetSeatAvailabilityRequest,
-    ) -> Result<pb::SeatAvailability, Fault> {
-        let performance = wire::performance_name("performance", &request.performance)?;
-        let longest = self.0.config.seat_map_staleness_ms;
-        let staleness_ms = catalogue::staleness(request.max_staleness, longest)?;
-        let map = self.0.seat_maps.get(&self.0.host, performance, staleness_ms).await?;
-        Ok(catalogue::seat_map(&map, request.known_version))
-    }
 }
 
 async fn add_concert(tx: &mut Tx<'_>, concert: &Concert) -> Result<pb::Concert, Fault> {
@@ -245,14 +242,14 @@ async fn change_concert(
     tx: &mut Tx<'_>,
     id: Uuid,
     etag: &str,
-    change: fn(&mut Concert) -> Result<(), Refusal>,
+    change: impl Fn(&mut Concert) -> Result<(), Fault>,
 ) -> Result<pb::Concert, Fault> {
     let found = store::concert_to_change(tx, id).await?;
     let mut concert = found.ok_or_else(|| not_found::concert(id))?;
     concert.expect_version(etag)?;
-    let before = concert.state;
+    let before = concert.clone();
     change(&mut concert)?;
-    if concert.state != before {
+    if concert != before {
         concert.version += 1;
         concert.update_time = tx.now_ms();
         store::save_concert(tx, &concert).await?;
@@ -269,44 +266,6 @@ async fn add_performance(tx: &mut Tx<'_>, performance: &Performance) -> Result<p
     Err(exists("PERFORMANCE_EXISTS", &name).with("name", name).into())
 }
 
-/// Adds all the seats, or none.
-async fn add_seats(
-    tx: &mut Tx<'_>,
-    (concert, id): (Uuid, Uuid),
-    mut seats: Vec<Seat>,
-    limit: i64,
-) -> Result<pb::BatchCreateSeatsResponse, Fault> {
-    let found = store::performance_to_fill(tx, concert, id).await?;
-    let performance = found.ok_or_else(|| not_found::performance(concert, id))?;
-    performance.expect_not_cancelled()?;
-    let count = seats.len() as i64;
-    if performance.seat_count + count > limit {
-        let message = format!("a performance may have {limit} seats");
-        return Err(Refusal::precondition("SEAT_LIMIT_EXCEEDED", message).with("limit", limit).into());
-    }
-    for (seat, ordinal) in seats.iter_mut().zip(performance.seat_count..) {
-        seat.ordinal = ordinal;
-    }
-    let new = store::insert_seats(tx, id, &seats).await?;
-    let existing = seats.iter().filter(|seat| !new.contains(&seat.id));
-    let existing: Vec<_> = existing.map(|seat| seat::name(concert, id, &seat.id)).collect();
-    if !existing.is_empty() {
-        return Err(seats_exist(&existing).into());
-    }
-    store::seats_added(tx, id, count).await?;
-    let seats = seats.iter().map(|seat| catalogue::seat((concert, id), seat)).collect();
-    Ok(pb::BatchCreateSeatsResponse { seats })
-}
-
-fn seats_exist(names: &[String]) -> Refusal {
-    // A status travels as a header, which has no room for a thousand names.
-    let named = names[..names.len().min(SEATS_NAMED)].join(",");
-    let count = names.len();
-    let message = format!("{count} of the seats exist already: {named}");
-    let refusal = Refusal::new(Code::AlreadyExists, "SEAT_EXISTS", message);
-    refusal.with("seats", named).with("count", count)
-}
-
 fn exists(reason: &'static str, what: &str) -> Refusal {
     Refusal::new(Code::AlreadyExists, reason, format!("{what} exists already"))
 }
@@ -315,7 +274,7 @@ async fn expect_concert(tx: &mut Tx<'_>, id: Uuid) -> Result<Concert, Fault> {
     Ok(store::concert(tx, id).await?.ok_or_else(|| not_found::concert(id))?)
 }
 
-async fn expect_performance(tx: &mut Tx<'_>, (concert, id): (Uuid, Uuid)) -> Result<Performance, Fault> {
+pub(super) async fn expect_performance(tx: &mut Tx<'_>, (concert, id): (Uuid, Uuid)) -> Result<Performance, Fault> {
     let found = store::performance(tx, concert, id).await?;
     Ok(found.ok_or_else(|| not_found::performance(concert, id))?)
 }

@@ -1,5 +1,7 @@
 //! `ReservationService`: holds, the steps of a checkout, tickets.
 
+use std::time::Duration;
+
 use proto::concert::v1 as pb;
 use proto::concert::v1::reservation_service_server::ReservationService;
 use service_kit::barrier::{Operation, Refusals};
@@ -7,11 +9,13 @@ use service_kit::db::Tx;
 use service_kit::idempotency::Call;
 use service_kit::page;
 use service_kit::pass::Claims;
-use service_kit::refusal::Fault;
-use tonic::{Request, Response, Status};
+use service_kit::refusal::{Fault, Refusal};
+use tonic::{Code, Request, Response, Status};
+use uuid::Uuid;
 
 use super::{Api, BARRIER, IDEMPOTENCY, answer, not_offered, refuse};
-use crate::hold::{self, Order};
+use crate::hold::{self, Order, Wanted};
+use crate::record::Cause;
 use crate::reservation::Reservation;
 use crate::wire::{self, listing, reservations};
 use crate::{HoldPlaced, checkout, not_found, store};
@@ -22,14 +26,14 @@ impl ReservationService for Api {
         &self,
         request: Request<pb::CreateReservationRequest>,
     ) -> Result<Response<pb::Reservation>, Status> {
-        answer(self.hold(request.get_ref()).await)
+        answer(self.hold_named(request.get_ref()).await)
     }
 
     async fn hold_best_available_seats(
         &self,
-        _: Request<pb::HoldBestAvailableSeatsRequest>,
+        request: Request<pb::HoldBestAvailableSeatsRequest>,
     ) -> Result<Response<pb::Reservation>, Status> {
-        not_offered("HoldBestAvailableSeats")
+        answer(self.hold_best(request.get_ref()).await)
     }
 
     async fn get_reservation(
@@ -76,23 +80,23 @@ impl ReservationService for Api {
 
     async fn begin_reservation_cancellation(
         &self,
-        _: Request<pb::BeginReservationCancellationRequest>,
+        request: Request<pb::BeginReservationCancellationRequest>,
     ) -> Result<Response<pb::BeginReservationCancellationResponse>, Status> {
-        not_offered("BeginReservationCancellation")
+        self.begin_cancellation(&request).await
     }
 
     async fn abort_reservation_cancellation(
         &self,
-        _: Request<pb::AbortReservationCancellationRequest>,
+        request: Request<pb::AbortReservationCancellationRequest>,
     ) -> Result<Response<pb::AbortReservationCancellationResponse>, Status> {
-        not_offered("AbortReservationCancellation")
+        self.abort_cancellation(&request).await
     }
 
     async fn commit_reservation_cancellation(
         &self,
-        _: Request<pb::CommitReservationCancellationRequest>,
+        request: Request<pb::CommitReservationCancellationRequest>,
     ) -> Result<Response<pb::CommitReservationCancellationResponse>, Status> {
-        not_offered("CommitReservationCancellation")
+        self.commit_cancellation(&request).await
     }
 
     async fn list_tickets(
@@ -128,10 +132,58 @@ impl ReservationService for Api {
     }
 }
 
+/// How often an order for whatever seats fit is tried while others are in the way.
+const ROUNDS: usize = 50;
+/// When to come back after that.
+const LATER: Duration = Duration::from_secs(1);
+
+/// Who wants seats, and where.
+struct Buyer<'a> {
+    customer: Uuid,
+    concert: Uuid,
+    performance: Uuid,
+    pass: Option<&'a str>,
+    request_id: Option<Uuid>,
+}
+
+impl<'a> Buyer<'a> {
+    fn new((customer, performance): (&str, &str), pass: &'a str, request_id: Option<Uuid>) -> Result<Self, Fault> {
+        let (concert, performance) = wire::performance_name("performance", performance)?;
+        let customer = reservations::customer_name("customer", customer)?;
+        Ok(Self { customer, concert, performance, pass: Some(pass).filter(|pass| !pass.is_empty()), request_id })
+    }
+}
+
 impl Api {
-    async fn hold(&self, request: &pb::CreateReservationRequest) -> Result<pb::Reservation, Fault> {
-        let call = Call::new("CreateReservation", wire::request_id(&request.request_id)?, request);
-        let order = self.order(request)?;
+    async fn hold_named(&self, request: &pb::CreateReservationRequest) -> Result<pb::Reservation, Fault> {
+        let request_id = wire::request_id(&request.request_id)?;
+        let call = Call::new("CreateReservation", request_id, request);
+        let buyer = Buyer::new((&request.customer, &request.performance), &request.admission_pass, request_id)?;
+        let wanted = Wanted::Named(reservations::seats(&request.performance, &request.seats)?);
+        self.hold(call, self.order(buyer, wanted)).await
+    }
+
+    async fn hold_best(&self, request: &pb::HoldBestAvailableSeatsRequest) -> Result<pb::Reservation, Fault> {
+        let request_id = wire::request_id(&request.request_id)?;
+        let call = Call::new("HoldBestAvailableSeats", request_id, request);
+        let buyer = Buyer::new((&request.customer, &request.performance), &request.admission_pass, request_id)?;
+        let order = self.order(buyer, Wanted::Best(reservations::best(request)?));
+        for _ in 1..ROUNDS {
+            match self.hold(call.clone(), order.clone()).await {
+                Err(Fault::Pending(soon)) => tokio::time::sleep(soon).await,
+                answer => return answer,
+            }
+        }
+        match self.hold(call, order).await {
+            Err(Fault::Pending(_)) => {
+                let message = "others are taking what is left; ask again to see what they leave";
+                Err(Refusal::new(Code::ResourceExhausted, "OVERLOADED", message).retry_after(LATER).into())
+            }
+            answer => answer,
+        }
+    }
+
+    async fn hold(&self, call: Call, order: Order) -> Result<pb::Reservation, Fault> {
         let admitted = order.pass.clone().and_then(Result::ok);
         let work = async move |tx: &mut Tx<'_>| {
             let place =
@@ -145,18 +197,15 @@ impl Api {
         Ok(held)
     }
 
-    fn order(&self, request: &pb::CreateReservationRequest) -> Result<Order, Fault> {
+    fn order(&self, buyer: Buyer<'_>, wanted: Wanted) -> Order {
         let now_ms = self.0.host.clock.now_ms();
-        let (concert, performance) = wire::performance_name("performance", &request.performance)?;
-        let pass = Some(request.admission_pass.as_str()).filter(|pass| !pass.is_empty());
-        Ok(Order {
-            id: self.0.host.ids.next(now_ms),
-            customer: reservations::customer_name("customer", &request.customer)?,
-            concert,
-            performance,
-            seats: reservations::seats(&request.performance, &request.seats)?,
-            pass: pass.map(|pass| self.0.keys.verify(pass, now_ms)),
-        })
+        let Buyer { customer, concert, performance, pass, request_id } = buyer;
+        let id = self.0.host.ids.next(now_ms);
+        let pass = pass.map(|pass| self.0.keys.verify(pass, now_ms));
+        let claims = pass.as_ref().and_then(|pass| pass.as_ref().ok());
+        let queue_token = claims.map(|claims| claims.queue_token.clone()).unwrap_or_default();
+        let cause = Cause { request_id, queue_token, ..self.word_of(Some(customer)) };
+        Order { id, customer, concert, performance, wanted, cause, pass }
     }
 
     /// So that the pass outlives the hold. Best effort: a hold is proof enough at the checkout.
@@ -193,7 +242,8 @@ impl Api {
     async fn release(&self, request: &pb::ReleaseReservationRequest) -> Result<pb::Reservation, Fault> {
         let id = wire::reservation_name("name", &request.name)?;
         let customer = reservations::customer_name("customer", &request.customer)?;
-        let work = async move |tx: &mut Tx<'_>| hold::release(tx, id, customer).await;
+        let cause = self.word_of(Some(customer));
+        let work = async move |tx: &mut Tx<'_>| hold::release(tx, id, customer, &cause).await;
         let released = self.0.host.db.write(work).await?;
         Ok(reservations::reservation(&released))
     }
@@ -207,8 +257,9 @@ impl Api {
         let step = step.map_err(refuse)?;
         let lock = reservations::lock(message, step.saga).map_err(refuse)?;
         let op = Operation::of(request, step.saga, step.reservation).map_err(refuse)?;
+        let cause = self.step_cause(&step, Some(lock.customer));
         let work = async move |tx: &mut Tx<'_>| {
-            let locked = checkout::lock(tx, step.reservation, &lock).await?;
+            let locked = checkout::lock(tx, step.reservation, &lock, &cause).await?;
             Ok(reservations::locked(step.saga, &locked))
         };
         BARRIER.forward(&self.0.host.db, op, Refusals::Kept, work).await
@@ -223,8 +274,9 @@ impl Api {
         let step = step.map_err(refuse)?;
         let op = Operation::of(request, step.saga, step.reservation).map_err(refuse)?;
         let echo = reservations::unlocked(step.saga, None);
+        let cause = self.step_cause(&step, None);
         let work = async move |tx: &mut Tx<'_>| {
-            let unlocked = checkout::unlock(tx, step.reservation, step.saga).await?;
+            let unlocked = checkout::unlock(tx, step.reservation, step.saga, &cause).await?;
             Ok(reservations::unlocked(step.saga, Some(&unlocked.reservation)))
         };
         BARRIER.compensate(&self.0.host.db, op, echo, work).await
@@ -238,9 +290,10 @@ impl Api {
         let step = reservations::step(&message.name, &message.saga, &message.request_id);
         let step = step.map_err(refuse)?;
         let payment = reservations::payment(&message.payment).map_err(refuse)?;
+        let cause = self.step_cause(&step, None);
         let op = Operation::of(request, step.saga, step.reservation).map_err(refuse)?;
         let work = async move |tx: &mut Tx<'_>| {
-            let (sold, tickets) = checkout::confirm(tx, step.reservation, (step.saga, payment)).await?;
+            let (sold, tickets) = checkout::confirm(tx, step.reservation, (step.saga, payment), &cause).await?;
             Ok(reservations::confirmed(step.saga, &sold.reservation, &tickets))
         };
         BARRIER.forward(&self.0.host.db, op, Refusals::Kept, work).await

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use serde::Serialize;
 use service_kit::args;
 use service_kit::db::{self, FromRow, Row, Tx};
 use uuid::Uuid;
@@ -9,19 +10,23 @@ use uuid::Uuid;
 use super::catalogue::{SALE_COLUMNS, concert_columns, performance_columns, sale_columns};
 use super::{Statement, insert_rows, of_rows};
 use crate::concert::{Holdings, MAX_SEATS, Sale};
-use crate::reservation::{Item, Reservation};
+use crate::record::Record;
+use crate::reservation::{Cancellation, Reservation};
 use crate::state::{ReservationState, State as _, TicketState};
 use crate::ticket::Ticket;
 
 macro_rules! reservation_columns {
     () => {
         "reservation_id, customer_id, concert_id, performance_id, state, items, total_amount, expire_time, \
-         lock_saga_id, lock_time, confirm_saga_id, confirm_time, payment_id, create_time, version"
+         lock_saga_id, lock_time, confirm_saga_id, confirm_time, payment_id, create_time, version, cancellation_terms, \
+         cancel_saga_id, cancel_begin_time, cancel_time, cancellation_fee, checked_in_count"
     };
 }
 
+pub(super) use reservation_columns;
+
 fn reservation_at(row: &Row<'_>, at: usize) -> Result<Reservation, db::Error> {
-    let items: String = row.get(at + 5)?;
+    let (items, terms): (String, String) = (row.get(at + 5)?, row.get(at + 15)?);
     Ok(Reservation {
         id: row.get(at)?,
         customer: row.get(at + 1)?,
@@ -38,6 +43,14 @@ fn reservation_at(row: &Row<'_>, at: usize) -> Result<Reservation, db::Error> {
         payment: row.get(at + 12)?,
         create_time: row.get(at + 13)?,
         version: row.get(at + 14)?,
+        terms: serde_json::from_str(&terms).map_err(|error| row.corrupt(at + 15, error.to_string()))?,
+        cancellation: Cancellation {
+            saga: row.get(at + 16)?,
+            begin_time: row.get(at + 17)?,
+            time: row.get(at + 18)?,
+            fee: row.get(at + 19)?,
+        },
+        checked_in: row.get(at + 20)?,
     })
 }
 
@@ -109,12 +122,13 @@ pub(crate) async fn offer(
     tx.fetch_optional(sql, args![concert, performance, customer, now_ms]).await
 }
 
-/// Adds a reservation.
-pub(crate) async fn insert_reservation(tx: &mut Tx<'_>, reservation: &Reservation) -> Result<(), db::Error> {
+/// Adds a reservation, together with what is written down of it.
+pub(crate) async fn insert_reservation(tx: &mut Tx<'_>, record: &Record<'_>) -> Result<(), db::Error> {
     let sql = "insert into concert_reservations (reservation_id, customer_id, concert_id, performance_id, state, items, \
-               seat_count, total_amount, expire_time, create_time, version) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-    let items = to_json(&reservation.items)?;
+               seat_count, total_amount, expire_time, create_time, version, cancellation_terms) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    let reservation = record.reservation;
+    let (items, terms) = (to_json(&reservation.items)?, to_json(&reservation.terms)?);
     let row = args![
         reservation.id,
         reservation.customer,
@@ -127,19 +141,24 @@ pub(crate) async fn insert_reservation(tx: &mut Tx<'_>, reservation: &Reservatio
         reservation.expire_time,
         reservation.create_time,
         reservation.version,
+        &terms,
     ];
-    tx.execute(sql, row).await.map(drop)
+    let mut statements = vec![(sql, row.to_vec())];
+    statements.extend(record.statements());
+    tx.execute_each(&statements).await.map(drop)
 }
 
-fn to_json(items: &[Item]) -> Result<String, db::Error> {
-    serde_json::to_string(items).map_err(|error| db::Error::Bug(error.to_string()))
+pub(super) fn to_json(value: &impl Serialize) -> Result<String, db::Error> {
+    serde_json::to_string(value).map_err(|error| db::Error::Bug(error.to_string()))
 }
 
 /// Writes back what changes in a reservation's life, if it is still as it was when read.
 pub(crate) fn save(reservation: &Reservation) -> Statement<'_> {
     let sql = "update concert_reservations set state = $3, expire_time = $4, lock_saga_id = $5, lock_time = $6, \
-               confirm_saga_id = $7, confirm_time = $8, payment_id = $9, version = version + 1 \
+               confirm_saga_id = $7, confirm_time = $8, payment_id = $9, cancel_saga_id = $10, cancel_begin_time = $11, \
+               cancel_time = $12, cancellation_fee = $13, version = version + 1 \
                where reservation_id = $1 and version = $2";
+    let cancellation = &reservation.cancellation;
     let row = args![
         reservation.id,
         reservation.version,
@@ -150,6 +169,10 @@ pub(crate) fn save(reservation: &Reservation) -> Statement<'_> {
         reservation.confirm_saga,
         reservation.confirm_time,
         reservation.payment,
+        cancellation.saga,
+        cancellation.begin_time,
+        cancellation.time,
+        cancellation.fee,
     ];
     (sql, row.to_vec())
 }
@@ -187,19 +210,6 @@ pub(crate) async fn expire_if_lapsed(tx: &mut Tx<'_>, id: Uuid) -> Result<Option
     );
     let now_ms = tx.now_ms();
     tx.fetch_optional(sql, args![id, now_ms]).await
-}
-
-/// Notes of some holds that they have lapsed, those first that lapsed first, and returns them: `limit`, and with the last
-/// of them all that lapsed at the same moment.
-pub(crate) async fn expire_lapsed(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Reservation>, db::Error> {
-    let sql = concat!(
-        "update concert_reservations set state = 6, version = version + 1 where state = 1 \
-         and expire_time <= (select max(expire_time) from (select expire_time from concert_reservations \
-         where state = 1 and expire_time <= $1 order by expire_time limit $2) as first) returning ",
-        reservation_columns!()
-    );
-    let now_ms = tx.now_ms();
-    tx.fetch_all(sql, args![now_ms, limit]).await
 }
 
 /// The customer's holds in the concert that have lapsed and nobody has noted it, in the order of their ids.
@@ -289,6 +299,12 @@ pub(crate) fn insert_tickets(reservation: Uuid, tickets: &[Ticket]) -> Option<St
         rows.extend_from_slice(args![*id, seat, seat_label, *price]);
     }
     Some((&INSERT_TICKETS[tickets.len() - 1], rows))
+}
+
+/// Makes all tickets of a reservation worthless.
+pub(crate) fn void_tickets<'a>(reservation: Uuid) -> Statement<'a> {
+    let sql = "update concert_tickets set state = 3 where reservation_id = $1 and state in (1, 2)";
+    (sql, args![reservation].to_vec())
 }
 
 /// A page of a reservation's tickets by seat.

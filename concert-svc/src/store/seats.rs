@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Statement, insert_rows, of_rows};
 use crate::change::Seats;
 use crate::reservation::Reservation;
-use crate::seat::{Mark, Occupancy, Seat};
+use crate::seat::{Occupancy, Seat};
 use crate::state::{SeatState, State as _};
 
 /// One seat; further arguments start at $3.
@@ -28,6 +28,7 @@ macro_rules! seat_columns {
         "seat_id, section, row_name, number, grade, price, state, ordinal"
     };
 }
+pub(super) use {one, seat_columns};
 
 impl FromRow for Seat {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
@@ -55,19 +56,13 @@ impl FromRow for Occupancy {
     }
 }
 
-impl FromRow for Mark {
-    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
-        let ordinal = usize::try_from(row.get::<i64>(0)?);
-        Ok(Self {
-            ordinal: ordinal.map_err(|_| row.corrupt(0, "an ordinal is below 0"))?,
-            state: SeatState::read(row, 1)?,
-            version: row.get(2)?,
-        })
-    }
-}
-
 /// The statement on [`one!`] seat for each of the seats.
-fn each<'a>(sql: &'static str, performance: Uuid, seats: &[&'a str], further: &[Arg<'a>]) -> Vec<Statement<'a>> {
+pub(super) fn each<'a>(
+    sql: &'static str,
+    performance: Uuid,
+    seats: &[&'a str],
+    further: &[Arg<'a>],
+) -> Vec<Statement<'a>> {
     let mut seats = seats.to_vec();
     seats.sort_unstable();
     let args = |seat| [&[Arg::Uuid(performance), Arg::Text(seat)], further].concat();
@@ -113,7 +108,7 @@ pub(crate) async fn take_available(
 ) -> Result<Vec<Seat>, db::Error> {
     let sql = concat!(
         "update concert_performance_seats \
-         set state = 2, reservation_id = $3, hold_expire_time = $4, version = version + 1 where ",
+         set state = 2, reservation_id = $3, hold_expire_time = $4, held_price = price, version = version + 1 where ",
         one!(),
         " and state = 1 returning ",
         seat_columns!()
@@ -137,16 +132,22 @@ pub(crate) async fn occupancies(
 
 /// The changes of the seats of the reservation, one each, if they are as they are before such a change.
 pub(crate) fn change_seats(reservation: &Reservation, change: Seats) -> Vec<Statement<'_>> {
-    macro_rules! held {
-        ($set:literal, $and:literal) => {
+    macro_rules! of_state {
+        ($state:literal, $set:literal, $and:literal) => {
             concat!(
                 "update concert_performance_seats set ",
                 $set,
                 " where ",
                 one!(),
-                " and reservation_id = $3 and state = 2",
+                " and reservation_id = $3 and state = ",
+                $state,
                 $and
             )
+        };
+    }
+    macro_rules! held {
+        ($set:literal, $and:literal) => {
+            of_state!("2", $set, $and)
         };
     }
     let id = Arg::Uuid(reservation.id);
@@ -156,39 +157,15 @@ pub(crate) fn change_seats(reservation: &Reservation, change: Seats) -> Vec<Stat
             (held!("hold_expire_time = $4", " and hold_expire_time is null"), vec![id, Arg::Int(time)])
         }
         Seats::Sell => (held!("state = 3, version = version + 1", " and hold_expire_time is null"), vec![id]),
+        Seats::Keep => return Vec::new(),
         Seats::Free => {
-            (held!("state = 1, reservation_id = null, hold_expire_time = null, version = version + 1", ""), vec![id])
+            let free = held!(
+                "state = 1, reservation_id = null, hold_expire_time = null, held_price = null, version = version + 1",
+                ""
+            );
+            (free, vec![id])
         }
+        Seats::Return => (of_state!("3", "state = 1, reservation_id = null, version = version + 1", ""), vec![id]),
     };
     each(sql, reservation.performance, &reservation.seats(), &further)
-}
-
-/// Which seats come on a page.
-#[derive(Debug, Clone)]
-pub(crate) struct SeatsAfter {
-    pub(crate) performance: Uuid,
-    pub(crate) ordinal: i64,
-    pub(crate) state: Option<SeatState>,
-    pub(crate) grade: Option<String>,
-    pub(crate) section: Option<String>,
-    pub(crate) limit: i64,
-}
-
-/// A page of a performance's seats by ordinal.
-pub(crate) async fn seats(tx: &mut Tx<'_>, page: &SeatsAfter) -> Result<Vec<Seat>, db::Error> {
-    let sql = concat!(
-        "select ",
-        seat_columns!(),
-        " from concert_performance_seats where performance_id = $1 and ordinal > $2 and (state = $3 or $3 is null) \
-         and (grade = $4 or $4 is null) and (section = $5 or $5 is null) order by ordinal limit $6"
-    );
-    let state = page.state.map(SeatState::column);
-    let args = args![page.performance, page.ordinal, state, page.grade.as_ref(), page.section.as_ref(), page.limit,];
-    tx.fetch_all(sql, args).await
-}
-
-/// What the map shows of every seat of a performance; there are as many as the performance counts.
-pub(crate) async fn marks(tx: &mut Tx<'_>, performance: Uuid) -> Result<Vec<Mark>, db::Error> {
-    let sql = "select ordinal, state, version from concert_performance_seats where performance_id = $1";
-    tx.fetch_all(sql, args![performance]).await
 }

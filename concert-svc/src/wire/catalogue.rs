@@ -10,16 +10,16 @@ use service_kit::wire::{duration, duration_ms_of, timestamp};
 use service_kit::{filter, ids, page};
 use uuid::Uuid;
 
-use super::listing;
+use super::{cancellation, listing, seats};
 use super::{concert_name, optional, performance_name, seat_id, text, time, within};
 use crate::concert::{BookingPolicy, Concert, MAX_SEATS, Performance};
 use crate::config::Config;
-use crate::seat::{self, Seat, SeatMap};
+use crate::seat::Seat;
 use crate::state::{ConcertState, PerformanceState, SeatState, State as _};
 use crate::store::{ConcertOrder, ConcertsAfter, PerformancesAfter, SeatsAfter};
 
 /// Most seats of one call.
-const MAX_BATCH: usize = 1_000;
+pub(super) const MAX_BATCH: usize = 1_000;
 
 /// The concert to create, as it is at that time.
 pub(crate) fn new_concert(request: &pb::CreateConcertRequest, new_id: Uuid, now_ms: i64) -> Result<Concert, Fault> {
@@ -72,6 +72,10 @@ fn policy(policy: Option<&pb::BookingPolicy>) -> Result<BookingPolicy, Fault> {
             0 => default.max_seats_per_customer,
             seats => count("max_seats_per_customer", seats, 10_000)?,
         },
+        cancellation_terms: cancellation::new_terms(
+            "concert.booking_policy.cancellation_terms",
+            &policy.cancellation_terms,
+        )?,
     })
 }
 
@@ -101,7 +105,7 @@ pub(crate) fn concert(concert: &Concert) -> pb::Concert {
         state: concert.state.number(),
         waiting_room: concert.waiting_room.map(|id| format!("waitingRooms/{id}")).unwrap_or_default(),
         booking_policy: Some(pb::BookingPolicy {
-            cancellation_terms: Vec::new(),
+            cancellation_terms: cancellation::terms(&policy.cancellation_terms),
             hold_ttl: Some(duration(policy.hold_ttl_ms)),
             max_hold_lifetime: Some(duration(policy.max_hold_lifetime_ms)),
             retry_grace: Some(duration(policy.retry_grace_ms)),
@@ -119,21 +123,36 @@ pub(crate) fn concert(concert: &Concert) -> pb::Concert {
 pub(crate) fn concerts_after(request: &pb::ListConcertsRequest) -> Result<(usize, ConcertsAfter), Fault> {
     let size = page::size(request.page_size)?;
     let [state, artist] = filter::values(&request.filter, ["state", "artist"])?;
-    let order = match request.order_by.as_str() {
-        "" | "create_time" => ConcertOrder::CreateTime,
-        "booking_open_time" => ConcertOrder::BookingOpenTime,
-        _ => return Err(Fault::field("order_by", "must be create_time or booking_open_time")),
+    let words: Vec<&str> = request.order_by.split_ascii_whitespace().collect();
+    let (order, is_descending) = match words.as_slice() {
+        [] => (ConcertOrder::CreateTime, false),
+        ["create_time", direction @ ..] => (ConcertOrder::CreateTime, is_descending(direction)?),
+        ["booking_open_time", direction @ ..] => (ConcertOrder::BookingOpenTime, is_descending(direction)?),
+        _ => return Err(no_order()),
     };
     Ok((
         size,
         ConcertsAfter {
             order,
-            after: listing::after_time(&request.page_token)?,
+            is_descending,
+            after: listing::after_time(&request.page_token, is_descending)?,
             state: listing::state(state)?,
             artist: artist.map(str::to_owned),
             limit: page::limit(size),
         },
     ))
+}
+
+fn is_descending(direction: &[&str]) -> Result<bool, Fault> {
+    match direction {
+        [] | ["asc"] => Ok(false),
+        ["desc"] => Ok(true),
+        _ => Err(no_order()),
+    }
+}
+
+fn no_order() -> Fault {
+    Fault::field("order_by", "must be create_time or booking_open_time, with desc after it for the latest first")
 }
 
 /// The performance to create, as it is at that time.
@@ -173,13 +192,15 @@ pub(crate) fn performance(performance: &Performance) -> pb::Performance {
 /// A page of performances: its size, and what to look for.
 pub(crate) fn performances_after(request: &pb::ListPerformancesRequest) -> Result<(usize, PerformancesAfter), Fault> {
     let size = page::size(request.page_size)?;
-    let [state] = filter::values(&request.filter, ["state"])?;
+    let ([state], start_time) = filter::values_within(&request.filter, ["state"], "start_time")?;
     Ok((
         size,
         PerformancesAfter {
             concert: concert_name("parent", &request.parent)?,
-            after: listing::after_time(&request.page_token)?,
+            after: listing::after_time(&request.page_token, false)?,
             state: listing::state(state)?,
+            start_from: listing::moment(start_time.from)?.unwrap_or(i64::MIN),
+            start_below: listing::moment(start_time.below)?.unwrap_or(i64::MAX),
             limit: page::limit(size),
         },
     ))
@@ -206,13 +227,6 @@ pub(crate) fn new_seats(request: &pb::BatchCreateSeatsRequest, config: &Config) 
 fn new_seat(field: &str, parent: &str, seat: &pb::Seat, config: &Config) -> Result<Seat, Fault> {
     let path = |name: &str| format!("{field}.{name}");
     let id = seat.name.strip_prefix(parent).and_then(|rest| rest.strip_prefix("/seats/"));
-    if !(0..=config.max_price).contains(&seat.price) {
-        return Err(Fault::Invalid {
-            field: path("price"),
-            problem: format!("must be 0 to {}, not {}", config.max_price, seat.price),
-            reason: "AMOUNT_OUT_OF_RANGE",
-        });
-    }
     Ok(Seat {
         // The id alone will do: a thousand full names would be most of the message.
         id: seat_id(&path("name"), id.unwrap_or(&seat.name))?,
@@ -220,24 +234,10 @@ fn new_seat(field: &str, parent: &str, seat: &pb::Seat, config: &Config) -> Resu
         row: text(&path("row"), &seat.row, 0..=20)?,
         number: text(&path("number"), &seat.number, 0..=20)?,
         grade: text(&path("grade"), &seat.grade, 0..=20)?,
-        price: seat.price,
+        price: seats::price(&path("price"), seat.price, config)?,
         state: SeatState::Available,
         ordinal: 0,
     })
-}
-
-/// A seat for the caller.
-pub(crate) fn seat((concert, performance): (Uuid, Uuid), seat: &Seat) -> pb::Seat {
-    pb::Seat {
-        name: seat::name(concert, performance, &seat.id),
-        section: seat.section.clone(),
-        row: seat.row.clone(),
-        number: seat.number.clone(),
-        grade: seat.grade.clone(),
-        price: seat.price,
-        state: seat.state.number(),
-        ordinal: int32(seat.ordinal),
-    }
 }
 
 /// A page of seats: its size, and what to look for.
@@ -257,27 +257,7 @@ pub(crate) fn seats_after(request: &pb::ListSeatsRequest) -> Result<(usize, Seat
     ))
 }
 
-/// How old a map may be, at most `longest`, which is also the default.
-pub(crate) fn staleness(asked: Option<Duration>, longest: i64) -> Result<i64, Fault> {
-    match asked.map_or(Some(longest), duration_ms_of) {
-        Some(ms) if ms >= 0 => Ok(ms.min(longest)),
-        _ => Err(Fault::field("max_staleness", "must not be negative")),
-    }
-}
-
-/// The map for a caller who has the one of version `known`.
-pub(crate) fn seat_map(map: &SeatMap, known: i64) -> pb::SeatAvailability {
-    let unchanged = map.version == known;
-    pb::SeatAvailability {
-        version: map.version,
-        states: if unchanged { Vec::new() } else { map.states.clone() },
-        available_count: int32(map.available),
-        as_of_time: Some(timestamp(map.as_of_time)),
-        unchanged,
-    }
-}
-
 /// Counts that the limits keep small.
-fn int32(count: impl TryInto<i32>) -> i32 {
+pub(super) fn int32(count: impl TryInto<i32>) -> i32 {
     count.try_into().unwrap_or(i32::MAX)
 }

@@ -7,7 +7,8 @@ use service_kit::{filter, ids, page};
 use uuid::Uuid;
 
 use super::listing;
-use super::{optional, performance_name, reservation_name, seat_id};
+use super::{optional, performance_name, reservation_name, seat_id, text, within};
+use crate::best::Best;
 use crate::concert::MAX_SEATS;
 use crate::reservation::{self, Lock, Reservation};
 use crate::seat;
@@ -41,6 +42,18 @@ pub(crate) fn seats(performance: &str, names: &[String]) -> Result<Vec<String>, 
     Ok(seats)
 }
 
+/// What the house may choose from.
+pub(crate) fn best(request: &pb::HoldBestAvailableSeatsRequest) -> Result<Best, Fault> {
+    let count = within("seat_count", request.seat_count.into(), 1..=MAX_SEATS as i64)?;
+    let any = |field, text: &str| optional(text, |text| self::text(field, text, 1..=50));
+    Ok(Best {
+        count: usize::try_from(count).unwrap_or(MAX_SEATS),
+        grade: any("grade", &request.grade)?,
+        section: any("section", &request.section)?,
+        adjacent: request.adjacent,
+    })
+}
+
 /// A reservation for the caller.
 pub(crate) fn reservation(reservation: &Reservation) -> pb::Reservation {
     let (concert, performance) = (reservation.concert, reservation.performance);
@@ -64,8 +77,8 @@ pub(crate) fn reservation(reservation: &Reservation) -> pb::Reservation {
         lock_saga: reservation.lock_saga.map(saga_name).unwrap_or_default(),
         create_time: Some(timestamp(reservation.create_time)),
         confirm_time: reservation.confirm_time.map(timestamp),
-        cancel_time: None,
-        cancellation_fee: 0,
+        cancel_time: reservation.cancellation.time.map(timestamp),
+        cancellation_fee: reservation.cancellation.fee,
         etag: reservation.version.to_string(),
         payment: reservation.payment.map(|id| format!("payments/{id}")).unwrap_or_default(),
     }
@@ -94,12 +107,13 @@ pub(crate) fn reservations_before(request: &pb::ListReservationsRequest) -> Resu
 pub(crate) struct Step {
     pub(crate) reservation: Uuid,
     pub(crate) saga: Uuid,
+    pub(crate) request_id: Uuid,
 }
 
 /// Reads what all saga steps carry.
 pub(crate) fn step(name: &str, saga: &str, request_id: &str) -> Result<Step, Fault> {
-    ids::uuid("request_id", request_id)?;
-    Ok(Step { reservation: reservation_name("name", name)?, saga: ids::name("saga", saga, "sagas")? })
+    let request_id = ids::uuid("request_id", request_id)?;
+    Ok(Step { reservation: reservation_name("name", name)?, saga: ids::name("saga", saga, "sagas")?, request_id })
 }
 
 /// The lock that is asked for.
@@ -165,6 +179,6 @@ pub(crate) fn ticket(sold: &Reservation, ticket: &Ticket) -> pb::Ticket {
     }
 }
 
-fn saga_name(id: Uuid) -> String {
+pub(super) fn saga_name(id: Uuid) -> String {
     format!("sagas/{id}")
 }

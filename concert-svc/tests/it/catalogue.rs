@@ -230,8 +230,8 @@ async fn the_seat_map_is_never_older_than_asked_for_and_at_most_a_second() {
 #[tokio::test]
 async fn what_is_not_offered_says_so() {
     let mut world = World::new().await;
-    let answer = world.concerts.close_concert(pb::CloseConcertRequest::default()).await;
+    let answer = world.reservations.purge_saga_operations(pb::PurgeSagaOperationsRequest::default()).await;
     let status = answer.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
-    assert_eq!(status.message(), "CloseConcert is not offered by this version");
+    assert_eq!(status.message(), "PurgeSagaOperations is not offered by this version");
 }

@@ -2,11 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
 
+mod best;
+mod cancellation;
 mod catalogue;
+mod changes;
 mod checkout;
 mod contention;
+mod cost;
+mod crowd;
+mod history;
 mod holds;
+mod jobs;
+mod limits;
+mod map;
 mod passes;
 mod rivals;
+mod stock;
 mod verify;
 mod world;

@@ -23,6 +23,8 @@ use uuid::Uuid;
 pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
 pub(crate) const LOCK: &str = "lock-reservation";
 pub(crate) const CONFIRM: &str = "confirm-reservation";
+pub(crate) const BEGIN: &str = "begin-cancellation";
+pub(crate) const COMMIT: &str = "commit-cancellation";
 
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
@@ -97,21 +99,28 @@ impl World {
     pub(crate) async fn with(concert: pb::Concert) -> Self {
         let clock = Arc::new(ManualClock::at(NOW_MS));
         let db = testbed::db(clock.clone()).await;
-        Self::over(db, clock, concert).await
+        Self::over(db, clock, concert, Config::default()).await
+    }
+
+    /// With other limits than the default ones.
+    pub(crate) async fn configured(config: Config) -> Self {
+        let clock = Arc::new(ManualClock::at(NOW_MS));
+        let db = testbed::db(clock.clone()).await;
+        Self::over(db, clock, concert(), config).await
     }
 
     /// On a file, with the writer on a thread of its own.
     pub(crate) async fn threaded(directory: &Path, concert: pb::Concert) -> Self {
         let clock = Arc::new(ManualClock::at(NOW_MS));
         let db = testbed::threaded(directory, clock.clone()).await;
-        Self::over(db, clock, concert).await
+        Self::over(db, clock, concert, Config::default()).await
     }
 
-    async fn over(db: Db, clock: Arc<ManualClock>, concert: pb::Concert) -> Self {
+    async fn over(db: Db, clock: Arc<ManualClock>, concert: pb::Concert, config: Config) -> Self {
         let host = Host::new(db, clock.clone(), Ids::seeded(7));
         let keys = VerifyingKeys::default();
         let (held, placed) = mpsc::channel(16);
-        let routes = concert_svc::start(&host, Config::default(), keys.clone(), held).await.unwrap();
+        let routes = concert_svc::start(&host, config, keys.clone(), held).await.unwrap();
         let mut world = Self {
             clock,
             host,
@@ -231,6 +240,82 @@ impl World {
         Ok(self.reservations.clone().confirm_reservation(request).await?.into_inner())
     }
 
+    /// A customer has bought the seats, by a saga and a payment of his number; free seats cost no payment.
+    pub(crate) async fn buy(&self, number: u128, seats: &[&str]) -> pb::Reservation {
+        let held = self.hold(number, seats).await.unwrap();
+        self.lock(number, &held).await.unwrap();
+        let payment = Some(number).filter(|_| held.total_amount > 0);
+        self.confirm(number, &held, payment).await.unwrap().reservation.unwrap()
+    }
+
+    pub(crate) fn begin_request(saga: u128, sold: &pb::Reservation) -> pb::BeginReservationCancellationRequest {
+        pb::BeginReservationCancellationRequest {
+            name: sold.name.clone(),
+            customer: sold.customer.clone(),
+            saga: format!("sagas/{}", id(saga)),
+            waive_fee: false,
+            request_id: ids::operation_id(id(saga), BEGIN, "forward").to_string(),
+        }
+    }
+
+    pub(crate) async fn begin(
+        &self,
+        saga: u128,
+        sold: &pb::Reservation,
+    ) -> Result<pb::BeginReservationCancellationResponse, Status> {
+        self.begin_with(Self::begin_request(saga, sold)).await
+    }
+
+    pub(crate) async fn begin_with(
+        &self,
+        request: pb::BeginReservationCancellationRequest,
+    ) -> Result<pb::BeginReservationCancellationResponse, Status> {
+        let request = step(BEGIN, request);
+        Ok(self.reservations.clone().begin_reservation_cancellation(request).await?.into_inner())
+    }
+
+    pub(crate) async fn abort(
+        &self,
+        saga: u128,
+        sold: &pb::Reservation,
+    ) -> Result<pb::AbortReservationCancellationResponse, Status> {
+        let request = pb::AbortReservationCancellationRequest {
+            name: sold.name.clone(),
+            saga: format!("sagas/{}", id(saga)),
+            request_id: ids::operation_id(id(saga), BEGIN, "compensate").to_string(),
+        };
+        let request = step(BEGIN, request);
+        Ok(self.reservations.clone().abort_reservation_cancellation(request).await?.into_inner())
+    }
+
+    pub(crate) async fn commit(
+        &self,
+        saga: u128,
+        sold: &pb::Reservation,
+    ) -> Result<pb::CommitReservationCancellationResponse, Status> {
+        let request = pb::CommitReservationCancellationRequest {
+            name: sold.name.clone(),
+            saga: format!("sagas/{}", id(saga)),
+            request_id: ids::operation_id(id(saga), COMMIT, "forward").to_string(),
+        };
+        let request = step(COMMIT, request);
+        Ok(self.reservations.clone().commit_reservation_cancellation(request).await?.into_inner())
+    }
+
+    pub(crate) async fn tickets(&self, sold: &pb::Reservation) -> Vec<pb::Ticket> {
+        let request = pb::ListTicketsRequest { parent: sold.name.clone(), ..Default::default() };
+        self.reservations.clone().list_tickets(request).await.unwrap().into_inner().tickets
+    }
+
+    /// The performances start so many days later than a day from now, which is when they would.
+    pub(crate) async fn postpone(&self, days: i64) {
+        let work = async move |tx: &mut db::Tx<'_>| {
+            let sql = "update concert_performances set start_time = start_time + $1";
+            tx.execute(sql, service_kit::args![days * 86_400_000]).await
+        };
+        self.host.db.write(work).await.unwrap();
+    }
+
     pub(crate) async fn reservation(&self, held: &pb::Reservation) -> pb::Reservation {
         let request = pb::GetReservationRequest { name: held.name.clone() };
         self.reservations.clone().get_reservation(request).await.unwrap().into_inner()
@@ -240,7 +325,7 @@ impl World {
         self.reservation(held).await.state()
     }
 
-    /// The states of all seats by ordinal: one of `.` available, `h` held, `S` sold.
+    /// The states of all seats by ordinal: one of `.` available, `h` held, `S` sold, `x` blocked.
     pub(crate) async fn seats(&self) -> String {
         let request = pb::ListSeatsRequest { parent: self.performance.clone(), ..Default::default() };
         let seats = self.concerts.clone().list_seats(request).await.unwrap().into_inner().seats;
@@ -248,13 +333,14 @@ impl World {
             pb::seat::State::Available => '.',
             pb::seat::State::Held => 'h',
             pb::seat::State::Sold => 'S',
-            pb::seat::State::Blocked | pb::seat::State::Unspecified => '?',
+            pb::seat::State::Blocked => 'x',
+            pb::seat::State::Unspecified => '?',
         };
         seats.iter().map(letter).collect()
     }
 
     pub(crate) async fn sweep(&self) -> u64 {
-        concert_svc::jobs::sweep(&self.host.db, 2).await.unwrap()
+        concert_svc::jobs::sweep(&self.host.db, 2, true).await.unwrap()
     }
 
     /// Signs passes that the service accepts.

@@ -3,10 +3,12 @@
 use proto::customer::v1 as pb;
 use proto::customer::v1::customer_service_server::CustomerService;
 use service_kit::db::Tx;
+use service_kit::idempotency::Call;
+use service_kit::refusal::Fault;
 use tonic::{Request, Response, Status};
 
-use super::{Api, IDEMPOTENCY, answer, later, status};
-use crate::customers::State;
+use super::{Api, IDEMPOTENCY, answer, status};
+use crate::customers::Change;
 use crate::store;
 use crate::wire::customers as wire;
 
@@ -37,41 +39,41 @@ impl CustomerService for Api {
         answer(rows.await.map(|rows| wire::customers(&rows, limit)))
     }
 
+    async fn update_customer(
+        &self,
+        request: Request<pb::UpdateCustomerRequest>,
+    ) -> Result<Response<pb::Customer>, Status> {
+        let (call, update) = wire::update(request.get_ref(), &self.config).map_err(status)?;
+        let update = async move |tx: &mut Tx<'_>| Ok(wire::customer(&store::update(tx, update).await?));
+        answer(self.db.write(async move |tx| IDEMPOTENCY.once(tx, &call, update).await).await)
+    }
+
     async fn suspend_customer(
         &self,
         request: Request<pb::SuspendCustomerRequest>,
     ) -> Result<Response<pb::Customer>, Status> {
-        let pb::SuspendCustomerRequest { name, etag } = request.into_inner();
-        self.change(&name, &etag, State::Dormant).await
+        self.change(wire::suspend(request.get_ref(), &self.config)).await
     }
 
     async fn reactivate_customer(
         &self,
         request: Request<pb::ReactivateCustomerRequest>,
     ) -> Result<Response<pb::Customer>, Status> {
-        let pb::ReactivateCustomerRequest { name, etag } = request.into_inner();
-        self.change(&name, &etag, State::Active).await
-    }
-
-    async fn update_customer(
-        &self,
-        _request: Request<pb::UpdateCustomerRequest>,
-    ) -> Result<Response<pb::Customer>, Status> {
-        Err(later::with_data_retention("UpdateCustomer"))
+        self.change(wire::reactivate(request.get_ref(), &self.config)).await
     }
 
     async fn withdraw_customer(
         &self,
-        _request: Request<pb::WithdrawCustomerRequest>,
+        request: Request<pb::WithdrawCustomerRequest>,
     ) -> Result<Response<pb::Customer>, Status> {
-        Err(later::with_data_retention("WithdrawCustomer"))
+        self.change(wire::withdraw(request.get_ref(), &self.config)).await
     }
 }
 
 impl Api {
-    async fn change(&self, name: &str, etag: &str, to: State) -> Result<Response<pb::Customer>, Status> {
-        let change = wire::change(name, etag, to).map_err(status)?;
-        let customer = self.db.write(async move |tx| store::change_state(tx, change).await);
-        answer(customer.await.map(|customer| wire::customer(&customer)))
+    async fn change(&self, order: Result<(Call, Change), Fault>) -> Result<Response<pb::Customer>, Status> {
+        let (call, change) = order.map_err(status)?;
+        let change = async move |tx: &mut Tx<'_>| Ok(wire::customer(&store::change_state(tx, change).await?));
+        answer(self.db.write(async move |tx| IDEMPOTENCY.once(tx, &call, change).await).await)
     }
 }

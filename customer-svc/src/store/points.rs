@@ -1,19 +1,24 @@
-//! The statements over points: every balance changes in one conditional update, and every posting leaves an entry.
+//! The statements over points: every balance changes in one conditional update. What is posted is in `ledger.rs`.
 
+use service_kit::args;
 use service_kit::db::{self, FromRow, Row, Tx};
 use service_kit::refusal::Fault;
-use service_kit::{args, ids};
 use uuid::Uuid;
 
-use super::{numbered, state};
+use super::{audit, ledger, numbered, state};
+use crate::audit::Resolution;
 use crate::customers;
-use crate::points::{self, Account, Adjustment, Capture, Key, Kind, Reservation, ReservationState, Transfer};
+use crate::points::{self, Account, Capture, Key, Reservation, ReservationState, Reserve};
 
-/// Where corrections come from and go to.
-const ADJUSTMENTS: &str = "adjustments";
+/// The columns of an account, in the order in which a row is read.
+macro_rules! account_columns {
+    () => {
+        "customer_id, state, posted, reserved, points_time"
+    };
+}
+pub(super) use account_columns;
 
-const ACCOUNT: &str = "select customer_id, state, posted, reserved, points_time from customer_customers \
-    where customer_id = $1";
+const ACCOUNT: &str = concat!("select ", account_columns!(), " from customer_customers where customer_id = $1");
 
 /// Reads a customer's points.
 pub(crate) async fn account(tx: &mut Tx<'_>, customer: Uuid) -> Result<Account, Fault> {
@@ -24,17 +29,19 @@ pub(crate) async fn account(tx: &mut Tx<'_>, customer: Uuid) -> Result<Account, 
 /// Sets points aside for a saga.
 ///
 /// Like all who change both, this takes the reservation first and then the account, so that no two wait for each other.
-pub(crate) async fn reserve(tx: &mut Tx<'_>, key: Key, amount: i64) -> Result<Reservation, Fault> {
+pub(crate) async fn reserve(tx: &mut Tx<'_>, order: Reserve) -> Result<Reservation, Fault> {
     const INSERT: &str = "insert into customer_point_reservations (saga_id, customer_id, amount, state, create_time) \
         values ($1, $2, $3, 1, $4) on conflict do nothing";
     const RESERVE: &str = "update customer_customers set reserved = reserved + $2, points_time = $3 \
         where customer_id = $1 and state = 1 and posted - reserved >= $2";
-    let now_ms = tx.now_ms();
+    let Reserve { key, amount, request_id } = order;
+    let (now_ms, state) = (tx.now_ms(), ReservationState::Pending);
     let note = args![key.saga, key.customer, amount, now_ms];
     let taking = args![key.customer, amount, now_ms];
-    match tx.execute_each(&[(INSERT, note.to_vec()), (RESERVE, taking.to_vec())]).await?.as_slice() {
+    let kept = audit::resolution(Resolution { key, to: state, request_id }, now_ms);
+    match tx.execute_each(&[(INSERT, note.to_vec()), (RESERVE, taking.to_vec()), kept]).await?.as_slice() {
         [0, ..] => return Err(points::already_reserved(key).into()),
-        [_, 0] => {
+        [_, 0, ..] => {
             // Others may have given points back since: the account that a refusal tells of is the one that it stands for.
             points::judge_taking(&locked(tx, key.customer).await?, amount)?;
             if tx.execute(RESERVE, taking).await? == 0 {
@@ -43,77 +50,36 @@ pub(crate) async fn reserve(tx: &mut Tx<'_>, key: Key, amount: i64) -> Result<Re
         }
         _ => {}
     }
-    let (state, create_time) = (ReservationState::Pending, now_ms);
-    Ok(Reservation { key, amount, state, create_time, resolve_time: None })
+    Ok(Reservation { key, amount, state, create_time: now_ms, resolve_time: None })
 }
 
 /// Gives back what a saga has set aside.
-pub(crate) async fn release(tx: &mut Tx<'_>, key: Key) -> Result<Reservation, Fault> {
+pub(crate) async fn release(tx: &mut Tx<'_>, key: Key, request_id: Uuid) -> Result<Reservation, Fault> {
     const RELEASE: &str = "update customer_customers set reserved = reserved - $2, points_time = $3 \
         where customer_id = $1";
-    let reservation = resolve(tx, key, ReservationState::Released).await?;
-    let args = args![key.customer, reservation.amount, tx.now_ms()];
-    tx.execute(RELEASE, args).await?;
+    let (now_ms, to) = (tx.now_ms(), ReservationState::Released);
+    let reservation = resolve(tx, key, to).await?;
+    let giving = args![key.customer, reservation.amount, now_ms].to_vec();
+    let kept = audit::resolution(Resolution { key, to, request_id }, now_ms);
+    tx.execute_each(&[(RELEASE, giving), kept]).await?;
     Ok(reservation)
 }
 
 /// Spends what a saga has set aside.
 pub(crate) async fn capture(tx: &mut Tx<'_>, capture: Capture) -> Result<Reservation, Fault> {
-    const CAPTURE: &str = "update customer_customers set posted = posted - $2, reserved = reserved - $2, \
-        transfer_count = transfer_count + 1, points_time = $3 where customer_id = $1 returning posted, transfer_count";
-    let Capture { key, credit_account, request_id } = capture;
-    let reservation = resolve(tx, key, ReservationState::Captured).await?;
-    let args = args![key.customer, reservation.amount, tx.now_ms()];
-    let (balance_after, sequence) = tx.fetch_one(CAPTURE, args).await?;
-    let transfer = Transfer {
-        customer: key.customer,
-        sequence,
-        id: ids::derived(request_id, "transfer"),
-        kind: Kind::Use,
-        amount: reservation.amount,
-        debit_account: customers::name(key.customer),
-        credit_account,
-        balance_after,
-        saga: Some(key.saga),
-        request_id,
-        reason: String::new(),
-        create_time: tx.now_ms(),
-    };
-    post(tx, &transfer).await?;
+    const CAPTURE: &str = concat!(
+        "update customer_customers set posted = posted - $2, reserved = reserved - $2, \
+         transfer_count = transfer_count + 1, points_time = $3 where customer_id = $1",
+        ledger::returning!()
+    );
+    let (key, request_id, to) = (capture.key, capture.request_id, ReservationState::Captured);
+    let reservation = resolve(tx, key, to).await?;
+    let update = args![key.customer, reservation.amount, tx.now_ms()].to_vec();
+    let head = ledger::moved(tx, key.customer, (CAPTURE, update)).await?;
+    let head = head.ok_or_else(|| at_odds(key.customer))?;
+    let kept = audit::resolution(Resolution { key, to, request_id }, tx.now_ms());
+    ledger::post(tx, capture.posting(reservation.amount), head, Some(kept)).await?;
     Ok(reservation)
-}
-
-/// Corrects a balance on an operator's word.
-pub(crate) async fn adjust(tx: &mut Tx<'_>, adjustment: Adjustment) -> Result<Transfer, Fault> {
-    const ADJUST: &str = "update customer_customers set posted = posted + $2, transfer_count = transfer_count + 1, \
-        points_time = $4 where customer_id = $1 and state = 1 and posted - reserved + $2 >= 0 \
-        and ($2 < 0 or posted + $2 <= $3) returning posted, transfer_count";
-    let Adjustment { customer, amount, balance_limit, request_id, .. } = adjustment;
-    let args = args![customer, amount, balance_limit, tx.now_ms()];
-    let mut adjusted: Option<(i64, i64)> = tx.fetch_optional(ADJUST, args).await?;
-    if adjusted.is_none() {
-        points::judge_adjustment(&locked(tx, customer).await?, &adjustment)?;
-        adjusted = tx.fetch_optional(ADJUST, args).await?;
-    }
-    let (balance_after, sequence) = adjusted.ok_or_else(|| at_odds(customer))?;
-    let (own, other) = (customers::name(customer), ADJUSTMENTS.to_owned());
-    let (debit_account, credit_account) = if amount < 0 { (own, other) } else { (other, own) };
-    let transfer = Transfer {
-        customer,
-        sequence,
-        id: ids::derived(request_id, "transfer"),
-        kind: Kind::Adjustment,
-        amount: amount.abs(),
-        debit_account,
-        credit_account,
-        balance_after,
-        saga: None,
-        request_id,
-        reason: adjustment.reason,
-        create_time: tx.now_ms(),
-    };
-    post(tx, &transfer).await?;
-    Ok(transfer)
 }
 
 /// Reads what a saga has set aside.
@@ -127,26 +93,6 @@ pub(crate) async fn reservations(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Re
     const SELECT: &str = "select customer_id, saga_id, amount, state, create_time, resolve_time \
         from customer_point_reservations where saga_id > $1 order by saga_id limit $2";
     tx.fetch_all(SELECT, args![after, limit]).await
-}
-
-/// Which entries of a customer's ledger are asked for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Entries {
-    pub(crate) customer: Uuid,
-    pub(crate) from: i64,
-    pub(crate) kind: Option<i64>,
-    pub(crate) saga: Option<Uuid>,
-    pub(crate) limit: i64,
-}
-
-/// Reads entries of the ledger, newest first.
-pub(crate) async fn transfers(tx: &mut Tx<'_>, which: Entries) -> Result<Vec<Transfer>, db::Error> {
-    const SELECT: &str = "select customer_id, sequence, transfer_id, kind, amount, debit_account, credit_account, \
-        balance_after, saga_id, request_id, reason, create_time from customer_transfers \
-        where customer_id = $1 and sequence <= $2 and (kind = $3 or $3 is null) and (saga_id = $4 or $4 is null) \
-        order by sequence desc limit $5";
-    let Entries { customer, from, kind, saga, limit } = which;
-    tx.fetch_all(SELECT, args![customer, from, kind, saga, limit]).await
 }
 
 async fn resolve(tx: &mut Tx<'_>, key: Key, to: ReservationState) -> Result<Reservation, Fault> {
@@ -168,35 +114,14 @@ async fn find(tx: &mut Tx<'_>, key: Key) -> Result<Option<Reservation>, db::Erro
 }
 
 /// Reads a customer's points, which then stay as they are.
-async fn locked(tx: &mut Tx<'_>, customer: Uuid) -> Result<Account, Fault> {
+pub(super) async fn locked(tx: &mut Tx<'_>, customer: Uuid) -> Result<Account, Fault> {
     let found = tx.lock_optional(ACCOUNT, args![customer]).await?;
     found.ok_or_else(|| customers::not_found(customer).into())
 }
 
 /// The statement says no to an account that the rule allows.
-fn at_odds(customer: Uuid) -> db::Error {
+pub(super) fn at_odds(customer: Uuid) -> db::Error {
     db::Error::Bug(format!("rule and statement differ on the points of {}", customers::name(customer)))
-}
-
-async fn post(tx: &mut Tx<'_>, transfer: &Transfer) -> Result<(), db::Error> {
-    const INSERT: &str = "insert into customer_transfers (customer_id, sequence, transfer_id, kind, amount, \
-        debit_account, credit_account, balance_after, saga_id, request_id, reason, create_time) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-    let args = args![
-        transfer.customer,
-        transfer.sequence,
-        transfer.id,
-        transfer.kind as i64,
-        transfer.amount,
-        &transfer.debit_account,
-        &transfer.credit_account,
-        transfer.balance_after,
-        transfer.saga,
-        transfer.request_id,
-        &transfer.reason,
-        transfer.create_time
-    ];
-    tx.execute(INSERT, args).await.map(drop)
 }
 
 impl FromRow for Account {
@@ -220,25 +145,6 @@ impl FromRow for Reservation {
             state: numbered(row, 3, &ReservationState::ALL, |state| *state as i64)?,
             create_time: row.get(4)?,
             resolve_time: row.get(5)?,
-        })
-    }
-}
-
-impl FromRow for Transfer {
-    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
-        Ok(Self {
-            customer: row.get(0)?,
-            sequence: row.get(1)?,
-            id: row.get(2)?,
-            kind: numbered(row, 3, &Kind::ALL, |kind| *kind as i64)?,
-            amount: row.get(4)?,
-            debit_account: row.get(5)?,
-            credit_account: row.get(6)?,
-            balance_after: row.get(7)?,
-            saga: row.get(8)?,
-            request_id: row.get(9)?,
-            reason: row.get(10)?,
-            create_time: row.get(11)?,
         })
     }
 }

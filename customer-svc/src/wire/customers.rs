@@ -7,9 +7,10 @@ use service_kit::wire::timestamp;
 use service_kit::{filter, ids, page};
 use uuid::Uuid;
 
-use super::text;
+use super::{optional_text, text};
+use crate::audit::{Actor, Cause};
 use crate::config::Config;
-use crate::customers::{self, Change, Customer, Registration, State};
+use crate::customers::{self, Change, Customer, Registration, State, Update};
 
 /// The customer to register, under his own id or else under `new_id`.
 pub(crate) fn register(
@@ -19,13 +20,14 @@ pub(crate) fn register(
 ) -> Result<(Call, Registration), Fault> {
     let wanted = request.customer.as_ref();
     let wanted = wanted.ok_or_else(|| Fault::field("customer", "is required"))?;
+    let request_id = optional_uuid("request_id", &request.request_id)?;
     let new = Registration {
         customer: optional_uuid("customer_id", &request.customer_id)?.unwrap_or(new_id),
         display_name: text("customer.display_name", &wanted.display_name, config.display_name_limit)?,
         phone_number: phone_number(&wanted.phone_number)?,
         notification_consent: wanted.notification_consent,
+        cause: Cause { actor: Actor::Customer, request_id, reason: String::new() },
     };
-    let request_id = optional_uuid("request_id", &request.request_id)?;
     Ok((Call::new("CreateCustomer", request_id, request), new))
 }
 
@@ -34,13 +36,72 @@ pub(crate) fn id(name: &str) -> Result<Uuid, Fault> {
     ids::name("name", name, "customers")
 }
 
-/// The order to move a customer to another state.
-pub(crate) fn change(name: &str, etag: &str, to: State) -> Result<Change, Fault> {
-    let seen = match etag {
-        "" => None,
-        etag => Some(etag.parse().map_err(|_| Fault::field("etag", "must be one that was read"))?),
+/// The order to put a customer to sleep, for which an operator must say why.
+pub(crate) fn suspend(request: &pb::SuspendCustomerRequest, config: &Config) -> Result<(Call, Change), Fault> {
+    let reason = text("reason", &request.reason, config.reason_limit)?;
+    let request_id = optional_uuid("request_id", &request.request_id)?;
+    let cause = Cause { actor: Actor::Operator, request_id, reason };
+    let change = change((&request.name, &request.etag), State::Dormant, cause)?;
+    Ok((Call::new("SuspendCustomer", request_id, request), change))
+}
+
+/// The order to wake a customer.
+pub(crate) fn reactivate(request: &pb::ReactivateCustomerRequest, config: &Config) -> Result<(Call, Change), Fault> {
+    let reason = optional_text("reason", &request.reason, config.reason_limit)?;
+    let request_id = optional_uuid("request_id", &request.request_id)?;
+    let cause = Cause { actor: Actor::Operator, request_id, reason };
+    let change = change((&request.name, &request.etag), State::Active, cause)?;
+    Ok((Call::new("ReactivateCustomer", request_id, request), change))
+}
+
+/// The order to let a customer go.
+pub(crate) fn withdraw(request: &pb::WithdrawCustomerRequest, config: &Config) -> Result<(Call, Change), Fault> {
+    let reason = optional_text("reason", &request.reason, config.reason_limit)?;
+    let request_id = optional_uuid("request_id", &request.request_id)?;
+    let cause = Cause { actor: Actor::Customer, request_id, reason };
+    let change = change((&request.name, &request.etag), State::Withdrawn, cause)?;
+    Ok((Call::new("WithdrawCustomer", request_id, request), change))
+}
+
+fn change((name, etag): (&str, &str), to: State, cause: Cause) -> Result<Change, Fault> {
+    Ok(Change { customer: id(name)?, to, seen: seen("etag", etag)?, cause })
+}
+
+/// The order to change what the customer may change.
+pub(crate) fn update(request: &pb::UpdateCustomerRequest, config: &Config) -> Result<(Call, Update), Fault> {
+    let wanted = request.customer.as_ref();
+    let wanted = wanted.ok_or_else(|| Fault::field("customer", "is required"))?;
+    let mut update = Update {
+        customer: ids::name("customer.name", &wanted.name, "customers")?,
+        seen: seen("customer.etag", &wanted.etag)?,
+        display_name: None,
+        phone_number: None,
+        notification_consent: None,
     };
-    Ok(Change { customer: id(name)?, to, seen })
+    let all = ["display_name", "phone_number", "notification_consent"];
+    let masked = request.update_mask.as_ref().filter(|mask| !mask.paths.is_empty());
+    let paths = masked.map_or(all.to_vec(), |mask| mask.paths.iter().map(String::as_str).collect());
+    for path in paths {
+        match path {
+            "display_name" => {
+                let name = text("customer.display_name", &wanted.display_name, config.display_name_limit)?;
+                update.display_name = Some(name);
+            }
+            "phone_number" => update.phone_number = Some(phone_number(&wanted.phone_number)?),
+            "notification_consent" => update.notification_consent = Some(wanted.notification_consent),
+            _ => return Err(Fault::field("update_mask", format!("may name {} only", all.join(", ")))),
+        }
+    }
+    let request_id = optional_uuid("request_id", &request.request_id)?;
+    Ok((Call::new("UpdateCustomer", request_id, request), update))
+}
+
+/// The version that an etag stands for; none of an empty one.
+fn seen(field: &str, etag: &str) -> Result<Option<i64>, Fault> {
+    match etag {
+        "" => Ok(None),
+        etag => etag.parse().map(Some).map_err(|_| Fault::field(field, "must be one that was read")),
+    }
 }
 
 /// Where the page starts, the state asked for, and the number of rows: one more than fill the page.
@@ -69,7 +130,7 @@ pub(crate) fn customer(customer: &Customer) -> pb::Customer {
         state: state.into(),
         create_time: Some(timestamp(customer.create_time)),
         update_time: Some(timestamp(customer.update_time)),
-        withdraw_time: None,
+        withdraw_time: customer.withdraw_time.map(timestamp),
         etag: customer.version.to_string(),
     }
 }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use crate::harness::{Service, fact, failed, refused};
+use crate::harness::{Service, fact, failed, reactivate, refused, suspend};
 
 /// Times that a message is sent until it is answered for certain; the orchestrator has no such bound.
 const TRIES: usize = 50;
@@ -98,18 +98,18 @@ async fn correct(service: Service, order: Order) -> i64 {
 
 /// Puts a customer to sleep and wakes him up again.
 async fn doze(service: Service, name: String) {
-    let suspend = |mut service: Service| {
-        let request = pb::SuspendCustomerRequest { name: name.clone(), etag: String::new() };
+    let doze = |mut service: Service| {
+        let request = suspend(&name, "");
         async move { service.customers.suspend_customer(request).await }
     };
-    for answer in twice(suspend, &service).await {
+    for answer in twice(doze, &service).await {
         assert!(answer.is_ok() || failed(answer).1 == "CUSTOMER_NOT_ACTIVE");
     }
-    let reactivate = |mut service: Service| {
-        let request = pb::ReactivateCustomerRequest { name: name.clone(), etag: String::new() };
+    let wake = |mut service: Service| {
+        let request = reactivate(&name, "");
         async move { service.customers.reactivate_customer(request).await }
     };
-    for answer in twice(reactivate, &service).await {
+    for answer in twice(wake, &service).await {
         answer.unwrap();
     }
 }
@@ -169,9 +169,9 @@ async fn of_many_who_saw_the_same_version_one_changes_the_customer() {
             let (mut customers, name, etag) = (service.customers.clone(), name.clone(), etag.clone());
             rivals.spawn(async move {
                 if round % 2 == 0 {
-                    customers.suspend_customer(pb::SuspendCustomerRequest { name, etag }).await
+                    customers.suspend_customer(suspend(&name, &etag)).await
                 } else {
-                    customers.reactivate_customer(pb::ReactivateCustomerRequest { name, etag }).await
+                    customers.reactivate_customer(reactivate(&name, &etag)).await
                 }
             });
         }

@@ -1,7 +1,7 @@
 //! Registering, reading and listing customers.
 
 use proto::customer::v1 as pb;
-use tonic::{Code, Response};
+use tonic::Code;
 use uuid::Uuid;
 
 use crate::harness::{Service, failed, violation};
@@ -122,25 +122,4 @@ async fn a_list_that_cannot_be_made_is_refused() {
     }
     let greedy = pb::ListCustomersRequest { page_size: i32::MAX, ..Default::default() };
     service.customers.list_customers(greedy).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_customer_falls_asleep_and_wakes_up() {
-    let mut service = Service::new().await;
-    let created = service.customers.create_customer(kim(1)).await.unwrap().into_inner();
-    let suspend = |etag: &str| pb::SuspendCustomerRequest { name: created.name.clone(), etag: etag.into() };
-    let wake = || pb::ReactivateCustomerRequest { name: created.name.clone(), etag: String::new() };
-
-    let asleep = service.customers.suspend_customer(suspend(&created.etag)).await.map(Response::into_inner).unwrap();
-    assert_eq!(asleep.state(), pb::customer::State::Dormant);
-    assert_eq!(failed(service.customers.suspend_customer(suspend("")).await).1, "CUSTOMER_NOT_ACTIVE");
-    let filter = "state = DORMANT".to_owned();
-    let dormant = pb::ListCustomersRequest { filter, ..Default::default() };
-    assert_eq!(service.customers.list_customers(dormant).await.unwrap().into_inner().customers, [asleep]);
-
-    let awake = service.customers.reactivate_customer(wake()).await.unwrap().into_inner();
-    assert_eq!(awake.state(), pb::customer::State::Active);
-    let stale = service.customers.suspend_customer(suspend(&created.etag)).await;
-    assert_eq!(failed(stale), (Code::Aborted, "ETAG_MISMATCH".into()));
-    assert_eq!(violation(service.customers.suspend_customer(suspend("x")).await), "etag");
 }

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use customer_svc::Config;
-use customer_svc::verify::CHECKS;
+use customer_svc::verify::{self, CHECKS};
 use proto::customer::v1 as pb;
 use proto::customer::v1::customer_service_client::CustomerServiceClient;
 use proto::customer::v1::point_service_client::PointServiceClient;
 use service_kit::clock::ManualClock;
-use service_kit::db::{self, Db};
+use service_kit::db::{self, Db, FromRow};
 use service_kit::host::Host;
 use service_kit::ids::{self, Ids};
 use service_kit::refusal::{self, SagaOutcome};
+use testbed::Engine;
 use tonic::service::Routes;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
@@ -48,7 +49,8 @@ impl Service {
         let request = pb::CreateCustomerRequest { customer: Some(customer), ..Default::default() };
         let name = self.customers.create_customer(request).await.unwrap().into_inner().name;
         if points > 0 {
-            self.adjust(&name, points, 1_000).await.unwrap();
+            let id = Uuid::try_parse(&name["customers/".len()..]).unwrap().as_u128();
+            self.adjust(&name, points, id).await.unwrap();
         }
         name
     }
@@ -83,6 +85,13 @@ impl Service {
         self.points.capture_points(request).await.map(tonic::Response::into_inner)
     }
 
+    pub(crate) async fn credit(
+        &mut self,
+        request: pb::CreditPointsRequest,
+    ) -> Result<pb::CreditPointsResponse, Status> {
+        self.points.credit_points(step("credit-points", request)).await.map(tonic::Response::into_inner)
+    }
+
     /// What is posted and what is reserved.
     pub(crate) async fn account(&mut self, customer: &str) -> (i64, i64) {
         let request = pb::GetPointAccountRequest { name: format!("{customer}/pointAccount") };
@@ -115,6 +124,9 @@ impl Service {
             for check in CHECKS {
                 found.extend(check.findings(tx).await?.into_iter().map(|finding| (check.id, finding.problem)));
             }
+            for judged in verify::judge(tx).await? {
+                found.extend(judged.findings.into_iter().map(|finding| (judged.id, finding.problem)));
+            }
             Ok::<_, db::Error>(found)
         });
         found.await.unwrap()
@@ -122,6 +134,25 @@ impl Service {
 
     pub(crate) async fn expect_sound(&self) {
         assert_eq!(self.findings().await, []);
+    }
+
+    /// Takes the guard off the ledger, as an owner of the tables can.
+    pub(crate) async fn unguard(&self) {
+        let drop: &[&'static str] = match Engine::named() {
+            Engine::Sqlite => {
+                &["drop trigger customer_transfers_no_update", "drop trigger customer_transfers_no_delete"]
+            }
+            Engine::Postgres => &["drop trigger customer_transfers_append_only on customer_transfers"],
+        };
+        for sql in drop {
+            self.sql(sql).await;
+        }
+    }
+
+    /// Rows of a statement of the test's own.
+    pub(crate) async fn rows<T: FromRow + Send + 'static>(&self, sql: &'static str) -> Vec<T> {
+        let rows: Result<Vec<T>, db::Error> = self.db.read(async move |tx| tx.fetch_all(sql, &[]).await).await;
+        rows.unwrap()
     }
 
     /// Runs a statement of the test's own.
@@ -136,6 +167,20 @@ pub(crate) fn step<M>(id: &'static str, message: M) -> Request<M> {
     request.metadata_mut().insert("saga-step", id.parse().unwrap());
     request.metadata_mut().insert("saga-epoch", "1".parse().unwrap());
     request
+}
+
+/// An operator's word to put a customer to sleep.
+pub(crate) fn suspend(name: &str, etag: &str) -> pb::SuspendCustomerRequest {
+    let (reason, request_id) = ("it was asked for".into(), String::new());
+    pb::SuspendCustomerRequest { name: name.into(), etag: etag.into(), reason, request_id }
+}
+
+pub(crate) fn reactivate(name: &str, etag: &str) -> pb::ReactivateCustomerRequest {
+    pb::ReactivateCustomerRequest { name: name.into(), etag: etag.into(), ..Default::default() }
+}
+
+pub(crate) fn withdraw(name: &str, etag: &str) -> pb::WithdrawCustomerRequest {
+    pb::WithdrawCustomerRequest { name: name.into(), etag: etag.into(), ..Default::default() }
 }
 
 pub(crate) fn adjustment(customer: &str, amount: i64, id: u128) -> pb::AdjustPointsRequest {
@@ -157,6 +202,28 @@ pub(crate) fn capture(customer: &str, saga: u128) -> pb::CapturePointsRequest {
     let request_id = request_id(saga, "capture-points", "forward");
     let (customer, credit_account) = (customer.into(), CONCERT_ACCOUNT.into());
     pb::CapturePointsRequest { customer, saga: saga_name(saga), credit_account, request_id }
+}
+
+pub(crate) fn charge(customer: &str, saga: u128, amount: i64) -> pb::CreditPointsRequest {
+    pb::CreditPointsRequest {
+        customer: customer.into(),
+        saga: saga_name(saga),
+        amount,
+        kind: pb::point_transaction::Kind::Charge.into(),
+        debit_account: "clearing/card".into(),
+        request_id: request_id(saga, "credit-points", "forward"),
+        ..Default::default()
+    }
+}
+
+pub(crate) fn refund(customer: &str, saga: u128, amount: i64, fee_amount: i64) -> pb::CreditPointsRequest {
+    pb::CreditPointsRequest {
+        kind: pb::point_transaction::Kind::Refund.into(),
+        debit_account: CONCERT_ACCOUNT.into(),
+        fee_amount,
+        fee_credit_account: "fees/cancellation".into(),
+        ..charge(customer, saga, amount)
+    }
 }
 
 pub(crate) fn saga_name(saga: u128) -> String {

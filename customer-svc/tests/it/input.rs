@@ -119,13 +119,3 @@ async fn a_message_beyond_the_limit_is_not_read() {
     assert_eq!(failed(service.points.adjust_points(request).await).0, Code::OutOfRange);
     assert_eq!(service.entries(&customer).await, [1_000]);
 }
-
-#[tokio::test]
-async fn what_comes_later_says_so() {
-    let mut service = Service::new().await;
-    let credited = service.points.credit_points(pb::CreditPointsRequest::default()).await.unwrap_err();
-    assert_eq!(credited.code(), Code::Unimplemented);
-    assert_eq!(credited.message(), "CreditPoints is not offered yet; it comes with the cancellation saga");
-    let withdrawn = service.customers.withdraw_customer(pb::WithdrawCustomerRequest::default()).await;
-    assert_eq!(failed(withdrawn).0, Code::Unimplemented);
-}

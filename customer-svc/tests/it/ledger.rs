@@ -3,7 +3,7 @@
 use proto::customer::v1 as pb;
 use tonic::Code;
 
-use crate::harness::{CONCERT_ACCOUNT, Service, adjustment, fact, failed, saga_name, violation};
+use crate::harness::{CONCERT_ACCOUNT, Service, adjustment, charge, fact, failed, saga_name, violation, withdraw};
 
 #[tokio::test]
 async fn a_correction_gives_and_takes() {
@@ -87,6 +87,19 @@ async fn only_an_active_customer_is_corrected() {
     }
     let unknown = service.adjust("customers/00000000-0000-0000-0000-0000000000ff", 1, 1).await;
     assert_eq!(failed(unknown), (Code::NotFound, "CUSTOMER_NOT_FOUND".into()));
+}
+
+#[tokio::test]
+async fn what_came_to_somebody_who_has_left_can_only_be_taken() {
+    let mut service = Service::new().await;
+    let customer = service.customer(0).await;
+    service.customers.withdraw_customer(withdraw(&customer, "")).await.unwrap();
+    service.credit(charge(&customer, 1, 50)).await.unwrap();
+
+    assert_eq!(failed(service.adjust(&customer, 1, 1).await).1, "CUSTOMER_NOT_ACTIVE");
+    assert_eq!(failed(service.adjust(&customer, -51, 2).await).1, "INSUFFICIENT_POINTS");
+    assert_eq!(service.adjust(&customer, -50, 3).await.unwrap().balance_after, 0);
+    service.expect_sound().await;
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ async fn books() -> Service {
     }
     service.expect_sound().await;
     testbed::without_checks(&service.db).await.unwrap();
+    service.unguard().await;
     service
 }
 
@@ -29,15 +30,22 @@ async fn broken_by(sql: &'static str) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn every_check_notices_its_violation() {
-    let cases: [(&str, &[&str]); 8] = [
-        ("update customer_transfers set debit_account = credit_account where sequence = 1", &["P1", "P2", "P3", "P7"]),
-        ("update customer_customers set posted = posted + 1", &["P2", "P3"]),
-        ("update customer_customers set reserved = 1", &["P3"]),
-        ("update customer_customers set reserved = posted + 1", &["P3", "P4"]),
-        ("update customer_point_reservations set state = 3 where amount = 100", &["P5"]),
-        ("delete from customer_transfers where sequence = 3", &["P2", "P3", "P5", "P6"]),
-        ("delete from customer_transfers where sequence = 1", &["P2", "P3", "P6", "P7"]),
-        ("update customer_transfers set balance_after = 7 where sequence = 3", &["P7"]),
+    let cases: [(&str, &[&str]); 12] = [
+        (
+            "update customer_transfers set debit_account = credit_account where sequence = 1",
+            &["P1", "P2", "P3", "P7", "P6", "P8"],
+        ),
+        ("update customer_customers set posted = posted + 1", &["P2", "P3", "P6"]),
+        ("update customer_customers set reserved = 1", &["P3", "P6"]),
+        ("update customer_customers set reserved = posted + 1", &["P3", "P4", "P6"]),
+        ("update customer_point_reservations set state = 3 where amount = 100", &["P5", "P6"]),
+        ("delete from customer_point_reservations", &["P5", "P6"]),
+        ("update customer_transfers set kind = 1 where sequence = 3", &["P5", "P6", "P8"]),
+        ("delete from customer_transfers where sequence = 3", &["P2", "P3", "P5", "P7", "P6"]),
+        ("delete from customer_transfers where sequence = 1", &["P2", "P3", "P7", "P6", "P8"]),
+        ("update customer_transfers set balance_after = 7 where sequence = 3", &["P7", "P6", "P8"]),
+        ("update customer_transfers set reason = 'another' where sequence = 1", &["P6", "P8"]),
+        ("update customer_transfers set hash = null where sequence = 3", &["P6", "P8"]),
     ];
     for (sql, expected) in cases {
         assert_eq!(broken_by(sql).await, expected, "{sql}");

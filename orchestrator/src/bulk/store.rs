@@ -55,6 +55,14 @@ const ITEMS: &str = "select saga_id, saga_version, state, status, update_time fr
 const SETTLE: &str = "update orchestrator_bulk_item set state = $4, status = $5, update_time = $6 \
     where bucket = $1 and bulk_id = $2 and saga_id = $3 and state = 'pending'";
 
+const ENDED: &str = "select id from orchestrator_bulk where end_time < $1 order by create_time, id limit 1";
+const FORGET_ITEMS: &str = "delete from orchestrator_bulk_item where bucket = $1 and bulk_id = $2 and saga_id in \
+    (select saga_id from orchestrator_bulk_item where bucket = $1 and bulk_id = $2 order by saga_id limit $3)";
+const FORGET: &str = "delete from orchestrator_bulk where bucket = $1 and id = $2 and end_time is not null";
+
+/// Items that are forgotten in one transaction.
+const FORGOTTEN: u64 = 500;
+
 /// How long a claim lasts that is not kept up. Every saga that is done keeps it up, and the slowest rate is one a second.
 pub(super) const CLAIM_MS: i64 = 10_000;
 
@@ -113,6 +121,20 @@ pub(super) enum Error {
 impl Store {
     pub(crate) fn new(db: Db) -> Self {
         Self(db)
+    }
+
+    /// Forgets operations that ended before `before_ms`, with what became of their sagas.
+    pub(crate) async fn forget(&self, before_ms: i64) -> Result<(), db::Error> {
+        let forget = async move |tx: &mut Tx<'_>| {
+            let Some((id,)) = tx.fetch_optional::<(Uuid,)>(ENDED, args![before_ms]).await? else { return Ok(false) };
+            let bucket = tx.bucket(id);
+            if tx.execute(FORGET_ITEMS, args![bucket, id, FORGOTTEN.cast_signed()]).await? < FORGOTTEN {
+                tx.execute(FORGET, args![bucket, id]).await?;
+            }
+            Ok::<_, db::Error>(true)
+        };
+        while self.0.write(forget).await? {}
+        Ok(())
     }
 
     pub(crate) async fn create(&self, new: New) -> Result<Created, db::Error> {

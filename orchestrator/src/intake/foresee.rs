@@ -1,22 +1,18 @@
 //! What can be foreseen of a checkout without starting it: whether its reservation can be locked and its customer has the
 //! points. Both may change before the checkout is placed, so this promises nothing.
 
-use std::time::Duration;
-
 use proto::concert::v1::reservation::State as Held;
 use proto::concert::v1::reservation_service_client::ReservationServiceClient;
 use proto::concert::v1::{GetReservationRequest, Reservation};
-use proto::customer::v1::GetPointAccountRequest;
-use proto::customer::v1::point_service_client::PointServiceClient;
 use proto::orchestrator::v1 as pb;
 use service_kit::refusal::Refusal;
 use service_kit::wire::millis;
-use tonic::{Response, Status};
+use tonic::Status;
 
+use super::look::{in_time, participant, point_account};
 use super::not_owner;
 use crate::desk::Desk;
 use crate::faults::status;
-use crate::participants::Participant;
 use crate::plans::checkout::Input;
 
 /// The checkout that would be started, without a name; or the refusal that it would meet.
@@ -25,7 +21,7 @@ pub(super) async fn checkout(desk: &Desk, input: &Input) -> Result<pb::Checkout,
     check(&reservation, input, desk.clock.now_ms()).map_err(|refusal| status(refusal.into()))?;
     let amount = reservation.total_amount;
     if amount > 0 {
-        let available = available(desk, input).await?;
+        let available = point_account(desk, &input.customer).await?.available_balance;
         enough(available, amount).map_err(|refusal| status(refusal.into()))?;
     }
     Ok(pb::Checkout {
@@ -43,28 +39,6 @@ async fn reservation(desk: &Desk, input: &Input) -> Result<Reservation, Status> 
     let request = GetReservationRequest { name: input.reservation.clone() };
     let mut client = ReservationServiceClient::new(participant(desk, "concert")?);
     in_time(desk, client.get_reservation(request)).await
-}
-
-async fn available(desk: &Desk, input: &Input) -> Result<i64, Status> {
-    let request = GetPointAccountRequest { name: format!("{}/pointAccount", input.customer) };
-    let mut client = PointServiceClient::new(participant(desk, "customer")?);
-    let account = in_time(desk, client.get_point_account(request)).await?;
-    Ok(account.available_balance)
-}
-
-fn participant(desk: &Desk, name: &str) -> Result<Participant, Status> {
-    let missing = || Status::unavailable(format!("the {name} service is not connected"));
-    desk.participants.client(name).ok_or_else(missing)
-}
-
-/// The participant's answer, or its refusal as it stands.
-async fn in_time<T>(desk: &Desk, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Status> {
-    let timeout = Duration::from_millis(desk.config.limits.call_timeout_ms);
-    match tokio::time::timeout(timeout, call).await {
-        Ok(Ok(answer)) => Ok(answer.into_inner()),
-        Ok(Err(status)) => Err(Status::with_details(status.code(), status.message(), status.details().to_vec().into())),
-        Err(_) => Err(Status::unavailable("a service did not answer in time; try again")),
-    }
 }
 
 fn check(reservation: &Reservation, input: &Input, now_ms: i64) -> Result<(), Refusal> {

@@ -1,109 +1,74 @@
-//! Requests of customers, read field by field.
+//! What all sagas are asked for with, whatever their kind, and what their resources show alike.
 
 use std::time::Duration;
 
+use pb::checkout::State as Shown;
 use proto::orchestrator::v1 as pb;
-use proto::payment::v1::payment::Method;
-use saga::Act;
+use saga::{Act, Phase, State, StepIndex};
+use serde::Serialize;
 use service_kit::ids;
 use service_kit::refusal::Fault;
 use service_kit::wire::duration_ms_of;
 use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
-use crate::plans::checkout::{Checkout, Input, KIND, skipped};
+use crate::desk::Face;
+use crate::journal::Record;
+use crate::plans::Definition;
 use crate::runner::NewSaga;
+use crate::status::wire::why;
 
-/// The largest total that a customer can have been shown: ten seats of the highest price.
-const MOST: i64 = 100_000_000;
 /// The longest that a call may wait.
 const LONGEST_WAIT_MS: u64 = 30_000;
 /// The longest reason that a history keeps.
 const LONGEST_REASON: usize = 500;
 
-/// A checkout that somebody asks for.
+/// A kind of saga that people ask for, under the name of the resource that stands for it.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(super) struct Kind {
+    pub(super) face: Face,
+    /// What new ones start with.
+    pub(super) definition: &'static dyn Definition,
+}
+
+/// What is asked for, read from a message of its kind.
+pub(super) struct Asked<I> {
+    /// Whose it is.
+    pub(super) subject: String,
+    /// What it is about.
+    pub(super) reference: String,
+    pub(super) input: I,
+    /// Steps that the input makes needless.
+    pub(super) skip: Vec<StepIndex>,
+    pub(super) request_id: String,
+    pub(super) wait: Option<prost_types::Duration>,
+}
+
+/// A saga that somebody asks for, and how long he waits for its outcome.
+#[derive(Debug)]
+pub(crate) struct Order {
     pub(super) new: NewSaga,
-    pub(super) input: Input,
     pub(super) wait: Duration,
-    pub(super) validate_only: bool,
 }
 
 impl Order {
-    pub(super) fn read(request: pb::CreateCheckoutRequest, config: &Config) -> Result<Self, Fault> {
-        let request_id = ids::uuid("request_id", &request.request_id)?;
-        let wait = request.wait.map_or(Ok(config.wait()), wait)?;
-        let validate_only = request.validate_only;
-        let input = input(request)?;
-        let bytes = serde_json::to_vec(&input).expect("plain text and numbers always serialize");
+    pub(super) fn new(kind: &Kind, asked: Asked<impl Serialize>, config: &Config) -> Result<Self, Fault> {
+        let request_id = ids::uuid("request_id", &asked.request_id)?;
+        let wait = asked.wait.map_or(Ok(config.wait()), wait)?;
+        let input = serde_json::to_vec(&asked.input).expect("plain text and numbers always serialize");
         let new = NewSaga {
-            id: ids::saga_id(KIND, &input.customer, request_id),
-            definition: &Checkout,
-            subject: input.customer.clone(),
-            reference: input.reservation.clone(),
+            id: ids::saga_id(kind.definition.plan().kind, &asked.subject, request_id),
+            definition: kind.definition,
+            subject: asked.subject,
+            reference: asked.reference,
             // All of the request that the saga depends on; how long the caller waits is not.
-            request_hash: Sha256::digest(&bytes).to_vec(),
-            input: bytes,
-            skip: skipped(&input),
+            request_hash: Sha256::digest(&input).to_vec(),
+            input,
+            skip: asked.skip,
             undecided_for: config.undecided_for(),
         };
-        Ok(Self { new, input, wait, validate_only })
+        Ok(Self { new, wait })
     }
-}
-
-fn input(request: pb::CreateCheckoutRequest) -> Result<Input, Fault> {
-    let asked = request.checkout.ok_or_else(|| Fault::field("checkout", "is required"))?;
-    ids::name("checkout.customer", &asked.customer, "customers")?;
-    ids::name("checkout.reservation", &asked.reservation, "reservations")?;
-    method(asked.payment_method)?;
-    if !asked.queue_token.is_empty() {
-        queue_token(&asked.queue_token)?;
-    }
-    if request.card.is_some() {
-        return Err(Fault::field("card", "belongs to payment by CARD; a payment by POINT has none"));
-    }
-    if let Some(amount) = request.expected_amount {
-        expected(amount)?;
-    }
-    Ok(Input {
-        customer: asked.customer,
-        reservation: asked.reservation,
-        method: asked.payment_method,
-        queue_token: asked.queue_token,
-        expected_amount: request.expected_amount,
-    })
-}
-
-fn method(number: i32) -> Result<(), Fault> {
-    let field = "checkout.payment_method";
-    match Method::try_from(number) {
-        Ok(Method::Point) => Ok(()),
-        Ok(later @ (Method::Card | Method::BankTransfer)) => {
-            Err(Fault::field(field, format!("{} is not offered yet; pay by POINT", later.as_str_name())))
-        }
-        Ok(Method::Unspecified) => Err(Fault::field(field, "is required: POINT")),
-        Err(_) => Err(Fault::field(field, format!("is {number}, which is no payment method; pay by POINT"))),
-    }
-}
-
-fn queue_token(name: &str) -> Result<(), Fault> {
-    let field = "checkout.queue_token";
-    for id in ids::segments(field, name, ["waitingRooms", "queueTokens"])? {
-        ids::uuid(field, id)?;
-    }
-    Ok(())
-}
-
-fn expected(amount: i64) -> Result<(), Fault> {
-    if (0..=MOST).contains(&amount) {
-        return Ok(());
-    }
-    Err(Fault::Invalid {
-        field: "expected_amount".into(),
-        problem: format!("must be from 0 to {MOST}, not {amount}"),
-        reason: "AMOUNT_OUT_OF_RANGE",
-    })
 }
 
 fn wait(length: prost_types::Duration) -> Result<Duration, Fault> {
@@ -114,7 +79,16 @@ fn wait(length: prost_types::Duration) -> Result<Duration, Fault> {
     }
 }
 
-/// Who wants a checkout stopped, and why.
+/// An amount that lies outside what is allowed.
+pub(super) fn amount_within(field: &str, amount: i64, (least, most): (i64, i64)) -> Result<(), Fault> {
+    if (least..=most).contains(&amount) {
+        return Ok(());
+    }
+    let problem = format!("must be from {least} to {most}, not {amount}");
+    Err(Fault::Invalid { field: field.into(), problem, reason: "AMOUNT_OUT_OF_RANGE" })
+}
+
+/// Who wants a saga stopped, and why.
 pub(super) fn act(customer: String, reason: String) -> Result<Act, Fault> {
     if reason.chars().count() > LONGEST_REASON {
         return Err(Fault::field("reason", format!("must not be longer than {LONGEST_REASON} characters")));
@@ -129,4 +103,22 @@ pub(super) fn act(customer: String, reason: String) -> Result<Act, Fault> {
         customer
     };
     Ok(Act { by, reason })
+}
+
+/// A suspended saga shows what it was about to do, and whether its pivot was answered meanwhile.
+pub(super) fn state(kind: &Kind, record: &Record) -> Shown {
+    match record.saga.phase() {
+        Some(_) if record.saga.is_past_pivot(kind.definition.plan()) => Shown::Completing,
+        Some(Phase::Running | Phase::Arbitrating) => Shown::Running,
+        Some(Phase::Completing) => Shown::Completing,
+        Some(Phase::Compensating) => Shown::Compensating,
+        None if *record.saga.state() == State::Completed => Shown::Completed,
+        None => Shown::Failed,
+    }
+}
+
+/// Why it fails, if it does.
+pub(super) fn failure(kind: &Kind, record: &Record) -> Option<tonic_types::Status> {
+    let fails = matches!(state(kind, record), Shown::Compensating | Shown::Failed);
+    record.saga.failure().filter(|_| fails).map(why)
 }

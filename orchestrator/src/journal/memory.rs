@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::hub::Hub;
 use super::{Accepted, Adopted, Append, Entry, Error, Journal, Orphans, Query, Record, Statistics};
+use crate::exposure::Exposure;
 
 /// A journal that lives as long as its process.
 #[derive(Debug, Default)]
@@ -30,6 +31,7 @@ struct Memory {
     /// Incarnations, and when their leases run out.
     incarnations: BTreeMap<Uuid, i64>,
     records: BTreeMap<Uuid, Arc<Record>>,
+    exposures: BTreeMap<Uuid, Exposure>,
     history: BTreeMap<(Uuid, i64, i64), Entry>,
     outbox: BTreeMap<(i64, Uuid), Event>,
 }
@@ -173,7 +175,8 @@ impl Journal for MemoryJournal {
     async fn statistics(&self, since_ms: i64) -> Result<Statistics, Error> {
         let memory = self.memory();
         let recent = memory.records.values().filter(|record| record.create_time >= since_ms);
-        Ok(Statistics::of(recent.map(|record| &**record)))
+        let exposure = |id: &Uuid| memory.exposures.get(id).cloned().unwrap_or_default();
+        Ok(Statistics::of(recent.map(|record| (&**record, exposure(&record.id)))))
     }
 
     fn watch(&self, id: Uuid) -> watch::Receiver<Option<Arc<Record>>> {
@@ -184,7 +187,7 @@ impl Journal for MemoryJournal {
 impl Memory {
     /// All of it or nothing.
     fn write(&mut self, append: Append) -> Result<(), Error> {
-        let Append { next, facts, events } = append;
+        let Append { next, facts, events, exposure } = append;
         let mut outbox = BTreeMap::new();
         for event in events {
             let key = (event.bucket, event.id);
@@ -198,6 +201,7 @@ impl Memory {
             let entry = Entry { version: next.version, position, epoch: next.epoch, time: next.update_time, fact };
             self.history.insert((next.id, next.version, position), entry);
         }
+        self.exposures.insert(next.id, exposure);
         self.records.insert(next.id, next);
         Ok(())
     }

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::hub::Hub;
 use super::{Accepted, Adopted, Append, Entry, Error, Journal, Orphans, Query, Record, Statistics};
 
+mod archive;
 mod group;
 mod history;
 mod lease;
@@ -28,6 +29,7 @@ mod row;
 mod statistics;
 mod word;
 
+pub use archive::Ended;
 use group::Group;
 use row::{Known, Write};
 use word::Word;

@@ -83,11 +83,11 @@ impl Statistics {
     }
 
     /// What these come to, of which the open ones count.
-    pub(super) fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Self {
+    pub(super) fn of<'a>(records: impl Iterator<Item = (&'a Record, Exposure)>) -> Self {
         let mut states = BTreeMap::new();
         let mut groups = BTreeMap::new();
-        for record in records.filter(|record| record.saga.is_open()) {
-            let Exposure { step, reason, held } = Exposure::of(record);
+        for (record, exposure) in records.filter(|(record, _)| record.saga.is_open()) {
+            let Exposure { step, reason, held } = exposure;
             let total = Total { count: 1, held, oldest_ms: record.create_time };
             let state = record.saga.state().name();
             add(&mut states, state.to_owned(), &total);

@@ -5,19 +5,13 @@
 //! confirmation and moved after it, so a checkout that fails leaves no trace in anybody's history. Nothing after the
 //! confirmation may refuse.
 
-use proto::concert::v1 as concert;
-use proto::customer::v1 as customer;
-use proto::payment::v1 as payment;
-use proto::token::v1 as token;
 use saga::{Announcement, Direction, Plan, Saga, StepIndex, pivot, retriable, step, together};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use self::reply::Read;
-use self::request::Ask;
-use super::{Announced, Definition, Reply};
+use super::{Announced, Ask, Definition, Read, Reply, Told, output};
 use crate::exposure::Held;
 use crate::journal::Record;
+use crate::plans;
 
 mod announce;
 mod held;
@@ -108,7 +102,7 @@ pub fn skipped(input: &Input) -> Vec<StepIndex> {
 /// # Errors
 /// When it cannot be read.
 pub fn input(record: &Record) -> Result<Input, String> {
-    serde_json::from_slice(&record.input).map_err(|error| format!("the input cannot be read: {error}"))
+    plans::input(record)
 }
 
 /// What the lock answered, once it has.
@@ -133,20 +127,11 @@ pub fn amount(saga: &Saga) -> Option<i64> {
     output::<Locked>(saga, LOCK).map(|locked| locked.amount)
 }
 
-fn output<T: DeserializeOwned>(saga: &Saga, step: StepIndex) -> Option<T> {
-    saga.output(step).and_then(|bytes| serde_json::from_slice(bytes).ok())
-}
-
 impl Locked {
     /// Names of the seats.
     pub fn seat_names(&self) -> Vec<String> {
         self.seats.iter().map(|(id, _)| format!("{}/seats/{id}", self.performance)).collect()
     }
-}
-
-/// What the journal keeps of a reply.
-fn to_json(output: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(output).expect("plain text and numbers always serialize")
 }
 
 /// The checkout's definition.
@@ -158,38 +143,18 @@ impl Definition for Checkout {
         &PLAN
     }
 
-    fn request(&self, record: &Record, step: StepIndex, direction: Direction) -> Result<Vec<u8>, String> {
-        let input = input(record)?;
-        let ask = Ask { record, input, step, direction };
-        match direction {
-            Direction::Forward => ask.forward(),
-            Direction::Compensation => ask.compensation(),
+    fn request(&self, ask: Ask<'_>) -> Result<Vec<u8>, String> {
+        match ask.direction {
+            Direction::Forward => request::forward(ask),
+            Direction::Compensation => request::compensation(ask),
         }
     }
 
-    fn reply(&self, record: &Record, step: StepIndex, direction: Direction, bytes: &[u8]) -> Result<Reply, String> {
-        let read = Read { record, bytes };
-        match (direction, step) {
-            (Direction::Forward, LOCK) => read.locked(),
-            (Direction::Forward, POINTS) => read.moved::<customer::ReservePointsResponse>(|r| (&r.saga, r.amount)),
-            (Direction::Forward, PAYMENT) => read.moved::<payment::AuthorizePaymentResponse>(|r| (&r.saga, r.amount)),
-            (Direction::Forward, CONFIRM) => read.confirmed(),
-            (Direction::Forward, CAPTURE_POINTS) => {
-                read.moved::<customer::CapturePointsResponse>(|r| (&r.saga, r.amount))
-            }
-            (Direction::Forward, CAPTURE_PAYMENT) => {
-                read.moved::<payment::CapturePaymentResponse>(|r| (&r.saga, r.amount))
-            }
-            (Direction::Forward, TOKEN) => read.echoed::<token::CompleteQueueTokenResponse>(|r| &r.saga),
-            (Direction::Compensation, LOCK) => read.echoed::<concert::UnlockReservationResponse>(|r| &r.saga),
-            (Direction::Compensation, POINTS) => read.echoed::<customer::ReleasePointsResponse>(|r| &r.saga),
-            (Direction::Compensation, PAYMENT) => read.echoed::<payment::CancelPaymentResponse>(|r| &r.saga),
-            _ => Err(format!("step {} has no {direction:?} reply", step.0)),
+    fn reply(&self, read: Read<'_>) -> Result<Reply, String> {
+        match read.direction {
+            Direction::Forward => reply::forward(read),
+            Direction::Compensation => reply::compensation(read),
         }
-    }
-
-    fn held(&self, record: &Record) -> Held {
-        held::by(&record.saga)
     }
 
     fn event(&self, record: &Record, announcement: Announcement) -> Option<Announced> {
@@ -198,5 +163,30 @@ impl Definition for Checkout {
             Announcement::Compensated => Some(announce::failed(record)),
             Announcement::Suspended | Announcement::Resumed | Announcement::Alarm(_) => None,
         }
+    }
+
+    fn held(&self, record: &Record) -> Held {
+        held::by(record)
+    }
+
+    fn amount(&self, record: &Record) -> Option<i64> {
+        amount(&record.saga)
+    }
+
+    fn about(&self, record: &Record) -> Vec<(&'static str, Told)> {
+        let mut about = Vec::new();
+        if let Ok(input) = input(record) {
+            about.push(("payment method", Told::method(input.method)));
+            about.extend(input.expected_amount.map(|amount| ("expected amount", Told::Amount(amount))));
+            about.push(("queue token", Told::Text(input.queue_token)));
+        }
+        if let Some(locked) = locked(record) {
+            let seats: Vec<_> = locked.seats.into_iter().map(|(_, label)| label).collect();
+            about.push(("concert", Told::Text(format!("{}, {}", locked.title, locked.artist))));
+            about.push(("seats", Told::Text(seats.join(", "))));
+        }
+        about.push(("payment", Told::Text(payment(record).unwrap_or_default())));
+        about.push(("tickets", Told::count(tickets(record).len())));
+        about
     }
 }

@@ -11,7 +11,7 @@ use super::drive::Start;
 use super::life::Life;
 use super::{Error, Intervention, Runner, Signal};
 use crate::journal::{self, Adopted, Orphans, Record};
-use crate::plans::{self, Definition};
+use crate::plans::Definition;
 
 /// Sagas taken over in one go; the next go follows at once.
 const ADOPTION_BATCH: usize = 256;
@@ -23,7 +23,7 @@ impl Runner {
         if record.saga.is_terminal() {
             return Err(Error::Illegal(Illegal::Ended));
         }
-        let Some(definition) = plans::find(&record.kind, record.plan_version) else {
+        let Some(definition) = self.0.parts.plans.of(&record) else {
             return Err(Error::UnknownPlan { kind: record.kind, version: record.plan_version });
         };
         self.expect_willing(definition, &record, &signal.intervention)?;
@@ -95,7 +95,7 @@ impl Runner {
 
     fn go_on(&self, life: &Arc<Life>, adopted: Adopted, signal: Option<Signal>) {
         match adopted {
-            Adopted::Saga(record) => match plans::find(&record.kind, record.plan_version) {
+            Adopted::Saga(record) => match self.0.parts.plans.of(&record) {
                 Some(definition) => self.drive(life, definition, Arc::new(*record), Start::Adopting(signal)),
                 None => {
                     let (kind, version) = (&record.kind, record.plan_version);

@@ -20,7 +20,7 @@ use super::write::Writing;
 use super::{Error, Inner, Signal};
 use crate::journal::{self, Append, Orphans, Record};
 use crate::participants;
-use crate::plans::{self, Definition};
+use crate::plans::{self, Definition, Read};
 
 /// First and longest pause between tries to reach the journal.
 const JOURNAL_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
@@ -303,7 +303,7 @@ impl<'a> Drive<'a> {
             Ok(bytes) if bytes.len() > MAX_MESSAGE_BYTES => {
                 participants::lie(&format!("the reply has {} bytes", bytes.len()))
             }
-            Ok(bytes) => match self.definition.reply(&self.record, call.step, call.direction, &bytes) {
+            Ok(bytes) => match self.definition.reply(Read::new(&self.record, call, &bytes)) {
                 Ok(reply) => Outcome::Done { output: reply.output, skip: reply.skip },
                 Err(problem) => participants::lie(&problem),
             },

@@ -8,8 +8,9 @@ use service_kit::ids::Ids;
 use service_kit::outbox;
 
 use crate::alerts;
+use crate::exposure::Exposure;
 use crate::journal::{Append, Record};
-use crate::plans::{self, Announced, Definition};
+use crate::plans::{self, Announced, Ask, Definition};
 
 /// A write that is ready to go, and the calls that may go out once it is durable.
 #[derive(Debug)]
@@ -42,7 +43,8 @@ impl Writing {
         });
         let events = announced.map(|announced| event(&next, announced, ids.next(at.now_ms))).collect();
         let calls = super::calls(&commands).collect();
-        Self { append: Append { next: Arc::new(next), facts, events }, calls }
+        let exposure = Exposure::of(definition, &next);
+        Self { append: Append { next: Arc::new(next), facts, events, exposure }, calls }
     }
 }
 
@@ -50,7 +52,7 @@ impl Writing {
 fn set_requests(next: &mut Record, definition: &dyn Definition, commands: &[Command]) -> Result<(), String> {
     for call in super::calls(commands) {
         if next.saga.request(call.step, call.direction).is_none() {
-            let bytes = definition.request(next, call.step, call.direction)?;
+            let bytes = definition.request(Ask::new(definition.plan(), next, call))?;
             next.saga.set_request(call.step, call.direction, bytes);
         }
     }

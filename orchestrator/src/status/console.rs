@@ -122,7 +122,7 @@ async fn list_alone(State(desk): State<Desk>, Query(parameters): Parameters) -> 
 async fn saga(State(desk): State<Desk>, Path(id): Path<String>, Query(parameters): Parameters) -> Page {
     let record = desk.load(&SAGAS, read_id(&id)?).await?;
     let done = parameters.iter().find(|(name, _)| name == "done").map_or("", |(_, verb)| verb);
-    let acting = Acting::on(&record, done);
+    let acting = Acting::on(&desk, &record, done);
     Ok(page(StatusCode::OK, &Saga::fetch(&desk, &record, acting).await?))
 }
 

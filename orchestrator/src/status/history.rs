@@ -3,7 +3,7 @@
 use pb::saga::State as Shown;
 use pb::saga_event::Kind;
 use proto::orchestrator::v1 as pb;
-use saga::{Direction, Fact};
+use saga::{Direction, Fact, Plan};
 use service_kit::refusal::Fault;
 use service_kit::wire::timestamp;
 
@@ -55,19 +55,20 @@ pub(super) async fn page(
     let size = service_kit::page::size(request.page_size)?;
     let mut place = Place::read(&request.page_token)?;
     let record = desk.load(&SAGAS, id).await?;
+    let plan = desk.plans.plan_of(&record);
     let after = (place.version, place.position);
     // One more tells whether there is a next page.
     let entries = desk.shards.history(id, after, size + 1).await.map_err(faults::of_journal)?;
     let events = entries.iter().take(size).map(|entry| {
         place = place.after(entry);
-        event(&record, entry, place)
+        event(&record, plan, entry, place)
     });
     let events = events.collect();
     let next_page_token = if entries.len() > size { place.write() } else { String::new() };
     Ok(pb::ListSagaEventsResponse { events, next_page_token })
 }
 
-fn event(record: &Record, entry: &Entry, place: Place) -> pb::SagaEvent {
+fn event(record: &Record, plan: Option<&Plan>, entry: &Entry, place: Place) -> pb::SagaEvent {
     let fact = &entry.fact;
     let call = fact.call();
     let mut event = pb::SagaEvent {
@@ -75,12 +76,12 @@ fn event(record: &Record, entry: &Entry, place: Place) -> pb::SagaEvent {
         sequence: place.sequence,
         create_time: Some(timestamp(entry.time)),
         kind: kind(fact).into(),
-        step_id: fact.step().map_or("", |step| summary::step(record, step)).to_owned(),
+        step_id: fact.step().map_or("", |step| summary::step(plan, step)).to_owned(),
         compensation: call.is_some_and(|call| call.direction == Direction::Compensation),
         attempt: call.map_or(0, |call| i32::try_from(call.attempt).unwrap_or(i32::MAX)),
         state: place.state.into(),
         epoch: entry.epoch,
-        summary: summary::of(record, fact),
+        summary: summary::of(plan, fact),
         ..Default::default()
     };
     match fact {

@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::SAGAS;
 use crate::desk::Desk;
-use crate::plans;
 use crate::runner::Intervention;
 
 /// Who intervenes by a call, as long as callers are not told apart.
@@ -61,7 +60,7 @@ pub(super) async fn resolve(desk: &Desk, by: &str, request: pb::ResolveSagaStepR
     let evidence = text("evidence", request.evidence)?;
     let resolution = resolution(request.state)?;
     let record = desk.load(&SAGAS, id).await?;
-    let plan = plans::find(&record.kind, record.plan_version).map(|definition| definition.plan());
+    let plan = desk.plans.plan_of(&record);
     let step = plan.and_then(|plan| plan.find(&request.step_id));
     let step = step.ok_or_else(|| Fault::field("step_id", "is no step of the saga's plan"))?;
     wish(&request.name, Event::Resolve { step, resolution, act, evidence }, request.expected_version)

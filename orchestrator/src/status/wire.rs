@@ -13,7 +13,7 @@ use super::listing::Catalogue;
 use crate::faults::DOMAIN;
 use crate::journal::Record;
 use crate::participants::Participants;
-use crate::plans::checkout;
+use crate::plans::{Definition, Plans};
 
 mod step;
 
@@ -81,10 +81,10 @@ pub(crate) fn failure_of(saga: &Saga) -> Option<&Failure> {
 }
 
 /// A saga as it stands.
-pub(super) fn saga(record: &Record, participants: &Participants) -> pb::Saga {
+pub(super) fn saga(record: &Record, plans: &Plans, participants: &Participants) -> pb::Saga {
     let saga = &record.saga;
-    let is_checkout = record.kind == checkout::KIND;
-    let amount = checkout::locked(record).filter(|_| is_checkout).map_or(0, |locked| locked.amount);
+    let definition = plans.of(record);
+    let amount = definition.and_then(|definition| definition.amount(record));
     let from = saga.phase().filter(|_| saga.is_suspended());
     pb::Saga {
         name: format!("sagas/{}", record.id),
@@ -92,7 +92,7 @@ pub(super) fn saga(record: &Record, participants: &Participants) -> pb::Saga {
         plan_version: i32::try_from(record.plan_version).unwrap_or(i32::MAX),
         resource: format!("{}s/{}", record.kind, record.id),
         state: state(saga.state()).into(),
-        steps: step::steps(record, participants),
+        steps: step::steps(definition.map(Definition::plan), saga, participants),
         failure: cause(saga),
         owner: record.owner.to_string(),
         epoch: record.epoch,
@@ -104,7 +104,7 @@ pub(super) fn saga(record: &Record, participants: &Participants) -> pb::Saga {
         version: record.version,
         suspended_from: from.map_or(Shown::Unspecified, phase).into(),
         customer: record.subject.clone(),
-        amount,
+        amount: amount.unwrap_or_default(),
         decide_time: saga.decided_ms().map(timestamp),
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use orchestrator::Config;
+use orchestrator::plans::Plans;
 use pb::bulk_operation::Verb;
 use pb::bulk_operation_result::State as Result;
 use pb::saga::State;
@@ -249,7 +250,7 @@ async fn several_processes_take_each_saga_once() {
     for _ in 0..3 {
         let config = Config { bulk_per_second: 1_000, ..patient() };
         let (fakes, journal) = (world.fakes.participants(), world.journal.clone());
-        drop(orchestrator::start_with(&world.host, config, fakes, journal).await.unwrap());
+        drop(orchestrator::start_with(&world.host, config, Plans::default(), fakes, journal).await.unwrap());
     }
     let mut sagas = Vec::new();
     for number in 0..60 {

@@ -13,7 +13,7 @@ async fn answer(world: &World, path: &str) -> http::Response<Body> {
     world.pages.clone().oneshot(request).await.unwrap()
 }
 
-async fn page(world: &World, path: &str) -> (StatusCode, String) {
+pub(crate) async fn page(world: &World, path: &str) -> (StatusCode, String) {
     let answer = answer(world, path).await;
     let status = answer.status();
     let bytes = axum::body::to_bytes(answer.into_body(), 1 << 22).await.unwrap();

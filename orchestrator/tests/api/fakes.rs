@@ -19,6 +19,10 @@ use tonic::Status;
 use tonic::body::Body;
 use uuid::Uuid;
 
+mod returns;
+
+pub(crate) use returns::{BALANCE, FEE};
+
 pub(crate) const AMOUNT: i64 = 50_000;
 
 /// How a method answers from now on.
@@ -40,8 +44,13 @@ pub(crate) struct Fakes {
     pub(crate) title: Mutex<String>,
     /// What `GetReservation` answers.
     pub(crate) reservation: Mutex<concert::Reservation>,
-    /// The points that `GetPointAccount` shows.
+    /// The sagas that every participant was told of as archived.
+    pub(crate) archived: Mutex<Vec<String>>,
+    /// What every participant says is locked.
+    pub(crate) locks: Mutex<Vec<concert::SagaLock>>,
+    /// The points that `GetPointAccount` shows as available, and as posted.
     pub(crate) points: Mutex<i64>,
+    pub(crate) balance: Mutex<i64>,
 }
 
 impl Fakes {
@@ -146,7 +155,17 @@ impl Fakes {
             }
             "GetPointAccount" => {
                 let available_balance = *self.points.lock().unwrap();
-                customer::PointAccount { available_balance, ..Default::default() }.encode_to_vec()
+                let posted_balance = *self.balance.lock().unwrap();
+                customer::PointAccount { available_balance, posted_balance, ..Default::default() }.encode_to_vec()
+            }
+            "PurgeSagaOperations" => {
+                let sagas = read::<concert::PurgeSagaOperationsRequest>(bytes).sagas;
+                self.archived.lock().unwrap().extend(sagas);
+                Vec::new()
+            }
+            "ListSagaLocks" => {
+                let saga_locks = self.locks.lock().unwrap().clone();
+                concert::ListSagaLocksResponse { saga_locks, ..Default::default() }.encode_to_vec()
             }
             _ => Self::reply_about_money(method, bytes),
         }
@@ -156,7 +175,8 @@ impl Fakes {
         match method {
             "AuthorizePayment" => {
                 let saga = read::<payment::AuthorizePaymentRequest>(bytes).saga;
-                payment::AuthorizePaymentResponse { saga, amount: AMOUNT, ..Default::default() }.encode_to_vec()
+                let payment = Some(payment::Payment { name: "payments/p".into(), ..Default::default() });
+                payment::AuthorizePaymentResponse { saga, amount: AMOUNT, payment }.encode_to_vec()
             }
             "CancelPayment" => {
                 let saga = read::<payment::CancelPaymentRequest>(bytes).saga;
@@ -170,7 +190,7 @@ impl Fakes {
                 let saga = read::<token::CompleteQueueTokenRequest>(bytes).saga;
                 token::CompleteQueueTokenResponse { saga, ..Default::default() }.encode_to_vec()
             }
-            other => panic!("nobody fakes {other}"),
+            _ => returns::reply(method, bytes),
         }
     }
 }

@@ -5,7 +5,13 @@ mod act;
 #[cfg(test)]
 mod alerts;
 #[cfg(test)]
+mod archive;
+#[cfg(test)]
 mod bulk;
+#[cfg(test)]
+mod cancellations;
+#[cfg(test)]
+mod charges;
 #[cfg(test)]
 mod console;
 #[cfg(test)]
@@ -16,6 +22,8 @@ mod fakes;
 mod listing;
 #[cfg(test)]
 mod operate;
+#[cfg(test)]
+mod reconcile;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]

@@ -151,7 +151,8 @@ async fn whoever_drove_a_saga_before_does_not_refuse_what_it_does_not_know() {
     let running = placed(&world).await;
     // Another process takes it over for a verb; this one still waits for its call.
     let (participants, journal) = (world.fakes.participants(), world.journal.clone());
-    let other = orchestrator::start_with(&world.host, orchestrator::Config::default(), participants, journal).await;
+    let (config, plans) = (orchestrator::Config::default(), orchestrator::plans::Plans::default());
+    let other = orchestrator::start_with(&world.host, config, plans, participants, journal).await;
     let (_, other) = clients(&other.unwrap());
     let request = pb::SuspendSagaRequest { name: running.name.clone(), reason: "a look".into(), expected_version: 0 };
     let held = other.clone().suspend_saga(request).await.unwrap().into_inner();

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use orchestrator::Config;
+use orchestrator::plans::Plans;
 use orchestrator::relay::{Relay, Sink, SinkError};
 use service_kit::clock::ManualClock;
 use service_kit::db::{self, Tx};
@@ -133,7 +134,9 @@ async fn only_published_events_are_forgotten_and_only_after_their_days() {
 #[tokio::test]
 async fn the_orchestrator_runs_on_its_own_tables() {
     let host = host().await;
-    let started = orchestrator::start(&host, Config::default(), fakes().participants(), Vec::new()).await.unwrap();
+    let started = orchestrator::start(&host, Config::default(), Plans::default(), fakes().participants(), Vec::new())
+        .await
+        .unwrap();
     let (mut checkouts, _) = clients(&started);
     let placed = checkouts.create_checkout(request(1)).await.unwrap().into_inner();
     let journal = started.shards.iter().next().unwrap().journal.clone();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use orchestrator::Config;
 use orchestrator::participants::Participant;
+use orchestrator::plans::Plans;
 use orchestrator::runner::Limits;
 use pb::checkout::State;
 use proto::orchestrator::v1 as pb;
@@ -82,7 +83,8 @@ async fn a_server_that_is_down_holds_up_its_own_sagas_only() {
     // Nobody is given up for a wait; a call that is held is let go before its time is over.
     let limits = Limits { call_timeout_ms: 120_000, ..Limits::default() };
     let config = Config { limits, undecided_ms: 300_000, ..Config::default() };
-    let started = orchestrator::start(&host().await, config, fakes.participants(), spread).await.unwrap();
+    let started =
+        orchestrator::start(&host().await, config, Plans::default(), fakes.participants(), spread).await.unwrap();
     let (checkouts, sagas) = clients(&started);
     let house = House { fakes, checkouts, sagas };
 
@@ -139,6 +141,8 @@ async fn a_server_that_is_down_holds_up_its_own_sagas_only() {
 
     // Where a saga lies is settled for ever.
     let swapped = vec![(0..=BORDER - 1, connect(&two).await), (BORDER..=1023, connect(&one).await)];
-    let refused = orchestrator::start(&host().await, config, house.fakes.participants(), swapped).await.unwrap_err();
+    let refused = orchestrator::start(&host().await, config, Plans::default(), house.fakes.participants(), swapped)
+        .await
+        .unwrap_err();
     assert!(matches!(refused, orchestrator::Error::Moved { .. }), "{refused}");
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orchestrator::participants::Participant;
+use orchestrator::plans::Plans;
 use pb::saga::State;
 use proto::orchestrator::v1 as pb;
 use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
@@ -38,7 +39,9 @@ impl House {
 
     async fn on_sql() -> Self {
         let fakes = fakes();
-        let started = orchestrator::start(&host().await, patient(), fakes.participants(), Vec::new()).await.unwrap();
+        let started = orchestrator::start(&host().await, patient(), Plans::default(), fakes.participants(), Vec::new())
+            .await
+            .unwrap();
         let (checkouts, sagas) = clients(&started);
         Self { fakes, checkouts, sagas }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use orchestrator::participants::Participant;
+use orchestrator::plans::Plans;
 use orchestrator::runner::Limits;
 use orchestrator::{Config, Started};
 use proto::concert::v1::Reservation;
@@ -44,7 +45,9 @@ impl World {
         let journal = Arc::new(Shaky::default());
         let host = host().await;
         host.db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await.unwrap();
-        let started = orchestrator::start_with(&host, config, fakes.participants(), journal.clone()).await.unwrap();
+        let started = orchestrator::start_with(&host, config, Plans::default(), fakes.participants(), journal.clone())
+            .await
+            .unwrap();
         let (checkouts, sagas) = clients(&started);
         let Started { pages, shards, .. } = started;
         Self { fakes, journal, host, pages, shards, checkouts, sagas }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use orchestrator::exposure::Exposure;
 use orchestrator::journal::{Append, Journal, LEASE, MemoryJournal, Record, SqlJournal};
 use saga::{Act, Call, Direction, Event, Moment, Outcome, Plan, StepIndex, step};
 use service_kit::clock::ManualClock;
@@ -160,7 +161,7 @@ pub(crate) fn new(number: u128) -> Append {
         create_time: now_ms,
         update_time: now_ms,
     };
-    Append { next: Arc::new(record), facts: decision.facts, events: Vec::new() }
+    Append { next: Arc::new(record), facts: decision.facts, events: Vec::new(), exposure: Exposure::default() }
 }
 
 pub(crate) fn id(number: u128) -> Uuid {
@@ -185,7 +186,7 @@ fn then(record: &Record, event: &Event) -> Append {
     let now_ms = record.update_time + 10;
     let decision = saga::decide(&PLAN, &record.saga, event, moment(now_ms)).unwrap();
     let next = Record { saga: decision.saga, version: record.version + 1, update_time: now_ms, ..record.clone() };
-    Append { next: Arc::new(next), facts: decision.facts, events: Vec::new() }
+    Append { next: Arc::new(next), facts: decision.facts, events: Vec::new(), exposure: Exposure::default() }
 }
 
 /// The same write, announcing an event of this id.

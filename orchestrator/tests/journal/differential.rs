@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use orchestrator::exposure::Exposure;
 use orchestrator::journal::{Append, Error, Journal, Orphans, Query, Record};
 use service_kit::db;
 use uuid::Uuid;
@@ -72,7 +73,12 @@ async fn throw((dice, lives): (&mut fastrand::Rng, &mut u128), bench: &Bench) ->
         (8, _) => Move::Owned(owner(dice), dice.bool().then_some(id(number)), dice.usize(0..9)),
         (9 | 10, _) | (_, None) => Move::Accept(announced(dice, new(number))),
         (_, Some(record)) if record.saga.is_open() => Move::Append(write(dice, &record)),
-        (_, Some(record)) => Move::Append(Append { next: Arc::new(record), facts: Vec::new(), events: Vec::new() }),
+        (_, Some(record)) => Move::Append(Append {
+            next: Arc::new(record),
+            facts: Vec::new(),
+            events: Vec::new(),
+            exposure: Exposure::default(),
+        }),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use orchestrator::exposure::Exposure;
 use orchestrator::exposure::Held;
 use orchestrator::journal::{Accepted, Adopted, Append, Error, Orphans, Query, Record, Statistics, Total};
 use saga::Fact;
@@ -195,7 +196,7 @@ async fn an_ended_saga_is_final(bench: Bench) {
     assert_eq!(adopt(&bench, OTHER, Orphans::One(id(1))).await, []);
     assert!(bench.owned(OWNER).await.is_empty());
     let later = Record { version: 3, ..Record::clone(&ended) };
-    let append = Append { next: Arc::new(later), facts: Vec::new(), events: Vec::new() };
+    let append = Append { next: Arc::new(later), facts: Vec::new(), events: Vec::new(), exposure: Exposure::default() };
     assert_fenced(bench.journal.append(append).await);
     assert_eq!(bench.load(id(1)).await, *ended);
 }

@@ -2,10 +2,6 @@
 
 use tonic::Status;
 
-pub(super) fn with_cancellation(method: &str) -> Status {
-    comes_with(method, "the cancellation saga")
-}
-
 pub(super) fn with_archiving(method: &str) -> Status {
     comes_with(method, "the archiving of sagas")
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use payment_svc::Config;
 use payment_svc::verify::CHECKS;
+use payment_svc::{Config, Started};
 use proto::payment::v1 as pb;
 use proto::payment::v1::payment_service_client::PaymentServiceClient;
+use service_kit::args;
 use service_kit::clock::ManualClock;
 use service_kit::db::{self, Db};
 use service_kit::host::Host;
@@ -30,10 +31,22 @@ impl Service {
         Self::over(testbed::db(clock.clone()).await, clock).await
     }
 
+    /// The same on the database as it runs in production, where callers meet.
+    pub(crate) async fn threaded(directory: &tempfile::TempDir) -> Self {
+        let clock = Arc::new(ManualClock::at(1_000));
+        Self::over(testbed::threaded(directory.path(), clock.clone()).await, clock).await
+    }
+
     pub(crate) async fn over(db: Db, clock: Arc<ManualClock>) -> Self {
+        Self::with(db, clock, Config::default()).await.0
+    }
+
+    /// One more process over a database, and what else it offers.
+    pub(crate) async fn with(db: Db, clock: Arc<ManualClock>, config: Config) -> (Self, Started) {
         let host = Host::new(db.clone(), clock.clone(), Ids::seeded(7));
-        let routes = payment_svc::start(&host, Config::default()).await.unwrap();
-        Self { db, clock, payments: PaymentServiceClient::new(routes) }
+        let started = payment_svc::start(&host, config).await.unwrap();
+        let payments = PaymentServiceClient::new(started.routes.clone());
+        (Self { db, clock, payments }, started)
     }
 
     pub(crate) async fn authorize(
@@ -53,6 +66,59 @@ impl Service {
     pub(crate) async fn capture(&mut self, saga: u128) -> Result<pb::CapturePaymentResponse, Status> {
         let request = step("capture-payment", capture(saga));
         self.payments.capture_payment(request).await.map(Response::into_inner)
+    }
+
+    /// Asks for so much of a payment back.
+    pub(crate) async fn create_refund(
+        &mut self,
+        saga: u128,
+        payment: u128,
+        amount: i64,
+    ) -> Result<pb::CreateRefundResponse, Status> {
+        let request = step("create-refund", create_refund(saga, payment, amount));
+        self.payments.create_refund(request).await.map(Response::into_inner)
+    }
+
+    pub(crate) async fn cancel_refund(&mut self, saga: u128) -> Result<pb::CancelRefundResponse, Status> {
+        let request = step("create-refund", cancel_refund(saga));
+        self.payments.cancel_refund(request).await.map(Response::into_inner)
+    }
+
+    pub(crate) async fn complete_refund(&mut self, saga: u128) -> Result<pb::CompleteRefundResponse, Status> {
+        let request = step("complete-refund", complete_refund(saga));
+        self.payments.complete_refund(request).await.map(Response::into_inner)
+    }
+
+    /// A refund's state, or the reason why there is none.
+    pub(crate) async fn refund(&mut self, saga: u128, payment: u128) -> String {
+        match self.payments.get_refund(pb::GetRefundRequest { name: refund_name(saga, payment) }).await {
+            Ok(found) => found.get_ref().state().as_str_name().into(),
+            Err(status) => refusal::reason(&status).unwrap(),
+        }
+    }
+
+    /// What is captured, refunded and refundable of a payment.
+    pub(crate) async fn amounts(&mut self, payment: u128) -> [i64; 3] {
+        let request = pb::GetPaymentRequest { name: payment_name(payment) };
+        let found = self.payments.get_payment(request).await.unwrap().into_inner();
+        [found.captured_amount, found.refunded_amount, found.refundable_amount]
+    }
+
+    /// What the service has announced of a payment, in order: version and type.
+    pub(crate) async fn announced(&self, payment: u128) -> Vec<(i64, String)> {
+        const SELECT: &str =
+            "select version, type from payment_outbox where aggregate = $1 order by version, create_time";
+        let name = payment_name(payment);
+        let found = self.db.read(async move |tx| tx.fetch_all::<(i64, String)>(SELECT, args![&name]).await);
+        found.await.unwrap()
+    }
+
+    /// A payment's history: from, to.
+    pub(crate) async fn history(&self, payment: u128) -> Vec<(String, String)> {
+        const SELECT: &str =
+            "select from_state, to_state from payment_transitions where payment_id = $1 order by version";
+        let id = Uuid::from_u128(payment);
+        self.db.read(async move |tx| tx.fetch_all::<(String, String)>(SELECT, args![id]).await).await.unwrap()
     }
 
     /// A payment's state and what was captured, or the reason why there is none.
@@ -116,6 +182,30 @@ pub(crate) fn cancel(saga: u128) -> pb::CancelPaymentRequest {
 pub(crate) fn capture(saga: u128) -> pb::CapturePaymentRequest {
     let request_id = request_id(saga, "capture-payment", "forward");
     pb::CapturePaymentRequest { saga: saga_name(saga), request_id }
+}
+
+pub(crate) fn create_refund(saga: u128, payment: u128, amount: i64) -> pb::CreateRefundRequest {
+    pb::CreateRefundRequest {
+        parent: payment_name(payment),
+        saga: saga_name(saga),
+        amount,
+        reason: "the customer cancels".into(),
+        request_id: request_id(saga, "create-refund", "forward"),
+    }
+}
+
+pub(crate) fn cancel_refund(saga: u128) -> pb::CancelRefundRequest {
+    let request_id = request_id(saga, "create-refund", "compensate");
+    pb::CancelRefundRequest { saga: saga_name(saga), request_id }
+}
+
+pub(crate) fn complete_refund(saga: u128) -> pb::CompleteRefundRequest {
+    let request_id = request_id(saga, "complete-refund", "forward");
+    pb::CompleteRefundRequest { saga: saga_name(saga), request_id }
+}
+
+pub(crate) fn refund_name(saga: u128, payment: u128) -> String {
+    format!("{}/refunds/{}", payment_name(payment), Uuid::from_u128(saga))
 }
 
 pub(crate) fn customer_name(customer: u128) -> String {

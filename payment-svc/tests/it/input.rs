@@ -1,9 +1,10 @@
 //! What is malformed is answered by the name of its field and changes nothing.
 
 use proto::payment::v1 as pb;
+use proto::payment::v1::payment::Method;
 use tonic::{Code, Request};
 
-use crate::harness::{self, Service, failed, saga_name, step, violation};
+use crate::harness::{self, Service, fact, failed, refused, saga_name, step, violation};
 
 const STEP: &str = "authorize-payment";
 
@@ -21,7 +22,7 @@ async fn a_malformed_order_is_named_by_its_field() {
         ("saga", with(|order| order.saga = "sagas/1".into())),
         ("customer", with(|order| order.customer = order.saga.clone())),
         ("purpose", with(|order| order.purpose = 0)),
-        ("purpose", with(|order| order.purpose = pb::payment::Purpose::PointCharge.into())),
+        ("method", with(|order| order.purpose = pb::payment::Purpose::PointCharge.into())),
         ("purpose", with(|order| order.purpose = 99)),
         ("reference", with(|order| order.reference.clear())),
         ("reference", with(|order| order.reference = "pointCharges/1".into())),
@@ -55,15 +56,18 @@ async fn an_amount_out_of_range_says_so() {
 }
 
 #[tokio::test]
-async fn other_methods_are_not_offered_yet() {
+async fn a_method_that_is_not_offered_is_refused_for_good() {
     let mut service = Service::new().await;
-    for (method, name) in [(pb::payment::Method::Card, "CARD"), (pb::payment::Method::BankTransfer, "BANK_TRANSFER")] {
-        let order = pb::AuthorizePaymentRequest { method: method.into(), ..harness::authorize(1, 10) };
+    for (saga, method, token) in [(1, Method::Card, "tok_1"), (2, Method::BankTransfer, "")] {
+        let processor_token = token.to_owned();
+        let order =
+            pb::AuthorizePaymentRequest { method: method.into(), processor_token, ..harness::authorize(saga, 10) };
         let answer = service.payments.authorize_payment(step(STEP, order)).await;
-        let message = answer.as_ref().unwrap_err().message().to_owned();
-        assert_eq!(message, format!("method must be POINT; {name} is not offered yet"));
-        assert_eq!(violation(answer), "method");
+        assert_eq!(fact(&answer, "method"), method.as_str_name());
+        assert_eq!(refused(answer), "PAYMENT_METHOD_NOT_OFFERED");
+        assert_eq!(service.cancel(saga).await.unwrap().amount, 0);
     }
+    service.expect_sound().await;
 }
 
 #[tokio::test]
@@ -107,7 +111,34 @@ async fn a_message_beyond_the_limit_is_not_read() {
 #[tokio::test]
 async fn what_comes_later_says_so() {
     let mut service = Service::new().await;
-    let refund = service.payments.create_refund(pb::CreateRefundRequest::default()).await.unwrap_err();
-    assert_eq!(refund.code(), Code::Unimplemented);
-    assert_eq!(refund.message(), "CreateRefund is not offered yet; it comes with the cancellation saga");
+    let purge = service.payments.purge_saga_operations(pb::PurgeSagaOperationsRequest::default()).await.unwrap_err();
+    assert_eq!(purge.code(), Code::Unimplemented);
+    assert_eq!(purge.message(), "PurgeSagaOperations is not offered yet; it comes with the archiving of sagas");
+}
+
+#[tokio::test]
+async fn a_malformed_refund_is_named_by_its_field() {
+    let mut service = Service::new().await;
+    service.authorize(1, 10).await.unwrap();
+    service.capture(1).await.unwrap();
+    let good = harness::create_refund(2, 1, 100);
+    let wrong = [
+        ("parent", pb::CreateRefundRequest { parent: saga_name(1), ..good.clone() }),
+        ("saga", pb::CreateRefundRequest { saga: "sagas/2".into(), ..good.clone() }),
+        ("amount", pb::CreateRefundRequest { amount: 0, ..good.clone() }),
+        ("amount", pb::CreateRefundRequest { amount: -1, ..good.clone() }),
+        ("amount", pb::CreateRefundRequest { amount: i64::MAX, ..good.clone() }),
+        ("reason", pb::CreateRefundRequest { reason: "x".repeat(501), ..good.clone() }),
+        ("request_id", pb::CreateRefundRequest { request_id: "x".into(), ..good.clone() }),
+    ];
+    for (field, request) in wrong {
+        assert_eq!(violation(service.payments.create_refund(step("create-refund", request)).await), field);
+    }
+    assert_eq!(violation(service.payments.create_refund(good).await), "saga-step");
+    let cancel = pb::CancelRefundRequest { saga: String::new(), ..harness::cancel_refund(2) };
+    assert_eq!(violation(service.payments.cancel_refund(step("create-refund", cancel)).await), "saga");
+    let complete = pb::CompleteRefundRequest { request_id: String::new(), ..harness::complete_refund(2) };
+    assert_eq!(violation(service.payments.complete_refund(step("complete-refund", complete)).await), "request_id");
+    assert_eq!(service.refund(2, 1).await, "REFUND_NOT_FOUND");
+    service.create_refund(2, 1, 100).await.expect("a wrong order bars nothing");
 }

@@ -7,15 +7,10 @@ use tokio::task::JoinSet;
 
 use crate::harness::{Service, refused};
 
-async fn start(directory: &tempfile::TempDir) -> Service {
-    let clock = Arc::new(ManualClock::at(1_000));
-    Service::over(testbed::threaded(directory.path(), clock.clone()).await, clock).await
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_rivals_one_pays() {
     let directory = tempfile::tempdir().unwrap();
-    let service = start(&directory).await;
+    let service = Service::threaded(&directory).await;
 
     let mut rivals = JoinSet::new();
     for saga in 1..=100 {
@@ -32,7 +27,7 @@ async fn of_many_rivals_one_pays() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn rivals_that_come_and_go_are_paid_for_or_refused_and_nothing_fails() {
     let directory = tempfile::tempdir().unwrap();
-    let mut service = start(&directory).await;
+    let mut service = Service::threaded(&directory).await;
 
     let mut rivals = JoinSet::new();
     for saga in 1..=200 {
@@ -69,7 +64,7 @@ async fn a_rival_that_is_cancelled_between_two_statements_makes_room() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_payment_that_is_asked_for_many_times_at_once_is_one() {
     let directory = tempfile::tempdir().unwrap();
-    let service = start(&directory).await;
+    let service = Service::threaded(&directory).await;
     let send = async |step: &'static str| {
         let mut all = JoinSet::new();
         for _ in 0..16 {
@@ -94,7 +89,7 @@ async fn a_payment_that_is_asked_for_many_times_at_once_is_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_payment_is_captured_or_cancelled_and_the_other_is_told_so() {
     let directory = tempfile::tempdir().unwrap();
-    let mut service = start(&directory).await;
+    let mut service = Service::threaded(&directory).await;
     let mut captured = 0;
     for saga in 1..=60 {
         service.authorize(saga, saga).await.unwrap();

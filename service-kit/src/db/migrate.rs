@@ -1,6 +1,6 @@
 //! Bringing a service's tables up to date, once per step and database, forward only.
 
-use super::{Db, Error, Tx};
+use super::{Db, Error, Tx, append_only};
 
 /// One step of a schema, applied once and never changed afterwards.
 #[derive(Debug, Clone, Copy)]
@@ -9,7 +9,7 @@ pub struct Migration {
     pub version: i64,
     /// What it does, for people.
     pub name: &'static str,
-    /// The statement.
+    /// The statement, or `append only {table};`, which each engine is told in its own words.
     pub sql: &'static str,
 }
 
@@ -80,7 +80,10 @@ async fn unseen<'a>(tx: &mut Tx<'_>, service: &str, migrations: &'a [Migration])
 }
 
 async fn apply(tx: &mut Tx<'_>, service: &str, migration: &Migration) -> Result<(), Error> {
-    tx.script(migration.sql).await?;
+    match append_only::table(migration.sql) {
+        Some(table) => append_only::guard(tx, table).await?,
+        None => tx.script(migration.sql).await?,
+    }
     let note = crate::args![service, migration.version, migration.name, tx.now_ms()];
     tx.execute(NOTE, note).await.map(drop)
 }

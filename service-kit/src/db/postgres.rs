@@ -146,6 +146,10 @@ impl Pool {
         self.counters.announcements()
     }
 
+    pub(super) fn statements(&self) -> u64 {
+        self.counters.statements()
+    }
+
     pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,

@@ -48,13 +48,15 @@ impl Sqlite {
         let connection = open::durable(&directory.join(open::FILE))?;
         let counters = Arc::new(Counters::default());
         let writer = Thread::start(Writer::new(connection, clock.clone(), counters.clone()), lock)?;
-        Ok(Self { mode: Mode::Thread { readers: Readers::new(directory), writer }, clock, counters })
+        let readers = Readers::new(directory, counters.clone());
+        Ok(Self { mode: Mode::Thread { readers, writer }, clock, counters })
     }
 
     pub(super) fn open_read_only(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let readers = Readers::new(directory);
+        let readers = Readers::new(directory, Arc::default());
         readers.check()?;
-        Ok(Self { mode: Mode::ReadOnly { readers }, clock, counters: Arc::default() })
+        let counters = readers.counters();
+        Ok(Self { mode: Mode::ReadOnly { readers }, clock, counters })
     }
 
     pub(super) fn open_inline(directory: Option<&Path>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
@@ -77,6 +79,10 @@ impl Sqlite {
 
     pub(super) fn announcements(&self) -> watch::Receiver<()> {
         self.counters.announcements()
+    }
+
+    pub(super) fn statements(&self) -> u64 {
+        self.counters.statements()
     }
 
     pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
@@ -111,14 +117,14 @@ impl Sqlite {
             Mode::Thread { readers, .. } | Mode::ReadOnly { readers } => readers.read(now_ms, work).await,
             Mode::Inline { writer, .. } => {
                 let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-                snapshot(writer.connection(), now_ms, work)
+                snapshot(writer.connection(), &self.counters, now_ms, work)
             }
         }
     }
 }
 
-fn transaction(connection: &mut rusqlite::Connection, now_ms: i64) -> Tx<'_> {
-    Tx { connection: super::Connection::Sqlite(connection), now_ms, announces: false }
+fn transaction<'a>(connection: &'a mut rusqlite::Connection, counters: &'a Counters, now_ms: i64) -> Tx<'a> {
+    Tx { connection: super::Connection::Sqlite(connection), now_ms, announces: false, counters }
 }
 
 /// Runs `work` to its end. It never waits, as its only awaits are statements on SQLite, and a panic is its error alone.

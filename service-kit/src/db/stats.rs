@@ -17,6 +17,7 @@ pub struct Stats {
 pub(super) struct Counters {
     commits: AtomicU64,
     units: AtomicU64,
+    statements: AtomicU64,
     broken: AtomicBool,
     announced: watch::Sender<()>,
 }
@@ -41,6 +42,14 @@ impl Counters {
 
     pub(super) fn stats(&self) -> Stats {
         Stats { commits: self.commits.load(Ordering::Relaxed), units: self.units.load(Ordering::Relaxed) }
+    }
+
+    pub(super) fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_statements(&self, statements: usize) {
+        self.statements.fetch_add(statements as u64, Ordering::Relaxed);
     }
 
     pub(super) fn count(&self, units: usize) {

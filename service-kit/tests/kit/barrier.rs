@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service_kit::args;
-use service_kit::barrier::{Barrier, Operation, Refusals, SAGA_EPOCH, SAGA_STEP};
+use service_kit::barrier::{Barrier, Operation, Progress, Refusals, SAGA_EPOCH, SAGA_STEP, Settlement};
 use service_kit::clock::ManualClock;
 use service_kit::db::{Db, Error, Migration, Tx};
 use service_kit::refusal::{self, Fault, Refusal, SagaOutcome};
@@ -72,14 +72,24 @@ impl World {
         rows.unwrap().into_iter().map(|(points,)| points).collect()
     }
 
-    async fn open(&self) -> bool {
-        let note = async |tx: &mut Tx<'_>| OPERATION.open(tx, &operation("5 points")).await;
-        self.db.write(note).await.unwrap()
+    /// The step, whose work asks somebody outside.
+    async fn ask(&self) -> Answer {
+        let work = async |tx: &mut Tx<'_>| run(tx, Work::Succeeds, -5).await.map(|_| Progress::Asked);
+        answer(OPERATION.forward_outside(&self.db, operation("5 points"), Refusals::Kept, work).await)
     }
 
-    async fn settle(&self, outcome: Result<i64, Refusal>) -> bool {
+    /// Its compensation, whose work does so too.
+    async fn ask_back(&self) -> Answer {
+        let work = async |tx: &mut Tx<'_>| run(tx, Work::Succeeds, 5).await.map(|_| Progress::Asked);
+        answer(OPERATION.compensate_outside(&self.db, operation("back"), 0, work).await)
+    }
+
+    async fn settle(&self, settlement: Settlement<'static, i64>) -> bool {
+        let Operation { aggregate, saga, step, .. } = operation("");
+        let known = Operation::known(aggregate, saga, step);
         let note = async move |tx: &mut Tx<'_>| {
-            OPERATION.settle(tx, &operation("5 points"), outcome.as_ref().map_err(Clone::clone)).await
+            OPERATION.hold(tx, &known).await?;
+            OPERATION.settle(tx, &known, settlement).await
         };
         self.db.write(note).await.unwrap()
     }
@@ -304,38 +314,71 @@ async fn the_refusal_of_an_arbiter_leaves_the_step_applied() {
 #[tokio::test]
 async fn a_step_in_progress_is_pending_until_it_is_settled_once() {
     let world = World::new().await;
-    assert!(world.open().await);
-    assert!(!world.open().await);
-    let asked = world.forward(Refusals::Kept, Work::SucceedsAgain).await;
+    assert_eq!(no(world.ask().await), PENDING);
+    let asked = world.ask().await;
     let delay = asked.as_ref().unwrap_err().get_details_retry_info().unwrap().retry_delay;
     assert_eq!(delay, Some(Duration::from_secs(1)));
     assert_eq!(no(asked), PENDING);
-    assert!(world.settle(Ok(-5)).await);
-    assert!(!world.settle(Err(refusal())).await);
-    assert_eq!(world.forward(Refusals::Kept, Work::SucceedsAgain).await.unwrap(), -5);
+    assert_eq!(no(world.forward(Refusals::Kept, Work::SucceedsAgain).await), PENDING);
+    assert_eq!(world.effects().await, [-5], "the note lasts, and once");
+    assert!(world.settle(Settlement::Applied(&-5)).await);
+    assert!(!world.settle(Settlement::Refused(refusal())).await);
+    assert_eq!(world.ask().await.unwrap(), -5);
 }
 
 #[tokio::test]
 async fn what_an_outside_party_refused_is_kept_like_any_refusal() {
     let world = World::new().await;
-    assert!(!world.settle(Ok(-5)).await, "nothing is awaited yet");
-    world.open().await;
-    assert!(world.settle(Err(refusal())).await);
-    assert_eq!(no(world.forward(Refusals::Kept, Work::SucceedsAgain).await), refused("POINTS_SHORT"));
+    assert!(!world.settle(Settlement::Applied(&-5)).await, "nothing is awaited yet");
+    assert_eq!(no(world.ask().await), PENDING);
+    assert!(world.settle(Settlement::Refused(refusal())).await);
+    assert_eq!(no(world.ask().await), refused("POINTS_SHORT"));
     assert_eq!(world.compensate(Work::Never).await.unwrap(), 0);
 }
 
 #[tokio::test]
 async fn a_compensation_of_a_step_in_progress_leaves_its_order_and_is_pending_until_the_step_is_settled() {
     let world = World::new().await;
-    world.open().await;
+    assert_eq!(no(world.ask().await), PENDING);
     assert_eq!(no(world.compensate(Work::Succeeds).await), PENDING);
-    assert_eq!(world.effects().await, [5], "the order to void lasts");
+    assert_eq!(world.effects().await, [-5, 5], "the order to void lasts");
     assert_eq!(no(world.compensate(Work::Fails).await), NOT_APPLIED);
-    assert_eq!(no(world.forward(Refusals::Kept, Work::SucceedsAgain).await), PENDING);
-    world.settle(Ok(-5)).await;
+    assert_eq!(no(world.ask().await), PENDING);
+    world.settle(Settlement::Applied(&-5)).await;
     assert_eq!(world.compensate(Work::Succeeds).await.unwrap(), 5);
-    assert_eq!(no(world.forward(Refusals::Kept, Work::SucceedsAgain).await), refused("SAGA_COMPENSATED"));
+    assert_eq!(no(world.ask().await), refused("SAGA_COMPENSATED"));
+}
+
+#[tokio::test]
+async fn a_compensation_that_asks_outside_is_pending_until_it_is_settled() {
+    let world = World::new().await;
+    world.take().await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(no(world.ask_back().await), PENDING);
+    }
+    assert_eq!(no(world.take().await), PENDING);
+    assert!(world.settle(Settlement::Compensated).await);
+    assert_eq!(world.ask_back().await.unwrap(), 0);
+    assert_eq!(no(world.take().await), refused("SAGA_COMPENSATED"));
+}
+
+#[tokio::test]
+async fn an_arbiter_that_has_lost_outside_leaves_the_step_applied() {
+    let world = World::new().await;
+    world.take().await.unwrap();
+    assert_eq!(no(world.ask_back().await), PENDING);
+    assert!(world.settle(Settlement::Applied(&-5)).await);
+    assert_eq!(no(world.compensate(Work::Refuses).await), refused("POINTS_SHORT"));
+    assert_eq!(world.take().await.unwrap(), -5);
+}
+
+#[tokio::test]
+async fn a_refusal_may_tell_by_itself_whether_it_is_kept() {
+    let world = World::new().await;
+    let kept = Refusals::KeptIf(|refusal| refusal.reason == "POINTS_SPENT");
+    assert_eq!(no(world.forward(kept, Work::Refuses).await), refused("POINTS_SHORT"));
+    assert_eq!(no(world.forward(kept, Work::RefusesAgain).await), refused("POINTS_SPENT"));
+    assert_eq!(no(world.forward(kept, Work::Succeeds).await), refused("POINTS_SPENT"));
 }
 
 #[tokio::test]

@@ -369,3 +369,19 @@ fn the_futures_can_move_between_threads() {
     check(&db.read(async |tx| put(tx, 1).await));
     check(&db.migrate("test", NOTES));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_statement_of_a_unit_of_work_is_counted_also_of_one_that_reads_or_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = open(directory.path()).await;
+    let before = db.statements();
+    let failing = async |tx: &mut Tx<'_>| {
+        put(tx, 1).await?;
+        put(tx, 2).await?;
+        Err::<(), _>(Error::Bug("refused".into()))
+    };
+    db.write(failing).await.unwrap_err();
+    assert_eq!(db.statements() - before, 2);
+    ids(&db).await;
+    assert_eq!(db.statements() - before, 3);
+}

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod append_only;
 mod barrier;
 mod db;
 mod idempotency;
@@ -9,4 +10,5 @@ mod ids;
 mod outbox;
 mod peer;
 mod race;
+mod retention;
 mod serve;

@@ -452,3 +452,35 @@ async fn two_calls_with_one_request_id_have_one_effect_and_one_answer() {
         assert_eq!(world.effects().await, [1]);
     }
 }
+
+/// Takes the first two effects that nobody else has.
+async fn claim(tx: &mut Tx<'_>) -> Result<Vec<i64>, Error> {
+    const FREE: &str = "select number from test_effect order by number limit 2";
+    let rows: Vec<(i64,)> = tx.claim_all(FREE, args![]).await?;
+    Ok(rows.into_iter().map(|(number,)| number).collect())
+}
+
+#[tokio::test]
+async fn who_claims_rows_passes_over_those_that_another_has_and_waits_for_nobody() {
+    let world = World::new().await;
+    for number in 1..=5 {
+        world.send(write, Work::new(number, 1, Guard::Nothing)).await.unwrap();
+    }
+    let (open, mut is_open) = watch::channel(false);
+    let reached = Arc::new(Notify::new());
+    let (process, reach) = (world.processes[0].clone(), reached.clone());
+    let first = TaskTracker::new().spawn(async move {
+        let work = async move |tx: &mut Tx<'_>| {
+            let claimed = claim(tx).await?;
+            reach.notify_one();
+            is_open.wait_for(|open| *open).await.unwrap();
+            Ok::<_, Error>(claimed)
+        };
+        process.write(work).await
+    });
+    reached.notified().await;
+    assert_eq!(world.processes[1].write(claim).await.unwrap(), [3, 4]);
+    open.send(true).unwrap();
+    assert_eq!(first.await.unwrap().unwrap(), [1, 2]);
+    assert_eq!(world.processes[1].write(claim).await.unwrap(), [1, 2]);
+}

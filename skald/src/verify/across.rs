@@ -1,14 +1,18 @@
-//! Rules that span services. Each takes the facts and says what contradicts it; a checkout that has not ended excuses
-//! what it may be in the middle of, and nothing else.
+//! Rules that span services. Each takes the facts and says what contradicts it; a saga that has not ended excuses what it may
+//! be in the middle of, and nothing else. Those of cancellations and point charges are in `returns.rs`.
 
 use std::collections::BTreeMap;
 
 use customer_svc::verify::ReservationState as Points;
-use orchestrator::verify::{CheckoutFact, Course};
+use orchestrator::plans::{cancellation, checkout};
+use orchestrator::verify::Course;
 use payment_svc::verify::State as Paid;
 
 use super::Rule;
 use super::facts::Facts;
+
+mod notices;
+mod returns;
 
 type Judge = fn(&Facts) -> Vec<String>;
 
@@ -16,15 +20,35 @@ type Judge = fn(&Facts) -> Vec<String>;
 const RULES: &[(&str, &str, Judge)] = &[
     ("S6b", "a reservation is locked exactly while an open saga has locked it", locks_are_of_open_sagas),
     ("Y3", "checkout, reservation, points and payment speak of the same amount", amounts_agree),
-    ("Y4", "what payments captured in points is what the ledger booked as used", captures_are_booked),
-    ("Y5", "revenue of a concert is what its confirmed reservations cost", revenue_is_of_seats),
+    ("Y4", "what payments captured and refunded in points is what the ledger booked", payments_are_booked),
+    (
+        "Y5",
+        "revenue of a concert is what its confirmed reservations cost, and it kept the fees of the cancelled",
+        revenue_is_of_seats,
+    ),
     ("X1", "COMPLETED: reservation confirmed, points and payment captured", completed_is_whole),
     ("X2", "FAILED: nothing of it is left", failed_left_nothing),
     ("X3", "every confirmed reservation belongs to exactly one checkout past its pivot", confirmed_is_bought),
-    ("X4", "at most one open checkout has locked a reservation", one_lock_a_reservation),
+    ("X4", "at most one open saga has locked a reservation", one_lock_a_reservation),
+    (
+        "X1c",
+        "a completed cancellation or charge is whole: reservation, refund or payment, and points",
+        returns::completed_is_whole,
+    ),
+    ("X2c", "of a failed cancellation or charge nothing is left", returns::failed_left_nothing),
+    (
+        "X3c",
+        "every cancelled reservation belongs to exactly one cancellation past its pivot",
+        returns::cancelled_is_returned,
+    ),
+    ("X5", "no saga stays open for a minute, unless it waits for a person", none_stays_open),
+    ("X6", "only checkouts past their pivot are told of, each once a channel", notices::tell_of_what_is_bought),
     ("X7", "no effect belongs to a saga that nobody knows", no_orphans),
-    ("J4", "every saga's row agrees with itself", rows_agree),
+    ("J5", "every saga's row agrees with itself", rows_agree),
 ];
+
+/// How long a saga may take whose participants are up.
+const LONG_MS: i64 = 60_000;
 
 /// Judges all of them.
 pub(super) fn rules(facts: &Facts) -> Vec<Rule> {
@@ -32,62 +56,89 @@ pub(super) fn rules(facts: &Facts) -> Vec<Rule> {
 }
 
 fn locks_are_of_open_sagas(facts: &Facts) -> Vec<String> {
-    let locked = facts.reservations.values().filter(|reservation| reservation.state == "CONFIRMING");
-    let broken = locked.filter(|reservation| {
-        let checkout = reservation.saga.and_then(|saga| facts.checkouts.get(&saga));
-        !checkout.is_some_and(|checkout| checkout.course == Course::Open)
+    let broken = facts.reservations.values().filter(|reservation| {
+        let locker = match reservation.state {
+            "CONFIRMING" => facts.find(checkout::KIND, reservation.saga),
+            "CANCELLING" => facts.find(cancellation::KIND, reservation.saga),
+            _ => return false,
+        };
+        locker.is_none_or(|saga| saga.course != Course::Open)
     });
     broken.map(|reservation| format!("reservations/{} is locked by {:?}", reservation.id, reservation.saga)).collect()
 }
 
 fn amounts_agree(facts: &Facts) -> Vec<String> {
     let mut broken = Vec::new();
-    for (id, checkout) in &facts.checkouts {
-        let Some(amount) = checkout.amount else { continue };
-        let reservation = facts.reservation_of(checkout).map(|reservation| reservation.total_amount);
-        let points = facts.points.get(id).map(|points| points.amount);
-        let payment = facts.payments.get(id).map(|payment| payment.authorized_amount);
-        for (what, other) in [("reservation", reservation), ("points", points), ("payment", payment)] {
+    for (id, saga) in &facts.sagas {
+        let Some(amount) = saga.amount else { continue };
+        let is_checkout = saga.kind == checkout::KIND;
+        let reservation = facts.reservation_of(saga).filter(|_| is_checkout);
+        let others = [
+            ("reservation", reservation.map(|reservation| reservation.total_amount)),
+            ("points", facts.points.get(id).map(|points| points.amount)),
+            ("payment", facts.payments.get(id).map(|payment| payment.authorized_amount)),
+            ("refund", facts.refunds.get(id).map(|refund| refund.amount)),
+            ("credit", facts.credits.get(id).map(|credited| credited.amount)),
+        ];
+        for (what, other) in others {
             if let Some(other) = other.filter(|other| *other != amount) {
-                broken.push(format!("checkouts/{id} is about {amount}, its {what} about {other}"));
+                broken.push(format!("sagas/{id} ({}) is about {amount}, its {what} about {other}", saga.kind));
             }
         }
     }
     broken
 }
 
-fn captures_are_booked(facts: &Facts) -> Vec<String> {
-    let used: i64 = facts.revenue.values().sum();
-    if facts.open() > 0 || used == facts.captured {
+fn payments_are_booked(facts: &Facts) -> Vec<String> {
+    if facts.open() > 0 {
         return Vec::new();
     }
-    vec![format!("payments captured {}, the ledger used {used}", facts.captured)]
+    let used: i64 = facts.concerts.values().map(|sums| sums.used).sum();
+    let refunded: i64 = facts.concerts.values().map(|sums| sums.refunded).sum();
+    let pairs = [("captured", facts.captured, "used", used), ("refunded", facts.refunded, "gave back", refunded)];
+    let broken = pairs.into_iter().filter(|(_, paid, _, booked)| paid != booked);
+    broken.map(|(did, paid, has, booked)| format!("payments {did} {paid}, the ledger {has} {booked}")).collect()
 }
 
 fn revenue_is_of_seats(facts: &Facts) -> Vec<String> {
     if facts.open() > 0 {
         return Vec::new();
     }
-    let mut expected: BTreeMap<String, i64> = BTreeMap::new();
+    // By account: what its seats cost, and what was kept of those given back.
+    let mut expected: BTreeMap<String, (i64, i64)> = BTreeMap::new();
     for reservation in facts.reservations.values().filter(|reservation| reservation.state == "CONFIRMED") {
-        *expected.entry(format!("revenue/concerts/{}", reservation.concert)).or_default() += reservation.total_amount;
+        expected.entry(format!("revenue/concerts/{}", reservation.concert)).or_default().0 += reservation.total_amount;
     }
-    expected.retain(|_, amount| *amount != 0);
-    let accounts = expected.keys().chain(facts.revenue.keys()).collect::<std::collections::BTreeSet<_>>();
-    let booked = |account: &String| facts.revenue.get(account).copied().unwrap_or_default();
-    let sold = |account: &String| expected.get(account).copied().unwrap_or_default();
-    let broken = accounts.into_iter().filter(|account| booked(account) != sold(account));
-    broken.map(|account| format!("{account} has {}, its seats cost {}", booked(account), sold(account))).collect()
+    for (_, saga) in facts.of_course(cancellation::KIND, Course::Completed) {
+        let Some(reservation) = facts.reservation_of(saga) else { continue };
+        let fee = saga.fee.unwrap_or_default();
+        expected.entry(format!("revenue/concerts/{}", reservation.concert)).or_default().1 += fee;
+    }
+    let accounts = expected.keys().chain(facts.concerts.keys()).collect::<std::collections::BTreeSet<_>>();
+    let booked = |account: &String| facts.concerts.get(account).map_or((0, 0), |sums| (sums.revenue(), sums.fees));
+    let due = |account: &String| expected.get(account).copied().unwrap_or_default();
+    let broken = accounts.into_iter().filter(|account| booked(account) != due(account));
+    let told = |account: &String| {
+        let ((has, kept), (sold, fees)) = (booked(account), due(account));
+        format!("{account} has {has} and kept {kept}; its seats cost {sold}, the fees come to {fees}")
+    };
+    broken.map(told).collect()
 }
 
 fn completed_is_whole(facts: &Facts) -> Vec<String> {
     let mut broken = Vec::new();
-    for (id, checkout) in of_course(facts, Course::Completed) {
-        let reservation = facts.reservation_of(checkout);
-        if !reservation.is_some_and(|reservation| reservation.state == "CONFIRMED" && reservation.saga == Some(*id)) {
+    for (id, saga) in facts.of_course(checkout::KIND, Course::Completed) {
+        let reservation = facts.reservation_of(saga);
+        // Later it may have been cancelled, or be about to be.
+        let is_bought = reservation.is_some_and(|reservation| match reservation.state {
+            "CONFIRMED" | "CANCELLED" => reservation.saga == Some(*id),
+            "CANCELLING" => facts.find(cancellation::KIND, reservation.saga).is_some(),
+            _ => false,
+        });
+        if !is_bought {
             broken.push(format!("checkouts/{id}: its reservation is {:?}", reservation.map(|found| found.state)));
         }
-        if checkout.amount == Some(0) {
+        if saga.amount == Some(0) {
             continue;
         }
         let points = facts.points.get(id).map(|points| points.state);
@@ -101,10 +152,10 @@ fn completed_is_whole(facts: &Facts) -> Vec<String> {
 
 fn failed_left_nothing(facts: &Facts) -> Vec<String> {
     let mut broken = Vec::new();
-    for (id, checkout) in of_course(facts, Course::Compensated) {
+    for (id, saga) in facts.of_course(checkout::KIND, Course::Compensated) {
         let points = facts.points.get(id).map(|points| points.state).filter(|state| *state != Points::Released);
         let payment = facts.payments.get(id).map(|payment| payment.state).filter(|state| *state != Paid::Cancelled);
-        let reservation = facts.reservation_of(checkout).filter(|reservation| reservation.saga == Some(*id));
+        let reservation = facts.reservation_of(saga).filter(|reservation| reservation.saga == Some(*id));
         let token = facts.tokens.get(id).map(|token| token.token);
         if points.is_some() || payment.is_some() || reservation.is_some() || token.is_some() {
             let reservation = reservation.map(|reservation| reservation.state);
@@ -117,44 +168,51 @@ fn failed_left_nothing(facts: &Facts) -> Vec<String> {
 }
 
 fn confirmed_is_bought(facts: &Facts) -> Vec<String> {
-    let confirmed = facts.reservations.values().filter(|reservation| reservation.state == "CONFIRMED");
-    let broken = confirmed.filter(|reservation| {
-        let checkout = reservation.saga.and_then(|saga| facts.checkouts.get(&saga));
-        !checkout.is_some_and(|checkout| match checkout.course {
-            Course::Completed | Course::Completing => true,
-            Course::Open => checkout.pivot_in_doubt,
-            Course::Compensated => false,
-        })
+    let bought = facts.reservations.values().filter(|found| ["CONFIRMED", "CANCELLED"].contains(&found.state));
+    let broken = bought.filter(|reservation| {
+        let Some(checkout) = facts.find(checkout::KIND, reservation.saga) else {
+            return !reservation.saga.is_some_and(|saga| facts.may_be_forgotten(saga));
+        };
+        match checkout.course {
+            Course::Completed | Course::Completing => false,
+            Course::Open => !checkout.pivot_in_doubt,
+            Course::Compensated => true,
+        }
     });
     broken
-        .map(|reservation| format!("reservations/{} is confirmed by {:?}", reservation.id, reservation.saga))
+        .map(|reservation| format!("reservations/{} was confirmed by {:?}", reservation.id, reservation.saga))
         .collect()
 }
 
 fn one_lock_a_reservation(facts: &Facts) -> Vec<String> {
     let mut lockers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (id, checkout) in of_course(facts, Course::Open).filter(|(_, checkout)| checkout.has_locked) {
-        lockers.entry(&checkout.reservation).or_default().push(id.to_string());
+    let open = facts.sagas.values().filter(|saga| saga.course == Course::Open && saga.has_begun);
+    for saga in open.filter(|saga| !saga.reference.is_empty()) {
+        lockers.entry(&saga.reference).or_default().push(saga.id.to_string());
     }
     let broken = lockers.into_iter().filter(|(_, sagas)| sagas.len() > 1);
     broken.map(|(reservation, sagas)| format!("{reservation} is locked by {}", sagas.join(", "))).collect()
 }
 
+fn none_stays_open(facts: &Facts) -> Vec<String> {
+    let open = facts.sagas.values().filter(|saga| matches!(saga.course, Course::Open | Course::Completing));
+    let long = open.filter(|saga| !saga.is_suspended && facts.now_ms - saga.create_time > LONG_MS);
+    long.map(|saga| format!("sagas/{} ({}) is open since {} ms", saga.id, saga.kind, saga.create_time)).collect()
+}
+
 fn no_orphans(facts: &Facts) -> Vec<String> {
     let points = facts.points.keys().map(|saga| ("points", *saga));
     let payments = facts.payments.keys().map(|saga| ("payment", *saga));
+    let refunds = facts.refunds.keys().map(|saga| ("refund", *saga));
+    let credits = facts.credits.keys().map(|saga| ("credit", *saga));
     let reservations = facts.reservations.values().filter_map(|reservation| Some(("reservation", reservation.saga?)));
     let tokens = facts.tokens.keys().map(|saga| ("token", *saga));
-    let effects = points.chain(payments).chain(reservations).chain(tokens);
-    let orphans = effects.filter(|(_, saga)| !facts.checkouts.contains_key(saga));
+    let effects = points.chain(payments).chain(refunds).chain(credits).chain(reservations).chain(tokens);
+    let orphans = effects.filter(|(_, saga)| !facts.sagas.contains_key(saga) && !facts.may_be_forgotten(*saga));
     orphans.map(|(what, saga)| format!("{what} of sagas/{saga}, which is not in the journal")).collect()
 }
 
 fn rows_agree(facts: &Facts) -> Vec<String> {
-    let broken = facts.checkouts.values().filter_map(|checkout| Some((checkout.id, checkout.broken.as_ref()?)));
+    let broken = facts.sagas.values().filter_map(|saga| Some((saga.id, saga.broken.as_ref()?)));
     broken.map(|(id, problem)| format!("sagas/{id}: {problem}")).collect()
-}
-
-fn of_course(facts: &Facts, course: Course) -> impl Iterator<Item = (&uuid::Uuid, &CheckoutFact)> {
-    facts.checkouts.iter().filter(move |(_, checkout)| checkout.course == course)
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use concert_svc::verify::ReservationFact;
-use customer_svc::verify::PointReservation;
-use orchestrator::verify::{CheckoutFact, Course};
-use payment_svc::verify::Payment;
-use service_kit::db::{self, Tx};
+use customer_svc::verify::{ConcertSums, Credited, PointReservation};
+use orchestrator::plans::checkout;
+use orchestrator::verify::{Course, SagaFact};
+use payment_svc::deliver::verify::Paid;
+use payment_svc::verify::{Payment, Refund};
+use service_kit::db::{self, Db, Tx};
 use token_svc::verify::CompletedToken;
 use uuid::Uuid;
 
@@ -18,15 +20,24 @@ const PAGE: i64 = 2000;
 /// All facts, by the saga that they concern; reservations by their own id.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
-    pub(super) checkouts: BTreeMap<Uuid, CheckoutFact>,
+    pub(super) sagas: BTreeMap<Uuid, SagaFact>,
     pub(super) reservations: BTreeMap<Uuid, ReservationFact>,
     pub(super) points: BTreeMap<Uuid, PointReservation>,
     pub(super) payments: BTreeMap<Uuid, Payment>,
+    pub(super) refunds: BTreeMap<Uuid, Refund>,
+    pub(super) credits: BTreeMap<Uuid, Credited>,
     pub(super) tokens: BTreeMap<Uuid, CompletedToken>,
-    /// Revenue by account, as the ledger has it.
-    pub(super) revenue: BTreeMap<String, i64>,
-    /// What was captured of payments with points.
+    /// Word that a checkout has completed, on its way or gone, by its own id.
+    pub(super) paid: BTreeMap<Uuid, Paid>,
+    /// What the ledger has booked, for each concert that it has booked anything for.
+    pub(super) concerts: BTreeMap<String, ConcertSums>,
+    /// What was captured of payments with points, and given back of them.
     pub(super) captured: i64,
+    pub(super) refunded: i64,
+    /// Sagas that were accepted before it may be forgotten; 0 as long as none is.
+    pub(super) forgotten_before: i64,
+    /// The database's time when the sagas were read.
+    pub(super) now_ms: i64,
 }
 
 /// Reads all pages of one kind of fact into a map.
@@ -54,25 +65,66 @@ impl Facts {
             points: pages!(books.customer, customer_svc::verify::point_reservations, saga),
             payments: pages!(books.payment, payment_svc::verify::payments, saga),
             tokens: pages!(books.token, token_svc::verify::completed_tokens, saga),
-            revenue: books.customer.read(customer_svc::verify::points_used).await?.into_iter().collect(),
+            paid: pages!(books.payment, payment_svc::deliver::verify::paid, id),
+            refunds: pages!(books.payment, payment_svc::verify::refunds, saga),
+            credits: books.customer.read(customer_svc::verify::credits).await?,
+            concerts: concerts(&books.customer).await?,
             captured: books.payment.read(payment_svc::verify::points_captured).await?,
-            checkouts: BTreeMap::new(),
+            refunded: books.payment.read(payment_svc::verify::points_refunded).await?,
+            ..Self::default()
         };
         for db in &books.orchestrator {
-            facts.checkouts.extend(pages!(db, orchestrator::verify::checkouts, id));
+            facts.sagas.extend(pages!(db, orchestrator::verify::sagas, id));
+            let forgotten_before = db.read(orchestrator::verify::forgotten_before).await?;
+            facts.forgotten_before = facts.forgotten_before.max(forgotten_before);
+            facts.now_ms = db.read(async |tx: &mut Tx<'_>| Ok::<_, db::Error>(tx.now_ms())).await?;
         }
         Ok(facts)
     }
 
-    /// How many checkouts have not ended.
-    pub(super) fn open(&self) -> usize {
-        let ended = |checkout: &&CheckoutFact| matches!(checkout.course, Course::Completed | Course::Compensated);
-        self.checkouts.len() - self.checkouts.values().filter(ended).count()
+    /// The sagas of one kind.
+    pub(super) fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&Uuid, &SagaFact)> {
+        self.sagas.iter().filter(move |(_, saga)| saga.kind == kind)
     }
 
-    /// The reservation that a checkout is about.
-    pub(super) fn reservation_of(&self, checkout: &CheckoutFact) -> Option<&ReservationFact> {
-        let id = checkout.reservation.strip_prefix("reservations/")?;
+    /// Those of them on one course.
+    pub(super) fn of_course(&self, kind: &str, course: Course) -> impl Iterator<Item = (&Uuid, &SagaFact)> {
+        self.of_kind(kind).filter(move |(_, saga)| saga.course == course)
+    }
+
+    /// A saga, if it is of this kind.
+    pub(super) fn find(&self, kind: &str, saga: Option<Uuid>) -> Option<&SagaFact> {
+        self.sagas.get(&saga?).filter(|saga| saga.kind == kind)
+    }
+
+    /// Whether a saga that is not there may have been forgotten. Its id begins with the time of its request id, if that has
+    /// one; a time that has not come yet is none.
+    pub(super) fn may_be_forgotten(&self, saga: Uuid) -> bool {
+        let ms = i64::try_from(saga.as_u128() >> 80).unwrap_or(i64::MAX);
+        self.forgotten_before > 0 && (ms < self.forgotten_before || ms > self.now_ms)
+    }
+
+    /// How many checkouts there are.
+    pub(super) fn checkouts(&self) -> usize {
+        self.of_kind(checkout::KIND).count()
+    }
+
+    /// How many sagas have not ended.
+    pub(super) fn open(&self) -> usize {
+        let is_open = |saga: &&SagaFact| matches!(saga.course, Course::Open | Course::Completing);
+        self.sagas.values().filter(is_open).count()
+    }
+
+    /// The reservation that a saga is about.
+    pub(super) fn reservation_of(&self, saga: &SagaFact) -> Option<&ReservationFact> {
+        let id = saga.reference.strip_prefix("reservations/")?;
         self.reservations.get(&Uuid::try_parse(id).ok()?)
     }
+}
+
+/// What was booked on accounts of concerts. Points are spent on nothing else by checkouts.
+async fn concerts(db: &Db) -> Result<BTreeMap<String, ConcertSums>, db::Error> {
+    let sums = db.read(customer_svc::verify::concert_sums).await?;
+    let of_concerts = sums.into_iter().filter(|sums| sums.account.starts_with("revenue/"));
+    Ok(of_concerts.map(|sums| (sums.account.clone(), sums)).collect())
 }

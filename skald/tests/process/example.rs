@@ -68,7 +68,7 @@ fn one_file_serves_every_process() {
         let with = flat(&with(process), "");
         let has = |key: &str, value: &str| with.contains(&(key.to_owned(), value.to_owned()));
         assert_eq!(has("customer.balance_limit", "7"), matches!(process, "up" | "customer"), "{process}");
-        let calls_token = matches!(process, "orchestrator" | "concert");
+        let calls_token = matches!(process, "orchestrator" | "concert" | "payment");
         assert_eq!(has("peers.token", "\"http://a:1,http://b:2\""), calls_token, "{process}");
     }
 }

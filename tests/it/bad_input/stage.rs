@@ -84,6 +84,10 @@ impl Stage {
 
     /// The accepted request of a method, unless the method is not offered yet.
     pub(super) fn sample(&self, method: &Method) -> Option<Sent> {
+        // Of the same name in several services, and not offered by all.
+        if method.name == "ListSagaLocks" && !LOCKS_LISTED_BY.contains(&method.package.as_str()) {
+            return None;
+        }
         let message = self.message(&method.name)?;
         let step = STEPS.iter().find(|(name, _)| *name == method.name).map(|(_, step)| *step);
         let metadata = step.map(|step| vec![("saga-step", step.to_owned()), ("saga-epoch", "1".to_owned())]);
@@ -120,14 +124,18 @@ impl Stage {
     }
 }
 
+/// Packages that list what sagas have locked.
+const LOCKS_LISTED_BY: [&str; 1] = ["ticketing.customer.v1"];
+
 /// Methods that are steps, or compensations of one, with the id of the step.
-pub(super) const STEPS: [(&str, &str); 10] = [
+pub(super) const STEPS: [(&str, &str); 11] = [
     ("LockReservation", "lock-reservation"),
     ("UnlockReservation", "lock-reservation"),
     ("ConfirmReservation", "confirm-reservation"),
     ("ReservePoints", "reserve-points"),
     ("ReleasePoints", "reserve-points"),
     ("CapturePoints", "capture-points"),
+    ("CreditPoints", "credit-points"),
     ("AuthorizePayment", "authorize-payment"),
     ("CancelPayment", "authorize-payment"),
     ("CapturePayment", "capture-payment"),

@@ -4,9 +4,11 @@ use proto::token::v1 as pb;
 use proto::token::v1::queue_token_service_server::QueueTokenService;
 use service_kit::barrier::Refusals;
 use service_kit::db::Tx;
+use service_kit::refusal::Fault;
 use tonic::{Request, Response, Status};
 
-use super::{Api, BARRIER, IDEMPOTENCY, answer, status};
+use super::{Api, BARRIER, answer, status};
+use crate::queue::Place;
 use crate::{tokens, wire};
 
 #[tonic::async_trait]
@@ -15,10 +17,8 @@ impl QueueTokenService for Api {
         &self,
         request: Request<pb::IssueQueueTokenRequest>,
     ) -> Result<Response<pb::QueueToken>, Status> {
-        let (call, key, customer) = wire::tokens::issue(request.get_ref(), self.new_id()).map_err(status)?;
-        let view = self.view.clone();
-        let issue = async move |tx: &mut Tx<'_>| Ok(view.place(&tokens::issue(tx, key, customer).await?));
-        answer(self.host.db.write(async move |tx| IDEMPOTENCY.once(tx, &call, issue).await).await)
+        let asked = wire::tokens::issue(request.get_ref(), self.new_id()).map_err(status)?;
+        answer(self.line.issue(asked).await)
     }
 
     async fn get_queue_token(
@@ -26,12 +26,15 @@ impl QueueTokenService for Api {
         request: Request<pb::GetQueueTokenRequest>,
     ) -> Result<Response<pb::QueueToken>, Status> {
         let key = wire::key("name", &request.get_ref().name).map_err(status)?;
-        let place = self.host.db.read(async move |tx| tokens::look(tx, key).await).await;
-        let place = match place {
-            Ok(place) if place.is_unclaimed() => self.host.db.write(async move |tx| tokens::claim(tx, key).await).await,
-            place => place,
-        };
-        answer(place.map(|place| self.view.place(&place)))
+        let now_ms = self.host.clock.now_ms();
+        self.polls.expect_due(key.token, now_ms).map_err(status)?;
+        let place = self.line.look(key).await.map_err(status)?;
+        self.polls.told(key.token, self.view.poll_ms(&place), now_ms);
+        if place.is_unclaimed() {
+            let claimed = self.host.db.write(async move |tx| tokens::claim(tx, key).await);
+            return self.settled(claimed.await).await;
+        }
+        Ok(Response::new(self.view.place(&place)))
     }
 
     async fn leave_waiting_room(
@@ -40,7 +43,7 @@ impl QueueTokenService for Api {
     ) -> Result<Response<pb::QueueToken>, Status> {
         let key = wire::key("name", &request.get_ref().name).map_err(status)?;
         let left = self.host.db.write(async move |tx| tokens::leave(tx, key).await);
-        answer(left.await.map(|place| self.view.place(&place)))
+        self.settled(left.await).await
     }
 
     async fn validate_admission_pass(
@@ -70,7 +73,7 @@ impl QueueTokenService for Api {
     ) -> Result<Response<pb::QueueToken>, Status> {
         let (key, min_expire_time) = wire::tokens::extend(request.get_ref()).map_err(status)?;
         let extended = self.host.db.write(async move |tx| tokens::extend(tx, key, min_expire_time).await);
-        answer(extended.await.map(|place| self.view.place(&place)))
+        self.settled(extended.await).await
     }
 
     async fn complete_queue_token(
@@ -78,12 +81,15 @@ impl QueueTokenService for Api {
         request: Request<pb::CompleteQueueTokenRequest>,
     ) -> Result<Response<pb::CompleteQueueTokenResponse>, Status> {
         let (op, key, customer) = wire::tokens::complete(&request).map_err(status)?;
-        let saga = op.saga;
+        let (saga, line) = (op.saga, self.line.clone());
         let complete = async move |tx: &mut Tx<'_>| {
             let found = tokens::complete(tx, key, customer, saga).await?;
             Ok(wire::tokens::completed(saga, found.as_ref()))
         };
-        BARRIER.forward(&self.host.db, op, Refusals::Forgotten, complete).await
+        let completed = BARRIER.forward(&self.host.db, op, Refusals::Forgotten, complete).await?;
+        // Also of a repeat: the first answer may have been the line's end.
+        line.settle(key.room, &wire::tokens::ended(key, customer, completed.get_ref())).await;
+        Ok(completed)
     }
 
     async fn revoke_queue_token(
@@ -92,7 +98,7 @@ impl QueueTokenService for Api {
     ) -> Result<Response<pb::QueueToken>, Status> {
         let (key, reason) = wire::tokens::revoke(request.into_inner()).map_err(status)?;
         let revoked = self.host.db.write(async move |tx| tokens::revoke(tx, key, &reason).await);
-        answer(revoked.await.map(|place| self.view.place(&place)))
+        self.settled(revoked.await).await
     }
 
     async fn purge_saga_operations(
@@ -100,5 +106,14 @@ impl QueueTokenService for Api {
         _request: Request<pb::PurgeSagaOperationsRequest>,
     ) -> Result<Response<pb::PurgeSagaOperationsResponse>, Status> {
         Err(Status::unimplemented("PurgeSagaOperations is not offered yet; it comes with the archiving of sagas"))
+    }
+}
+
+impl Api {
+    /// Tells the line what was decided of a token, and shows it.
+    async fn settled(&self, decided: Result<Place, Fault>) -> Result<Response<pb::QueueToken>, Status> {
+        let place = decided.map_err(status)?;
+        self.line.settle(place.room.id, &[place.token]).await;
+        Ok(Response::new(self.view.place(&place)))
     }
 }

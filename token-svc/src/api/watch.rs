@@ -4,14 +4,19 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use proto::token::v1 as pb;
-use service_kit::db::{self, Db};
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 use uuid::Uuid;
 
-use crate::{store, wire};
+use crate::line::Line;
+use crate::wire;
 
 type Senders = HashMap<Uuid, watch::Sender<pb::WaitingRoomProgress>>;
+
+/// A room could not be read; those who follow it hear nothing new this time.
+#[derive(Debug, thiserror::Error)]
+#[error("waitingRooms/{0} cannot be read; those who follow it hear nothing this second")]
+pub(super) struct Unread(Uuid);
 
 /// The rooms that somebody follows.
 #[derive(Debug, Clone, Default)]
@@ -26,28 +31,21 @@ impl Watchers {
     }
 
     /// Tells all who follow a room how far it is; forgets the rooms that nobody follows any more.
-    pub(super) async fn tell(&self, db: &Db) -> Result<(), db::Error> {
-        let followed = self.followed();
-        if followed.is_empty() {
-            return Ok(());
-        }
-        let read = db.read(async move |tx| {
-            let mut news = Vec::new();
-            for id in followed {
-                if let Some(room) = store::find_room(tx, id).await? {
-                    news.push((id, wire::rooms::progress(&room, tx.now_ms())));
-                }
-            }
-            Ok::<_, db::Error>(news)
-        });
-        let news = read.await?;
-        let senders = self.senders();
-        for (room, progress) in news {
-            if let Some(sender) = senders.get(&room) {
-                sender.send_replace(progress);
+    pub(super) async fn tell(&self, line: &dyn Line) -> Result<(), Unread> {
+        let mut result = Ok(());
+        for id in self.followed() {
+            match line.room(id).await {
+                Ok((room, now_ms)) => self.send(id, wire::rooms::progress(&room, now_ms)),
+                Err(_) => result = Err(Unread(id)),
             }
         }
-        Ok(())
+        result
+    }
+
+    fn send(&self, room: Uuid, progress: pb::WaitingRoomProgress) {
+        if let Some(sender) = self.senders().get(&room) {
+            sender.send_replace(progress);
+        }
     }
 
     fn followed(&self) -> Vec<Uuid> {

@@ -5,17 +5,20 @@ use service_kit::args;
 use service_kit::db::{self, Arg, FromRow, Row, Tx};
 use uuid::Uuid;
 
-use crate::room::{Room, Settings};
+use crate::room::{Announced, Draw, Lease, Ordering, Room, Settings};
+use crate::shuffle::Seed;
 
 /// How many columns a room has.
-pub(super) const ROOM_COLUMNS: usize = 19;
+pub(super) const ROOM_COLUMNS: usize = 29;
 
 macro_rules! select_rooms {
     ($rest:literal) => {
         concat!(
             "select room_id, prequeue_open_time, open_time, close_time, max_active_tokens, admissions_per_1000_s, \
              active_ttl, claim_ttl, max_active_lifetime, max_waiting, paused, issued_count, admitted_through, \
-             waiting_count, active_count, admission_credit, tick_time, version, create_time from token_rooms ",
+             waiting_count, active_count, admission_credit, tick_time, version, create_time, ordering, shuffle_seed, \
+             prequeued_count, drawn_count, sold_out_time, line_generation, tick_owner, lease_time, event_count, \
+             announced from token_rooms ",
             $rest
         )
     };
@@ -23,12 +26,16 @@ macro_rules! select_rooms {
 pub(super) use select_rooms;
 
 /// Writes a new, empty room; tells whether its id was free.
-pub(crate) async fn insert_room(tx: &mut Tx<'_>, id: Uuid, settings: &Settings) -> Result<bool, db::Error> {
+pub(crate) async fn insert_room(
+    tx: &mut Tx<'_>,
+    id: Uuid,
+    (settings, seed): (&Settings, Option<Seed>),
+) -> Result<bool, db::Error> {
     const INSERT: &str = "insert into token_rooms (room_id, prequeue_open_time, open_time, close_time, \
         max_active_tokens, admissions_per_1000_s, active_ttl, claim_ttl, max_active_lifetime, max_waiting, paused, \
         issued_count, admitted_through, waiting_count, active_count, admission_credit, tick_time, admit_time, version, \
-        create_time, update_time, settled) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, 0, 0, 0, 0, $11, null, 1, $11, $11, 0) \
+        create_time, update_time, settled, ordering, shuffle_seed) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, 0, 0, 0, 0, $11, null, 1, $11, $11, 0, $12, $13) \
         on conflict do nothing";
     let args = args![
         id,
@@ -41,7 +48,9 @@ pub(crate) async fn insert_room(tx: &mut Tx<'_>, id: Uuid, settings: &Settings) 
         settings.claim_ttl_ms,
         settings.max_active_lifetime_ms,
         settings.max_waiting,
-        tx.now_ms()
+        tx.now_ms(),
+        settings.ordering as i64,
+        seed.as_ref().map(|seed| &seed.0[..])
     ];
     Ok(tx.execute(INSERT, args).await? == 1)
 }
@@ -75,8 +84,8 @@ pub(crate) async fn unsettled_rooms(tx: &mut Tx<'_>, after: Uuid, limit: i64) ->
 pub(crate) async fn save_settings(tx: &mut Tx<'_>, room: &mut Room) -> Result<(), db::Error> {
     const UPDATE: &str = "update token_rooms set prequeue_open_time = $2, open_time = $3, close_time = $4, \
         max_active_tokens = $5, admissions_per_1000_s = $6, active_ttl = $7, claim_ttl = $8, max_active_lifetime = $9, \
-        max_waiting = $10, paused = $11, tick_time = $12, version = version + 1, update_time = $13, settled = 0 \
-        where room_id = $1";
+        max_waiting = $10, paused = $11, tick_time = $12, version = version + 1, update_time = $13, settled = 0, \
+        ordering = $14, shuffle_seed = $15, sold_out_time = $16 where room_id = $1";
     let settings = &room.settings;
     let args = args![
         room.id,
@@ -91,7 +100,10 @@ pub(crate) async fn save_settings(tx: &mut Tx<'_>, room: &mut Room) -> Result<()
         settings.max_waiting,
         room.paused,
         room.tick_time,
-        tx.now_ms()
+        tx.now_ms(),
+        settings.ordering as i64,
+        room.shuffle_seed.as_ref().map(|seed| &seed.0[..]),
+        room.sold_out_time
     ];
     tx.execute(UPDATE, args).await?;
     room.version += 1;
@@ -112,9 +124,10 @@ pub(crate) async fn count_in(tx: &mut Tx<'_>, room: &mut Room) -> Result<(), db:
 pub(crate) async fn move_head(tx: &mut Tx<'_>, room: &Room, count: i64) -> Result<(), db::Error> {
     const INSERT: &str = "insert into token_turns (room_id, through_sequence, admit_time) values ($1, $2, $3)";
     const UPDATE: &str = "update token_rooms set admitted_through = $2, waiting_count = waiting_count - $3, \
-        active_count = active_count + $3, admission_credit = $4, tick_time = $5, \
+        active_count = active_count + $3, admission_credit = $4, tick_time = $5, tick_owner = $6, lease_time = $7, \
         admit_time = case when $3 > 0 then $5 else admit_time end where room_id = $1";
-    let args = args![room.id, room.admitted_through, count, room.admission_credit, room.tick_time];
+    let Lease { owner, until } = room.lease;
+    let args = args![room.id, room.admitted_through, count, room.admission_credit, room.tick_time, owner, until];
     let mut statements = vec![(UPDATE, args.to_vec())];
     if count > 0 {
         statements.push((INSERT, args![room.id, room.admitted_through, tx.now_ms()].to_vec()));
@@ -122,11 +135,12 @@ pub(crate) async fn move_head(tx: &mut Tx<'_>, room: &Room, count: i64) -> Resul
     tx.execute_each(&statements).await.map(drop)
 }
 
-/// Counts off one token that is no longer live.
+/// Counts off one token that is no longer live, where the line is counted here.
 pub(super) fn count_off(room: Uuid, sequence: i64) -> (&'static str, Vec<Arg<'static>>) {
     const UPDATE: &str = "update token_rooms set \
-        active_count = active_count - case when $2 <= admitted_through then 1 else 0 end, \
-        waiting_count = waiting_count - case when $2 <= admitted_through then 0 else 1 end where room_id = $1";
+        active_count = active_count - case when $2 between 1 and admitted_through then 1 else 0 end, \
+        waiting_count = waiting_count - case when $2 between 1 and admitted_through then 0 else 1 end \
+        where room_id = $1 and line_generation = 0";
     (UPDATE, args![room, sequence].to_vec())
 }
 
@@ -137,20 +151,29 @@ pub(crate) async fn count_off_many(
     (active, waiting): (i64, i64),
 ) -> Result<(), db::Error> {
     const UPDATE: &str = "update token_rooms set active_count = active_count - $2, waiting_count = waiting_count - $3 \
-        where room_id = $1";
+        where room_id = $1 and line_generation = 0";
     tx.execute(UPDATE, args![room, active, waiting]).await.map(drop)
 }
 
 /// Notes that nothing can happen any more in a closed room, if nobody is left in it.
 pub(crate) async fn settle_room(tx: &mut Tx<'_>, room: Uuid) -> Result<(), db::Error> {
-    const UPDATE: &str = "update token_rooms set settled = 1 \
-        where room_id = $1 and close_time <= $2 and active_count = 0 and waiting_count = 0";
+    const UPDATE: &str = "update token_rooms set settled = 1, active_count = 0, waiting_count = 0 \
+        where room_id = $1 and close_time <= $2 and not exists \
+        (select 1 from token_tokens where room_id = $1 and state <= 2) \
+        and (line_generation > 0 or (active_count = 0 and waiting_count = 0))";
     tx.execute(UPDATE, args![room, tx.now_ms()]).await.map(drop)
+}
+
+/// Notes that one more event of the room was told, and what is not to be told again.
+pub(crate) async fn count_event(tx: &mut Tx<'_>, room: &Room) -> Result<(), db::Error> {
+    const UPDATE: &str = "update token_rooms set event_count = $2, announced = $3 where room_id = $1";
+    tx.execute(UPDATE, args![room.id, room.event_count, room.announced as i64]).await.map(drop)
 }
 
 impl FromRow for Room {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
         let settings = Settings {
+            ordering: ordering(row, 19)?,
             prequeue_open_time: row.get(1)?,
             open_time: row.get(2)?,
             close_time: row.get(3)?,
@@ -161,6 +184,8 @@ impl FromRow for Room {
             max_active_lifetime_ms: row.get(8)?,
             max_waiting: row.get(9)?,
         };
+        let places: Option<i64> = row.get(21)?;
+        let drawn = row.get(22)?;
         Ok(Self {
             id: row.get(0)?,
             settings,
@@ -173,6 +198,36 @@ impl FromRow for Room {
             tick_time: row.get(16)?,
             version: row.get(17)?,
             create_time: row.get(18)?,
+            shuffle_seed: seed(row, 20)?,
+            draw: places.map(|places| Draw { places, drawn }),
+            sold_out_time: row.get(23)?,
+            line_generation: row.get(24)?,
+            lease: Lease { owner: row.get(25)?, until: row.get(26)? },
+            event_count: row.get(27)?,
+            announced: announced(row, 28)?,
         })
     }
+}
+
+fn ordering(row: &Row<'_>, index: usize) -> Result<Ordering, db::Error> {
+    let known = [Ordering::Fifo, Ordering::ShuffledPrequeue];
+    let number: i64 = row.get(index)?;
+    let found = known.into_iter().find(|ordering| *ordering as i64 == number);
+    found.ok_or_else(|| row.corrupt(index, format!("no ordering has the number {number}")))
+}
+
+fn announced(row: &Row<'_>, index: usize) -> Result<Announced, db::Error> {
+    let known = [Announced::Nothing, Announced::Opened, Announced::Closed];
+    let number: i64 = row.get(index)?;
+    let found = known.into_iter().find(|announced| *announced as i64 == number);
+    found.ok_or_else(|| row.corrupt(index, format!("nothing that is told has the number {number}")))
+}
+
+fn seed(row: &Row<'_>, index: usize) -> Result<Option<Seed>, db::Error> {
+    let Some(seed): Option<Vec<u8>> = row.get(index)? else {
+        return Ok(None);
+    };
+    let length = seed.len();
+    let seed = seed.try_into().map_err(|_| row.corrupt(index, format!("it has {length} bytes, not 32")))?;
+    Ok(Some(Seed(seed)))
 }

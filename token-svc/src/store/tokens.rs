@@ -14,12 +14,13 @@ macro_rules! token_columns {
     };
 }
 
-/// Writes a new token; tells whether its customer had none that is live.
-pub(crate) async fn insert_token(tx: &mut Tx<'_>, token: &Token) -> Result<bool, db::Error> {
-    const INSERT: &str = "insert into token_tokens (room_id, token_id, customer_id, sequence, state, create_time) \
-        values ($1, $2, $3, $4, $5, $6) on conflict do nothing";
+/// Writes a new token, and what its place is drawn by if it is; tells whether its customer had none that is live.
+pub(crate) async fn insert_token(tx: &mut Tx<'_>, token: &Token, lot: Option<[u8; 32]>) -> Result<bool, db::Error> {
+    const INSERT: &str = "insert into token_tokens (room_id, token_id, customer_id, sequence, state, create_time, \
+        shuffle_key) values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing";
     let Token { key, customer, sequence, state, create_time, .. } = *token;
-    let args = args![key.room, key.token, customer, sequence, state as i64, create_time];
+    let lot = lot.as_ref().map(|lot| &lot[..]);
+    let args = args![key.room, key.token, customer, sequence, state as i64, create_time, lot];
     Ok(tx.execute(INSERT, args).await? == 1)
 }
 
@@ -115,28 +116,31 @@ pub(crate) async fn complete_live(
 }
 
 /// Ends some tokens whose time inside is over, those first whose time was over first: `limit`, and with the last of them
-/// all that end at the same moment. Tells how many.
-pub(crate) async fn expire_active(tx: &mut Tx<'_>, room: Uuid, limit: i64) -> Result<i64, db::Error> {
-    const UPDATE: &str = "update token_tokens set state = 4, end_time = $2 where room_id = $1 and state = 2 \
+/// all that end at the same moment. Tells which.
+pub(crate) async fn expire_active(tx: &mut Tx<'_>, room: Uuid, limit: i64) -> Result<Vec<Token>, db::Error> {
+    const UPDATE: &str = concat!(
+        "update token_tokens set state = 4, end_time = $2 where room_id = $1 and state = 2 \
         and expire_time <= (select max(expire_time) from (select expire_time from token_tokens \
-        where room_id = $1 and state = 2 and expire_time <= $2 order by expire_time limit $3) as first)";
-    let args = args![room, tx.now_ms(), limit];
-    Ok(tx.execute(UPDATE, args).await? as i64)
+        where room_id = $1 and state = 2 and expire_time <= $2 order by expire_time limit $3) as first) returning ",
+        token_columns!()
+    );
+    tx.fetch_all(UPDATE, args![room, tx.now_ms(), limit]).await
 }
 
-/// Ends at most `limit` waiting tokens up to a sequence; tells their sequences.
+/// Ends at most `limit` waiting tokens with sequences in a range; tells which.
 pub(crate) async fn expire_waiting(
     tx: &mut Tx<'_>,
     room: Uuid,
-    through: i64,
+    (from, through): (i64, i64),
     limit: i64,
-) -> Result<Vec<i64>, db::Error> {
-    const UPDATE: &str = "update token_tokens set state = 4, end_time = $2 where room_id = $1 and state = 1 \
+) -> Result<Vec<Token>, db::Error> {
+    const UPDATE: &str = concat!(
+        "update token_tokens set state = 4, end_time = $2 where room_id = $1 and state = 1 and sequence >= $3 \
         and sequence <= (select max(sequence) from (select sequence from token_tokens \
-        where room_id = $1 and state = 1 and sequence <= $3 order by sequence limit $4) as first) returning sequence";
-    let args = args![room, tx.now_ms(), through, limit];
-    let expired: Vec<(i64,)> = tx.fetch_all(UPDATE, args).await?;
-    Ok(expired.into_iter().map(|(sequence,)| sequence).collect())
+        where room_id = $1 and state = 1 and sequence between $3 and $4 order by sequence limit $5) as first) returning ",
+        token_columns!()
+    );
+    tx.fetch_all(UPDATE, args![room, tx.now_ms(), from, through, limit]).await
 }
 
 /// The first `count` waiting sequences after `after`: how many there are, and the last of them.

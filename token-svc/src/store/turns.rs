@@ -24,6 +24,6 @@ pub(crate) async fn turns_through(tx: &mut Tx<'_>, room: Uuid, time: i64) -> Res
 /// Forgets the turns up to a sequence, unless one of them is still to be claimed or given back.
 pub(crate) async fn delete_turns(tx: &mut Tx<'_>, room: Uuid, through: i64) -> Result<(), db::Error> {
     const DELETE: &str = "delete from token_turns where room_id = $1 and through_sequence <= $2 and not exists \
-        (select 1 from token_tokens where room_id = $1 and state = 1 and sequence <= $2)";
+        (select 1 from token_tokens where room_id = $1 and state = 1 and sequence between 1 and $2)";
     tx.execute(DELETE, args![room, through]).await.map(drop)
 }

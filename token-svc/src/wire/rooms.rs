@@ -51,6 +51,10 @@ pub(crate) fn update(
     if opened && after.open_time != before.settings.open_time {
         return Err(Fault::field("waiting_room.open_time", "cannot change once the room has opened"));
     }
+    let somebody_came = before.issued_count > 0 || before.state(now_ms) != RoomState::Scheduled;
+    if somebody_came && after.ordering != before.settings.ordering {
+        return Err(Fault::field("waiting_room.ordering", "cannot change once people may come"));
+    }
     Ok(after)
 }
 
@@ -80,7 +84,7 @@ fn merge(mut into: pb::WaitingRoom, new: &pb::WaitingRoom, paths: &[String]) -> 
 }
 
 fn settings(room: &pb::WaitingRoom, config: &Config) -> Result<Settings, Fault> {
-    expect_fifo(room.ordering)?;
+    let ordering = ordering(room.ordering)?;
     let open_time = time("waiting_room.open_time", room.open_time)?;
     let prequeue_open_time = optional_time("waiting_room.prequeue_open_time", room.prequeue_open_time)?;
     let close_time = optional_time("waiting_room.close_time", room.close_time)?;
@@ -99,7 +103,11 @@ fn settings(room: &pb::WaitingRoom, config: &Config) -> Result<Settings, Fault> 
     if active_ttl_ms > max_active_lifetime_ms {
         return Err(Fault::field("waiting_room.active_ttl", "must not be longer than max_active_lifetime"));
     }
+    if ordering == room::Ordering::ShuffledPrequeue && prequeue_open_time.is_none() {
+        return Err(Fault::field("waiting_room.prequeue_open_time", "is required where the prequeue is shuffled"));
+    }
     Ok(Settings {
+        ordering,
         prequeue_open_time,
         open_time,
         close_time,
@@ -112,13 +120,12 @@ fn settings(room: &pb::WaitingRoom, config: &Config) -> Result<Settings, Fault> 
     })
 }
 
-fn expect_fifo(ordering: i32) -> Result<(), Fault> {
-    let problem = match Ordering::try_from(ordering) {
-        Ok(Ordering::Unspecified | Ordering::Fifo) => return Ok(()),
-        Ok(Ordering::ShuffledPrequeue) => "SHUFFLED_PREQUEUE is not offered yet; use FIFO",
-        Err(_) => "must be FIFO",
-    };
-    Err(Fault::field("waiting_room.ordering", problem))
+fn ordering(ordering: i32) -> Result<room::Ordering, Fault> {
+    match Ordering::try_from(ordering) {
+        Ok(Ordering::Unspecified | Ordering::Fifo) => Ok(room::Ordering::Fifo),
+        Ok(Ordering::ShuffledPrequeue) => Ok(room::Ordering::ShuffledPrequeue),
+        Err(_) => Err(Fault::field("waiting_room.ordering", "must be FIFO or SHUFFLED_PREQUEUE")),
+    }
 }
 
 fn max_active_tokens(count: i32, config: &Config) -> Result<i64, Fault> {
@@ -150,10 +157,15 @@ fn rate(per_second: f64, config: &Config) -> Result<i64, Fault> {
 /// A room as the contract shows it.
 pub(crate) fn room(room: &Room, now_ms: i64) -> pb::WaitingRoom {
     let settings = &room.settings;
+    let seed = room.shuffle_seed.filter(|_| settings.ordering == room::Ordering::ShuffledPrequeue);
+    let closed = room.state(now_ms) == RoomState::Closed;
     pb::WaitingRoom {
         name: room::name(room.id),
         state: state(room.state(now_ms)).into(),
-        ordering: Ordering::Fifo.into(),
+        ordering: match settings.ordering {
+            room::Ordering::Fifo => Ordering::Fifo.into(),
+            room::Ordering::ShuffledPrequeue => Ordering::ShuffledPrequeue.into(),
+        },
         prequeue_open_time: settings.prequeue_open_time.map(timestamp),
         open_time: Some(timestamp(settings.open_time)),
         close_time: settings.close_time.map(timestamp),
@@ -166,9 +178,12 @@ pub(crate) fn room(room: &Room, now_ms: i64) -> pb::WaitingRoom {
         issued_count: room.issued_count,
         admitted_through: room.admitted_through,
         active_count: int32(room.active_count),
-        shuffle_commitment: Vec::new(),
-        shuffle_seed: Vec::new(),
+        shuffle_commitment: seed.map(|seed| seed.commitment().to_vec()).unwrap_or_default(),
+        shuffle_seed: seed.filter(|_| closed).map(|seed| seed.0.to_vec()).unwrap_or_default(),
         etag: room.version.to_string(),
+        sold_out_time: room.sold_out_time.map(timestamp),
+        waiting_count: room.waiting_count,
+        prequeued_count: room.draw.map(|draw| draw.places),
     }
 }
 
@@ -180,6 +195,7 @@ pub(crate) fn progress(room: &Room, now_ms: i64) -> pb::WaitingRoomProgress {
         issued_count: room.issued_count,
         state: state(room.state(now_ms)).into(),
         as_of_time: Some(timestamp(now_ms)),
+        sold_out: room.sold_out_time.is_some(),
     }
 }
 

@@ -13,20 +13,19 @@ use uuid::Uuid;
 
 use super::{key, request_id, room_id, time};
 use crate::config::Config;
+use crate::line::Asked;
 use crate::queue::{Key, Place, Stay, Token, TokenState};
 use crate::room;
 
-/// Characters of an operator's reason.
-const LONGEST_REASON: usize = 500;
 /// The part of the estimated wait after which to ask again: so the head cannot pass unseen even if it goes a few times
 /// faster than estimated.
 const POLLS_PER_WAIT: i64 = 10;
 
-/// A place that is asked for: the call, the token to be, and whose it is to be.
-pub(crate) fn issue(request: &pb::IssueQueueTokenRequest, new_id: Uuid) -> Result<(Call, Key, Uuid), Fault> {
+/// A place that is asked for.
+pub(crate) fn issue(request: &pb::IssueQueueTokenRequest, new_id: Uuid) -> Result<Asked, Fault> {
     let call = Call::new("IssueQueueToken", request_id(&request.request_id)?, request);
     let key = Key { room: room_id("parent", &request.parent)?, token: new_id };
-    Ok((call, key, ids::name("customer", &request.customer, "customers")?))
+    Ok(Asked { call, key, customer: ids::name("customer", &request.customer, "customers")? })
 }
 
 /// The token to extend, and until when.
@@ -37,14 +36,11 @@ pub(crate) fn extend(request: &pb::ExtendQueueTokenRequest) -> Result<(Key, i64)
 /// The token to revoke, and why.
 pub(crate) fn revoke(request: pb::RevokeQueueTokenRequest) -> Result<(Key, String), Fault> {
     let key = key("name", &request.name)?;
-    match request.reason.chars().count() {
-        1..=LONGEST_REASON if !request.reason.contains('\0') => Ok((key, request.reason)),
-        1..=LONGEST_REASON => Err(Fault::field("reason", "must not have the character 0")),
-        length => {
-            let problem = format!("must have 1 to {LONGEST_REASON} characters; it has {length}");
-            Err(Fault::field("reason", problem))
-        }
+    if request.reason.is_empty() {
+        return Err(Fault::field("reason", "is required: why the token is taken away"));
     }
+    super::optional_reason(&request.reason)?;
+    Ok((key, request.reason))
 }
 
 /// The token to complete, for which step of which saga, and whose it must be.
@@ -64,6 +60,19 @@ pub(crate) fn completed(saga: Uuid, found: Option<&Token>) -> pb::CompleteQueueT
         amount: 0,
         queue_token: found.map(|found| token(found, found.state)),
     }
+}
+
+/// The token that a saga has been told is ended; none when there was none.
+pub(crate) fn ended(key: Key, customer: Uuid, completed: &pb::CompleteQueueTokenResponse) -> Vec<Token> {
+    let ended = |token: &pb::QueueToken| Token {
+        key,
+        customer,
+        sequence: token.sequence.unwrap_or_default(),
+        state: TokenState::Completed,
+        create_time: 0,
+        stay: None,
+    };
+    completed.queue_token.iter().map(ended).collect()
 }
 
 /// The pass to check.
@@ -128,15 +137,23 @@ impl View {
         }
     }
 
+    /// When its customer is told to ask again.
+    pub(crate) fn poll_ms(&self, place: &Place) -> i64 {
+        match place.state() == TokenState::Waiting {
+            true if place.room.sold_out_time.is_some() => self.farthest_poll_ms,
+            true => (wait_ms(place) / POLLS_PER_WAIT).clamp(self.nearest_poll_ms, self.farthest_poll_ms),
+            false => self.nearest_poll_ms,
+        }
+    }
+
     fn in_line(&self, shown: pb::QueueToken, place: &Place) -> pb::QueueToken {
-        let position = place.position().max(0);
-        let wait_ms = place.room.wait_ms(position, place.now_ms);
-        let poll_ms = (wait_ms / POLLS_PER_WAIT).clamp(self.nearest_poll_ms, self.farthest_poll_ms);
+        let behind = |_| place.room.issued_count - place.token.sequence;
         pb::QueueToken {
-            ahead_count: (position - 1).max(0),
-            behind_count: place.room.issued_count - place.token.sequence,
-            estimated_wait: Some(duration(wait_ms)),
-            poll_interval: Some(duration(poll_ms)),
+            ahead_count: place.position().map_or(0, |position| (position - 1).max(0)),
+            behind_count: place.position().map_or(0, behind),
+            estimated_wait: Some(duration(wait_ms(place))),
+            poll_interval: Some(duration(self.poll_ms(place))),
+            sold_out: place.room.sold_out_time.is_some(),
             ..shown
         }
     }
@@ -152,12 +169,18 @@ impl View {
     }
 }
 
+/// How long it takes until its turn comes; of a place that is not drawn yet, as for one in the middle.
+fn wait_ms(place: &Place) -> i64 {
+    let position = place.position().unwrap_or(place.room.issued_count / 2);
+    place.room.wait_ms(position.max(0), place.now_ms)
+}
+
 fn token(token: &Token, state: TokenState) -> pb::QueueToken {
     pb::QueueToken {
         name: token.key.name(),
         customer: format!("customers/{}", token.customer),
         state: wire_state(state).into(),
-        sequence: Some(token.sequence),
+        sequence: Some(token.sequence).filter(|sequence| *sequence > 0),
         create_time: Some(timestamp(token.create_time)),
         activate_time: token.stay.map(|stay| timestamp(stay.activate_time)),
         expire_time: token.stay.map(|stay| timestamp(stay.expire_time)),

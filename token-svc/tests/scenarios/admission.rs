@@ -157,6 +157,8 @@ async fn a_tick_is_one_write_for_everybody() {
     let world = World::new().await;
     let room = WaitingRoom { max_active_tokens: 1_000, admissions_per_second: 1_000.0, ..small_room() };
     let room = world.open(room).await;
+    // Which also tells that it has opened, once.
+    world.tick(1).await;
     world.join(&room, 1_000).await;
     let before = world.host.db.stats().units;
     world.tick(1).await;

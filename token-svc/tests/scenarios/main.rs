@@ -2,10 +2,14 @@
 #![cfg(test)]
 
 mod admission;
+mod events;
 mod passes;
+mod polling;
 mod rivals;
 mod rooms;
 mod sagas;
+mod sales;
+mod shuffle;
 mod tokens;
 mod verify;
 mod world;

@@ -10,7 +10,7 @@ use service_kit::ids::Ids;
 use tokio::task::JoinSet;
 
 use crate::verify::anything;
-use crate::world::{T0, World, small_room};
+use crate::world::{T0, World, config, small_room};
 
 /// A database that many work on at once, and its clock.
 async fn crowded() -> (tempfile::TempDir, Db, Arc<ManualClock>) {
@@ -22,25 +22,29 @@ async fn crowded() -> (tempfile::TempDir, Db, Arc<ManualClock>) {
 
 /// One process over that database. Its jobs run only when the scenario says so.
 async fn process((db, clock): (&Db, &Arc<ManualClock>), seed: u64) -> World {
-    let world = World::seeded(db.clone(), clock.clone(), seed).await;
+    let world = World::seeded((db.clone(), clock.clone()), seed, config()).await;
     world.host.stop.cancel();
     world
 }
 
-/// Has three tick at the same moment.
-async fn tick_thrice(db: &Db, spacing_ms: i64) {
+/// Has all tick at the same moment.
+async fn tick_all(processes: &[World], spacing_ms: i64) {
     let mut ticks = JoinSet::new();
-    for _ in 0..3 {
-        let db = db.clone();
-        ticks.spawn(async move { token_svc::admit(&db, spacing_ms).await });
+    for jobs in processes.iter().map(|process| process.jobs.clone()) {
+        ticks.spawn(async move { jobs.admit(spacing_ms).await });
     }
     ticks.join_all().await.into_iter().for_each(Result::unwrap);
+}
+
+async fn three(db: &Db, clock: &Arc<ManualClock>) -> Vec<World> {
+    vec![process((db, clock), 1).await, process((db, clock), 2).await, process((db, clock), 3).await]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn three_who_tick_keep_the_rate_and_the_cap_of_one() {
     let (_directory, db, clock) = crowded().await;
-    let world = process((&db, &clock), 1).await;
+    let processes = three(&db, &clock).await;
+    let world = &processes[0];
     let room = world.open(WaitingRoom { max_active_tokens: 30, ..small_room() }).await;
     world.join(&room, 40).await;
     // Whether they keep a distance from each other or not.
@@ -48,7 +52,7 @@ async fn three_who_tick_keep_the_rate_and_the_cap_of_one() {
         for _ in 0..10 {
             let before = world.room(&room).await.admitted_through;
             clock.advance(1_000);
-            tick_thrice(&db, spacing_ms).await;
+            tick_all(&processes, spacing_ms).await;
             assert_eq!(world.room(&room).await.admitted_through, (before + 2).min(30));
             world.verify().await;
         }
@@ -59,19 +63,40 @@ async fn three_who_tick_keep_the_rate_and_the_cap_of_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn those_who_tick_too_soon_after_another_leave_the_room_alone() {
     let (_directory, db, clock) = crowded().await;
-    let world = process((&db, &clock), 1).await;
+    let processes = three(&db, &clock).await;
+    let world = &processes[0];
     let room = world.open(small_room()).await;
     world.join(&room, 10).await;
     clock.advance(1_000);
-    tick_thrice(&db, 900).await;
+    tick_all(&processes, 900).await;
     clock.advance(899);
     let before = db.stats().units;
-    tick_thrice(&db, 900).await;
+    tick_all(&processes, 900).await;
     assert_eq!(db.stats().units, before);
     assert_eq!(world.room(&room).await.admitted_through, 2);
     clock.advance(1);
-    token_svc::admit(&db, 900).await.unwrap();
+    tick_all(&processes, 900).await;
     assert_eq!(world.room(&room).await.admitted_through, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn another_process_takes_over_three_ticks_after_a_leader_has_died() {
+    let (_directory, db, clock) = crowded().await;
+    let [leader, other] = [process((&db, &clock), 1).await, process((&db, &clock), 2).await];
+    let room = leader.open(WaitingRoom { max_active_tokens: 30, ..small_room() }).await;
+    leader.join(&room, 20).await;
+    leader.tick(1).await;
+    // The leader is not heard of again.
+    other.tick(2).await;
+    assert_eq!(other.room(&room).await.admitted_through, 2);
+    other.tick(1).await;
+    assert_eq!(other.room(&room).await.admitted_through, 2 + 4);
+    other.tick(1).await;
+    assert_eq!(other.room(&room).await.admitted_through, 2 + 4 + 2);
+    // Nor does it get the room back while the other leads.
+    leader.jobs.admit(0).await.unwrap();
+    assert_eq!(leader.room(&room).await.admitted_through, 2 + 4 + 2);
+    leader.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -88,7 +88,7 @@ async fn what_is_not_said_has_its_default() {
 async fn a_room_that_cannot_be_is_refused_by_its_field() {
     type Spoil = fn(&mut pb::WaitingRoom);
     let cases: [(&str, Spoil); 15] = [
-        ("ordering", |room| room.ordering = Ordering::ShuffledPrequeue.into()),
+        ("prequeue_open_time", |room| room.ordering = Ordering::ShuffledPrequeue.into()),
         ("ordering", |room| room.ordering = 77),
         ("open_time", |room| room.open_time = None),
         ("open_time", |room| room.open_time = Some(prost_types::Timestamp { seconds: i64::MAX, nanos: 0 })),

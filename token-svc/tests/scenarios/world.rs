@@ -13,6 +13,7 @@ use service_kit::ids::Ids;
 use service_kit::pass::VerifyingKeys;
 use service_kit::refusal;
 use service_kit::wire::{duration, timestamp};
+use token_svc::{Brake, Config, Jobs, Started};
 use tonic::service::Routes;
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
@@ -24,6 +25,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) host: Host,
     pub(crate) keys: VerifyingKeys,
+    pub(crate) jobs: Jobs,
+    pub(crate) brake: Brake,
     pub(crate) rooms: WaitingRoomServiceClient<Routes>,
     pub(crate) tokens: QueueTokenServiceClient<Routes>,
     /// Who each token was issued to.
@@ -45,16 +48,26 @@ impl World {
     }
 
     pub(crate) async fn over(db: Db, clock: Arc<ManualClock>) -> Self {
-        Self::seeded(db, clock, 1).await
+        Self::seeded((db, clock), 1, config()).await
+    }
+
+    /// A service with other settings, whose jobs run only when the scenario says so.
+    pub(crate) async fn configured(config: Config) -> Self {
+        let clock = Arc::new(ManualClock::at(T0));
+        let db = testbed::db(clock.clone()).await;
+        let world = Self::seeded((db, clock), 1, config).await;
+        world.host.stop.cancel();
+        world
     }
 
     /// One of several over the same database, each with ids of its own.
-    pub(crate) async fn seeded(db: Db, clock: Arc<ManualClock>, seed: u64) -> Self {
+    pub(crate) async fn seeded((db, clock): (Db, Arc<ManualClock>), seed: u64, config: Config) -> Self {
         let host = Host::new(db, clock.clone(), Ids::seeded(seed));
-        let started = token_svc::start(&host, token_svc::Config::default()).await.unwrap();
+        let started = token_svc::start(&host, config).await.unwrap();
         let rooms = WaitingRoomServiceClient::new(started.routes.clone());
-        let tokens = QueueTokenServiceClient::new(started.routes);
-        Self { clock, host, keys: started.keys, rooms, tokens, owners: Mutex::default() }
+        let tokens = QueueTokenServiceClient::new(started.routes.clone());
+        let Started { keys, jobs, brake, .. } = started;
+        Self { clock, host, keys, jobs, brake, rooms, tokens, owners: Mutex::default() }
     }
 
     pub(crate) async fn open(&self, room: pb::WaitingRoom) -> String {
@@ -127,17 +140,17 @@ impl World {
     }
 
     pub(crate) async fn pause(&self, room: &str) -> Result<pb::WaitingRoom, Status> {
-        let request = pb::PauseWaitingRoomRequest { name: room.into() };
+        let request = pb::PauseWaitingRoomRequest { name: room.into(), reason: "rain".into() };
         self.rooms.clone().pause_waiting_room(request).await.map(Response::into_inner)
     }
 
     pub(crate) async fn resume(&self, room: &str) -> Result<pb::WaitingRoom, Status> {
-        let request = pb::ResumeWaitingRoomRequest { name: room.into() };
+        let request = pb::ResumeWaitingRoomRequest { name: room.into(), reason: "rain".into() };
         self.rooms.clone().resume_waiting_room(request).await.map(Response::into_inner)
     }
 
     pub(crate) async fn close(&self, room: &str) -> pb::WaitingRoom {
-        let request = pb::CloseWaitingRoomRequest { name: room.into() };
+        let request = pb::CloseWaitingRoomRequest { name: room.into(), reason: "rain".into() };
         self.rooms.clone().close_waiting_room(request).await.unwrap().into_inner()
     }
 
@@ -152,12 +165,13 @@ impl World {
     pub(crate) async fn tick(&self, seconds: usize) {
         for _ in 0..seconds {
             self.clock.advance(1_000);
-            token_svc::admit(&self.host.db, 1_000).await.unwrap();
+            self.jobs.draw().await.unwrap();
+            self.jobs.admit(1_000).await.unwrap();
         }
     }
 
     pub(crate) async fn sweep(&self) {
-        token_svc::sweep(&self.host.db, 2).await.unwrap();
+        self.jobs.sweep().await.unwrap();
     }
 
     /// Whether every rule of the service holds.
@@ -167,6 +181,11 @@ impl World {
             assert_eq!(findings, [], "{}: {}", check.id, check.rule);
         }
     }
+}
+
+/// Scenarios poll as they like; those about polling too often say so. Small batches, so that there are several.
+pub(crate) fn config() -> Config {
+    Config { poll_burst: 1_000_000, sweep_batch: 2, draw_batch: 3, purge_batch: 2, ..Config::default() }
 }
 
 /// Open from the beginning; lets 2 a second through, 5 at once.

@@ -1,4 +1,4 @@
-//! The runs of the orchestrator and how long they live. Leases go by the database's time, whatever the clocks of the
+//! The runs of the orchestrator and how long they live, and what is true of a whole database of sagas. Leases go by the database's time, whatever the clocks of the
 //! processes say.
 
 use std::ops::RangeInclusive;
@@ -27,6 +27,7 @@ const FORGET_AFTER_MS: i64 = 24 * 60 * 60 * 1000;
 
 const TAKE_BUCKETS: &str = "insert into orchestrator_shard (id, first_bucket, last_bucket) values (1, $1, $2) \
     on conflict do nothing";
+const FORGOTTEN: &str = "update orchestrator_shard set forgotten_before = $1 where id = 1 and forgotten_before < $1";
 const BUCKETS: &str = "select first_bucket, last_bucket from orchestrator_shard where id = 1";
 
 /// The buckets of this database: `wanted`, if it was never given any.
@@ -34,6 +35,11 @@ pub(super) async fn buckets(tx: &mut Tx<'_>, wanted: RangeInclusive<i64>) -> Res
     tx.execute(TAKE_BUCKETS, args![*wanted.start(), *wanted.end()]).await?;
     let (first, last) = tx.fetch_one(BUCKETS, &[]).await?;
     Ok(first..=last)
+}
+
+/// Notes that sagas that were accepted before `before_ms` may be forgotten.
+pub(super) async fn forgotten(tx: &mut Tx<'_>, before_ms: i64) -> Result<(), db::Error> {
+    tx.execute(FORGOTTEN, args![before_ms]).await.map(drop)
 }
 
 /// None as a lease: until the next one is registered.

@@ -3,7 +3,8 @@
 //! read from the sources, so that a new one is looked at without being named here.
 
 /// Where the statements on sagas stand. Those in `lease.rs` are on incarnations, which lie in every database whole.
-const SOURCES: [(&str, &str); 6] = [
+const SOURCES: [(&str, &str); 7] = [
+    ("archive.rs", include_str!("archive.rs")),
     ("sql.rs", include_str!("../sql.rs")),
     ("row.rs", include_str!("row.rs")),
     ("history.rs", include_str!("history.rs")),
@@ -14,7 +15,7 @@ const SOURCES: [(&str, &str); 6] = [
 const LEASES: &str = include_str!("lease.rs");
 
 /// Reads that look into every bucket, for people or once in a while. They may only look.
-const SCANS: [&str; 4] = ["page.rs", "statistics.rs", "OWNED", "OPEN_OF"];
+const SCANS: [&str; 6] = ["page.rs", "statistics.rs", "OWNED", "OPEN_OF", "ENDED", "OLDEST"];
 
 const VOLATILE: [&str; 7] =
     ["now()", "clock_timestamp", "current_timestamp", "random()", "gen_random_uuid", "nextval", "timeofday"];

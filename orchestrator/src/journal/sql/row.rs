@@ -73,7 +73,7 @@ impl Write {
         Ok(Self {
             is_first,
             machine: machine.map_err(unwritable)?,
-            exposure: Exposure::of(&append.next),
+            exposure: append.exposure,
             lines: lines.map_err(unwritable)?,
             next: append.next,
             events: append.events,

@@ -2,12 +2,11 @@
 
 use prost::Message as _;
 use proto::event::v1 as event;
-use saga::{StepIndex, StepStatus};
 use service_kit::wire::timestamp;
 
-use super::{Checkout, input, locked, payment, tickets};
+use super::{PLAN, input, locked, payment, tickets};
 use crate::journal::Record;
-use crate::plans::Announced;
+use crate::plans::{Announced, refusing_step};
 use crate::status::wire;
 
 pub(super) fn completed(record: &Record) -> Announced {
@@ -36,13 +35,8 @@ pub(super) fn failed(record: &Record) -> Announced {
         checkout: format!("checkouts/{}", record.id),
         customer: record.subject.clone(),
         reservation: record.reference.clone(),
-        refusing_step: refusing_step(record).to_owned(),
+        refusing_step: refusing_step(&PLAN, record).to_owned(),
         failure: record.saga.failure().map(wire::why),
     };
     Announced { kind: "ticketing.checkout.failed.v1", aggregate: data.checkout.clone(), data: data.encode_to_vec() }
-}
-
-fn refusing_step(record: &Record) -> &'static str {
-    let refused = record.saga.steps().iter().position(|step| step.status == StepStatus::Refused);
-    refused.map_or("", |index| crate::plans::step(&Checkout, StepIndex(index)).id)
 }

@@ -46,10 +46,10 @@ pub(super) struct Acting {
 }
 
 impl Acting {
-    pub(super) fn on(record: &Record, done: &str) -> Self {
+    pub(super) fn on(desk: &Desk, record: &Record, done: &str) -> Self {
         let saga = &record.saga;
         let names = VERBS.iter().map(|(name, _)| *name).chain([RESOLVE]);
-        let steps = super::tree::lines(record).filter(|(line, _)| line.kind != Kind::Pivot);
+        let steps = super::tree::lines(desk, record).filter(|(line, _)| line.kind != Kind::Pivot);
         Self {
             version: record.version,
             verbs: names.clone().filter(|name| is_offered(name, saga.phase(), saga.is_suspended())).collect(),
@@ -102,7 +102,7 @@ pub(super) async fn post(
     };
     let record = desk.load(&SAGAS, id).await?;
     let (status, problem) = explain(fault);
-    let acting = Acting { problem, reason: posted.reason, evidence: posted.evidence, ..Acting::on(&record, "") };
+    let acting = Acting { problem, reason: posted.reason, evidence: posted.evidence, ..Acting::on(&desk, &record, "") };
     Ok(page(status, &Saga::fetch(&desk, &record, acting).await?))
 }
 

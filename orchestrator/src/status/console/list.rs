@@ -6,7 +6,6 @@ use super::exposure::Exposure;
 use super::text;
 use crate::desk::Desk;
 use crate::journal::{Query, Record};
-use crate::plans::checkout;
 use crate::status::listing::{self, Named};
 use crate::status::wire::{CATALOGUE, failure_of};
 
@@ -99,7 +98,7 @@ impl List {
         Ok(Self {
             wanted,
             states: CATALOGUE.states.iter().map(|(name, _)| *name).collect(),
-            lines: page.records.iter().map(|record| Line::new(record, now_ms)).collect(),
+            lines: page.records.iter().map(|record| Line::new(desk, record, now_ms)).collect(),
             next: page.next,
             driven: desk.shards.driven(),
             exposure,
@@ -108,10 +107,11 @@ impl List {
 }
 
 impl Line {
-    fn new(record: &Record, now_ms: i64) -> Self {
+    fn new(desk: &Desk, record: &Record, now_ms: i64) -> Self {
         let saga = &record.saga;
+        let amount = desk.plans.of(record).and_then(|definition| definition.amount(record));
         let failure = failure_of(saga).filter(|_| saga.state().name() != "completed");
-        let steps = super::tree::lines(record).map(|(line, step)| (line.id, text::status(step.status)));
+        let steps = super::tree::lines(desk, record).map(|(line, step)| (line.id, text::status(step.status)));
         Self {
             id: record.id.to_string(),
             kind: record.kind.clone(),
@@ -119,7 +119,7 @@ impl Line {
             reason: failure.map(text::failure).unwrap_or_default(),
             customer: (record.subject.clone(), text::short(&record.subject)),
             reservation: (record.reference.clone(), text::short(&record.reference)),
-            amount: checkout::locked(record).map(|locked| text::amount(locked.amount)).unwrap_or_default(),
+            amount: amount.map(text::amount).unwrap_or_default(),
             steps: steps.collect(),
             created: text::time(record.create_time),
             age: text::length(now_ms - record.create_time),

@@ -1,7 +1,7 @@
 //! One saga as a tree: its steps by stage, each with all its attempts, and the history below. Where a saga stands comes
 //! from its record, what happened on the way from its history.
 
-use saga::{Direction, Step, StepIndex, StepState};
+use saga::{Direction, Plan, Step, StepIndex, StepState};
 use service_kit::refusal::Fault;
 
 use super::act::Acting;
@@ -9,7 +9,7 @@ use super::text;
 use crate::desk::Desk;
 use crate::faults;
 use crate::journal::{Entry, Record};
-use crate::plans::{self, checkout};
+use crate::plans::Told;
 use crate::status::history::summary;
 use crate::status::wire::failure_of;
 
@@ -80,12 +80,14 @@ impl Tree {
         let after = (record.version - VERSIONS).max(0);
         let history = desk.shards.history(record.id, (after, 0), ENTRIES).await.map_err(faults::of_journal)?;
         let history: Vec<_> = history.into_iter().filter(|entry| entry.version <= record.version).collect();
-        Ok(Self::new(record, &history, desk.clock.now_ms()))
+        Ok(Self::new(desk, record, &history))
     }
 
-    fn new(record: &Record, history: &[Entry], now_ms: i64) -> Self {
+    fn new(desk: &Desk, record: &Record, history: &[Entry]) -> Self {
+        let now_ms = desk.clock.now_ms();
         let saga = &record.saga;
         let state = saga.state();
+        let plan = desk.plans.plan_of(record);
         let end_ms = saga.ended_ms().unwrap_or(now_ms);
         let axis = Axis { start_ms: record.create_time, end_ms };
         let from = saga.phase().filter(|_| saga.is_suspended());
@@ -94,31 +96,37 @@ impl Tree {
             id: record.id.to_string(),
             kind: record.kind.clone(),
             version: record.version,
-            verbs: Acting::on(record, "").verbs.join(" "),
+            verbs: Acting::on(desk, record, "").verbs.join(" "),
             state: state.name(),
             meaning: text::meaning(state),
             from: from.map_or("", |phase| saga::State::from(phase).name()),
             failure: failure.map(|failure| Failed { code: text::code(failure.code), text: text::failure(failure) }),
-            about: about(record),
+            about: about(desk, record),
             driven: driven(record),
             span: text::length(end_ms - record.create_time),
-            stages: stages(record, history, axis),
-            entries: history.iter().map(|entry| happened(record, entry)).collect(),
+            stages: stages(lines(desk, record), history, axis),
+            entries: history.iter().map(|entry| happened(record, plan, entry)).collect(),
             older: record.version > VERSIONS,
         }
     }
 }
 
 /// Each line of the plan with what is known of it; nothing when this build does not know the plan.
-pub(super) fn lines(record: &Record) -> impl Iterator<Item = (&'static Step, &StepState)> {
-    let definition = plans::find(&record.kind, record.plan_version);
-    let lines = definition.map_or(&[][..], |definition| definition.plan().steps());
+pub(super) fn lines<'a>(
+    desk: &Desk,
+    record: &'a Record,
+) -> impl Iterator<Item = (&'static Step, &'a StepState)> + use<'a> {
+    let lines = desk.plans.plan_of(record).map_or(&[][..], Plan::steps);
     lines.iter().zip(record.saga.steps())
 }
 
-fn stages(record: &Record, history: &[Entry], axis: Axis) -> Vec<Vec<Node>> {
+fn stages<'a>(
+    lines: impl Iterator<Item = (&'static Step, &'a StepState)>,
+    history: &[Entry],
+    axis: Axis,
+) -> Vec<Vec<Node>> {
     let mut stages: Vec<(usize, Vec<Node>)> = Vec::new();
-    for (index, (line, step)) in lines(record).enumerate() {
+    for (index, (line, step)) in lines.enumerate() {
         let node = node(line, step, attempts(StepIndex(index), history, axis));
         match stages.last_mut() {
             Some((stage, nodes)) if *stage == line.stage => nodes.push(node),
@@ -146,36 +154,32 @@ fn node(line: &'static Step, step: &StepState, attempts: Vec<Attempt>) -> Node {
     }
 }
 
-fn happened(record: &Record, entry: &Entry) -> Happened {
+fn happened(record: &Record, plan: Option<&Plan>, entry: &Entry) -> Happened {
     Happened {
         version: entry.version,
         same: entry.position > 1,
         offset: text::length(entry.time - record.create_time),
         time: text::time(entry.time),
         kind: entry.fact.name(),
-        summary: summary::of(record, &entry.fact),
+        summary: summary::of(plan, &entry.fact),
     }
 }
 
-fn about(record: &Record) -> Vec<(&'static str, String)> {
+fn about(desk: &Desk, record: &Record) -> Vec<(&'static str, String)> {
     let mut about = vec![("customer", record.subject.clone()), ("reservation", record.reference.clone())];
-    if let Ok(input) = checkout::input(record) {
-        let method = proto::payment::v1::payment::Method::try_from(input.method).unwrap_or_default();
-        about.push(("payment method", method.as_str_name().to_owned()));
-        about.push(("expected amount", input.expected_amount.map(text::amount).unwrap_or_default()));
-        about.push(("queue token", input.queue_token));
+    if let Some(definition) = desk.plans.of(record) {
+        about.extend(definition.amount(record).map(|amount| ("amount", text::amount(amount))));
+        about.extend(definition.about(record).into_iter().map(|(name, told)| (name, shown(told))));
     }
-    if let Some(locked) = checkout::locked(record) {
-        let seats: Vec<_> = locked.seats.into_iter().map(|(_, label)| label).collect();
-        about.push(("amount", text::amount(locked.amount)));
-        about.push(("concert", format!("{}, {}", locked.title, locked.artist)));
-        about.push(("seats", seats.join(", ")));
-    }
-    about.push(("payment", checkout::payment(record).unwrap_or_default()));
-    let tickets = Some(checkout::tickets(record).len()).filter(|tickets| *tickets > 0);
-    about.push(("tickets", tickets.map(|count| count.to_string()).unwrap_or_default()));
     about.retain(|(_, value)| !value.is_empty());
     about
+}
+
+fn shown(told: Told) -> String {
+    match told {
+        Told::Text(text) => text,
+        Told::Amount(amount) => text::amount(amount),
+    }
 }
 
 fn driven(record: &Record) -> Vec<(&'static str, String)> {

@@ -1,14 +1,12 @@
 //! One line for people about each thing that can happen to a saga.
 
-use saga::{Call, Class, Direction, Fact, Failure, Resolution, State, StepIndex, Verb};
+use saga::{Call, Class, Direction, Fact, Failure, Plan, Resolution, State, StepIndex, Verb};
 
-use crate::journal::Record;
-use crate::plans;
 use crate::status::wire::reason;
 
 /// What happened, in a sentence without a full stop.
-pub(in crate::status) fn of(record: &Record, fact: &Fact) -> String {
-    let line = Line(record);
+pub(in crate::status) fn of(plan: Option<&Plan>, fact: &Fact) -> String {
+    let line = Line(plan);
     match fact {
         Fact::Started => "accepted".into(),
         Fact::Skipped(step) => format!("{} is not needed", line.step(*step)),
@@ -32,13 +30,12 @@ pub(in crate::status) fn of(record: &Record, fact: &Fact) -> String {
 }
 
 /// The id of a step.
-pub(in crate::status) fn step(record: &Record, index: StepIndex) -> &'static str {
-    let definition = plans::find(&record.kind, record.plan_version);
-    definition.and_then(|definition| definition.plan().step(index)).map_or("an unknown step", |step| step.id)
+pub(in crate::status) fn step(plan: Option<&Plan>, index: StepIndex) -> &'static str {
+    plan.and_then(|plan| plan.step(index)).map_or("an unknown step", |step| step.id)
 }
 
 /// Names steps and calls of one saga.
-struct Line<'a>(&'a Record);
+struct Line<'a>(Option<&'a Plan>);
 
 impl Line<'_> {
     fn step(&self, index: StepIndex) -> &'static str {

@@ -3,20 +3,15 @@
 use pb::saga::step::attempt::Outcome;
 use pb::saga::step::{Attempt, Kind as ShownKind, State as Shown};
 use proto::orchestrator::v1 as pb;
-use saga::{Class, Direction, Kind, Step, StepState, StepStatus};
+use saga::{Class, Direction, Kind, Plan, Saga, Step, StepState, StepStatus};
 use service_kit::wire::{duration, timestamp};
 
-use crate::journal::Record;
 use crate::participants::Participants;
-use crate::plans;
 
 /// All steps; none when this build does not know the plan.
-pub(super) fn steps(record: &Record, participants: &Participants) -> Vec<pb::saga::Step> {
-    let Some(definition) = plans::find(&record.kind, record.plan_version) else {
-        return Vec::new();
-    };
-    let steps = definition.plan().steps().iter().zip(record.saga.steps());
-    steps.map(|(line, state)| step(line, state, participants)).collect()
+pub(super) fn steps(plan: Option<&Plan>, saga: &Saga, participants: &Participants) -> Vec<pb::saga::Step> {
+    let lines = plan.map_or(&[][..], Plan::steps);
+    lines.iter().zip(saga.steps()).map(|(line, state)| step(line, state, participants)).collect()
 }
 
 fn step(line: &Step, step: &StepState, participants: &Participants) -> pb::saga::Step {

@@ -1,6 +1,7 @@
 //! One connection and the transaction on it. What needs no answer to go on (begin, savepoint, release) is sent at once and
 //! looked at later, so it costs no round trip.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -53,6 +54,26 @@ impl Mode {
     }
 }
 
+/// Whether a statement takes the rows that it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Locking {
+    No,
+    /// It waits for those who have them.
+    Waiting,
+    /// It leaves them to those who have them.
+    Skipping,
+}
+
+impl Locking {
+    fn applied_to(self, sql: &str) -> Cow<'_, str> {
+        match self {
+            Self::No => Cow::Borrowed(sql),
+            Self::Waiting => Cow::Owned(format!("{sql} for update")),
+            Self::Skipping => Cow::Owned(format!("{sql} for update skip locked")),
+        }
+    }
+}
+
 type Answer<T> = Result<T, tokio_postgres::Error>;
 type Sent = MaybeDone<BoxFuture<'static, Answer<()>>>;
 
@@ -63,7 +84,7 @@ pub(in crate::db) struct Session {
     _driver: AbortOnDropHandle<()>,
     /// Whether the server's clock is the time of a transaction.
     tells_time: bool,
-    statements: HashMap<(&'static str, bool), Statement>,
+    statements: HashMap<(&'static str, Locking), Statement>,
     pending: Vec<Sent>,
     mode: Mode,
     has_savepoint: bool,
@@ -152,7 +173,7 @@ impl Session {
     }
 
     pub(in crate::db) async fn execute(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error> {
-        let statement = self.prepare(sql, false).await?;
+        let statement = self.prepare(sql, Locking::No).await?;
         let client = self.client.clone();
         self.answered(STATEMENT, client.execute_raw(&statement, params(args))).await
     }
@@ -191,7 +212,7 @@ impl Session {
     ) -> Result<Vec<(Statement, &'s [Arg<'a>])>, Error> {
         let mut prepared = Vec::with_capacity(statements.len());
         for (sql, args) in statements {
-            prepared.push((self.prepare(sql, false).await?, args.as_slice()));
+            prepared.push((self.prepare(sql, Locking::No).await?, args.as_slice()));
         }
         Ok(prepared)
     }
@@ -201,7 +222,7 @@ impl Session {
         sql: &'static str,
         args: &[Arg<'_>],
     ) -> Result<Vec<T>, Error> {
-        let statement = self.prepare(sql, false).await?;
+        let statement = self.prepare(sql, Locking::No).await?;
         self.rows(&statement, args).await
     }
 
@@ -210,7 +231,16 @@ impl Session {
         sql: &'static str,
         args: &[Arg<'_>],
     ) -> Result<Vec<T>, Error> {
-        let statement = self.prepare(sql, true).await?;
+        let statement = self.prepare(sql, Locking::Waiting).await?;
+        self.rows(&statement, args).await
+    }
+
+    pub(in crate::db) async fn claim<T: FromRow>(
+        &mut self,
+        sql: &'static str,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<T>, Error> {
+        let statement = self.prepare(sql, Locking::Skipping).await?;
         self.rows(&statement, args).await
     }
 
@@ -226,16 +256,13 @@ impl Session {
         rows.iter().map(|row| T::from_row(&Row::Postgres(row))).collect()
     }
 
-    async fn prepare(&mut self, sql: &'static str, is_locking: bool) -> Result<Statement, Error> {
-        if let Some(statement) = self.statements.get(&(sql, is_locking)) {
+    async fn prepare(&mut self, sql: &'static str, locking: Locking) -> Result<Statement, Error> {
+        if let Some(statement) = self.statements.get(&(sql, locking)) {
             return Ok(statement.clone());
         }
         let client = self.client.clone();
-        let statement = match is_locking {
-            true => self.answered(STATEMENT, client.prepare(&format!("{sql} for update"))).await?,
-            false => self.answered(STATEMENT, client.prepare(sql)).await?,
-        };
-        self.statements.insert((sql, is_locking), statement.clone());
+        let statement = self.answered(STATEMENT, client.prepare(&locking.applied_to(sql))).await?;
+        self.statements.insert((sql, locking), statement.clone());
         Ok(statement)
     }
 

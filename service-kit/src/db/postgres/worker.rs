@@ -174,7 +174,7 @@ impl Worker {
         let mut jobs = jobs.into_iter();
         let (mut keeps, mut announces, mut lost) = (false, false, false);
         for mut job in jobs.by_ref() {
-            match run_job(session, &mut *job, now_ms, share).await {
+            match run_job((session, &self.work.counters), &mut *job, now_ms, share).await {
                 Ended::Kept { announces: something } => {
                     keeps = true;
                     announces |= something;
@@ -254,7 +254,7 @@ impl Worker {
         let session = self.session.as_mut().ok_or_else(|| Error::Unavailable("there is no connection".into()))?;
         let mut announces = false;
         let settled = match session.begin(mode).await {
-            Ok(now_ms) => match run_job(session, job, now_ms, false).await {
+            Ok(now_ms) => match run_job((session, &self.work.counters), job, now_ms, false).await {
                 Ended::Kept { announces: something } if mode != Mode::Read => {
                     announces = something;
                     finish(session, true).await
@@ -295,12 +295,12 @@ enum Ended {
 }
 
 /// Runs one job in the open transaction; unless it is kept, nothing of it stays there.
-async fn run_job(session: &mut Session, job: &mut dyn Job, now_ms: i64, share: bool) -> Ended {
+async fn run_job((session, counters): (&mut Session, &Counters), job: &mut dyn Job, now_ms: i64, share: bool) -> Ended {
     if share && session.mark().await.is_err() {
         return Ended::Lost;
     }
     let now_ms = job.now_ms().unwrap_or(now_ms);
-    let mut tx = Tx { connection: Connection::Postgres(session), now_ms, announces: false };
+    let mut tx = Tx { connection: Connection::Postgres(session), now_ms, announces: false, counters };
     let keep = job.run(&mut tx).await;
     let announces = tx.announces;
     match (session.fate(), keep) {

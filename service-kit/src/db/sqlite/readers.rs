@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::{Error, Tx, open, perform, statement, transaction};
+use super::{Counters, Error, Tx, open, perform, statement, transaction};
 
 /// Reads at a time; further ones wait. They are short, and more would only take the processors from the writer.
 const READERS: usize = 8;
@@ -15,17 +15,24 @@ const READERS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Readers {
     file: PathBuf,
+    counters: Arc<Counters>,
     idle: Mutex<Vec<Connection>>,
     places: Arc<Semaphore>,
 }
 
 impl Readers {
-    pub(super) fn new(directory: &Path) -> Arc<Self> {
+    pub(super) fn new(directory: &Path, counters: Arc<Counters>) -> Arc<Self> {
         Arc::new(Self {
             file: directory.join(open::FILE),
+            counters,
             idle: Mutex::default(),
             places: Arc::new(Semaphore::new(READERS)),
         })
+    }
+
+    /// Where their statements are counted.
+    pub(super) fn counters(&self) -> Arc<Counters> {
+        self.counters.clone()
     }
 
     /// Makes sure that there is something to read.
@@ -44,7 +51,7 @@ impl Readers {
         let reading = tokio::task::spawn_blocking(move || {
             let _place = place;
             let mut connection = readers.take()?;
-            let result = snapshot(&mut connection, now_ms, work);
+            let result = snapshot(&mut connection, &readers.counters, now_ms, work);
             readers.give(connection);
             result
         });
@@ -67,11 +74,12 @@ impl Readers {
 /// Runs `work` on one snapshot and leaves nothing behind, whatever it does.
 pub(super) fn snapshot<T, E: From<Error>>(
     connection: &mut Connection,
+    counters: &Counters,
     now_ms: i64,
     work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     statement::script(connection, "begin")?;
-    let result = perform(&mut transaction(connection, now_ms), work);
+    let result = perform(&mut transaction(connection, counters, now_ms), work);
     if !connection.is_autocommit() {
         statement::script(connection, "rollback")?;
     }

@@ -162,7 +162,7 @@ impl Writer {
         }
         script(&self.connection, "begin immediate")?;
         let now_ms = self.clock.now_ms();
-        let done = jobs.try_for_each(|job| run_job(&mut self.connection, now_ms, job, verdicts));
+        let done = jobs.try_for_each(|job| run_job((&mut self.connection, &self.counters), now_ms, job, verdicts));
         let committed = done.and_then(|()| (self.commit)(&self.connection).map_err(failed_commit));
         if let Err(Error::InDoubt(why)) = &committed {
             self.leave_service(why);
@@ -185,7 +185,7 @@ impl Writer {
 
 /// Runs one job under a savepoint. An error tells that the transaction itself is lost, and with it the whole batch.
 fn run_job(
-    connection: &mut Connection,
+    (connection, counters): (&mut Connection, &Counters),
     now_ms: i64,
     job: Box<dyn Job>,
     verdicts: &mut Vec<Verdict>,
@@ -194,7 +194,7 @@ fn run_job(
         job.refuse(error.clone());
         return Err(error);
     }
-    let verdict = job.run(&mut transaction(connection, now_ms));
+    let verdict = job.run(&mut transaction(connection, counters, now_ms));
     let keep = verdict.keep;
     verdicts.push(verdict);
     if connection.is_autocommit() {

@@ -1,11 +1,13 @@
 //! What `ticketing.customer.v1` and `ticketing.payment.v1` accept.
 
 use proto::customer::v1 as customer;
+use proto::customer::v1::point_transaction::Kind;
 use proto::payment::v1 as payment;
 use proto::payment::v1::payment::{Method, Purpose};
-use skald_tests::world::PRICE;
+use service_kit::wire::timestamp;
+use skald_tests::world::{NOW_MS, PRICE};
 
-use super::{Stage, encode};
+use super::{DAY_MS, Stage, encode};
 
 impl Stage {
     pub(super) fn customers(&self, method: &str) -> Option<Vec<u8>> {
@@ -27,8 +29,29 @@ impl Stage {
                 filter: "state = ACTIVE".into(),
                 ..Default::default()
             }),
-            "SuspendCustomer" => encode(&customer::SuspendCustomerRequest { name, etag }),
-            "ReactivateCustomer" => encode(&customer::ReactivateCustomerRequest { name, etag }),
+            "UpdateCustomer" => encode(&customer::UpdateCustomerRequest {
+                customer: Some(customer::Customer {
+                    name,
+                    display_name: "Park".into(),
+                    phone_number: "+821012345678".into(),
+                    ..Default::default()
+                }),
+                request_id: self.request_id(),
+                ..Default::default()
+            }),
+            "WithdrawCustomer" => encode(&customer::WithdrawCustomerRequest {
+                name: self.token_customer.clone(),
+                etag,
+                request_id: self.request_id(),
+                reason: "moving away".into(),
+            }),
+            "SuspendCustomer" => encode(&customer::SuspendCustomerRequest {
+                name,
+                etag,
+                reason: "fraud".into(),
+                request_id: self.request_id(),
+            }),
+            "ReactivateCustomer" => encode(&customer::ReactivateCustomerRequest { name, etag, ..Default::default() }),
             _ => None,
         }
     }
@@ -55,6 +78,21 @@ impl Stage {
                 let reason = "goodwill".to_owned();
                 encode(&customer::AdjustPointsRequest { customer, amount: PRICE, reason, request_id })
             }
+            "CreditPoints" => encode(&customer::CreditPointsRequest {
+                customer,
+                saga: self.other_saga(),
+                amount: PRICE,
+                kind: Kind::Charge.into(),
+                debit_account: "clearing/card".into(),
+                request_id,
+                ..Default::default()
+            }),
+            "ListSagaLocks" => {
+                let locked_before = Some(timestamp(NOW_MS + DAY_MS));
+                encode(&customer::ListSagaLocksRequest { locked_before, page_size: 1, ..Default::default() })
+            }
+            "ListLedgerFindings" => encode(&customer::ListLedgerFindingsRequest { page_size: 1, ..Default::default() }),
+            "ListAccountTotals" => encode(&customer::ListAccountTotalsRequest { page_size: 1, ..Default::default() }),
             "GetPointReservation" => encode(&customer::GetPointReservationRequest { customer, saga }),
             _ => None,
         }

@@ -24,6 +24,11 @@ impl Stage {
                 order_by: "create_time".into(),
                 ..Default::default()
             }),
+            "UpdateConcert" => encode(&pb::UpdateConcertRequest {
+                concert: Some(pb::Concert { name, etag, ..self.new_concert() }),
+                update_mask: Some(prost_types::FieldMask { paths: vec!["title".into(), "booking_policy".into()] }),
+            }),
+            "CloseConcert" => encode(&pb::CloseConcertRequest { name, etag }),
             "PublishConcert" => encode(&pb::PublishConcertRequest { name, etag }),
             "SuspendConcert" => encode(&pb::SuspendConcertRequest { name, etag }),
             "CreatePerformance" => encode(&pb::CreatePerformanceRequest {
@@ -36,12 +41,28 @@ impl Stage {
             "ListPerformances" => encode(&pb::ListPerformancesRequest {
                 parent,
                 page_size: 1,
-                filter: "state = SCHEDULED".into(),
+                filter: "state = SCHEDULED AND start_time < '2100-01-01T00:00:00Z'".into(),
                 ..Default::default()
             }),
             "BatchCreateSeats" => encode(&pb::BatchCreateSeatsRequest {
                 parent: performance,
                 seats: vec![self.new_seat("B-1"), self.new_seat("B-2")],
+                request_id: self.request_id(),
+            }),
+            "BlockSeats" => encode(&pb::BlockSeatsRequest {
+                parent: performance,
+                seats: vec![self.seat("A-10"), self.seat("A-11")],
+                request_id: self.request_id(),
+            }),
+            "UnblockSeats" => encode(&pb::UnblockSeatsRequest {
+                parent: performance,
+                seats: vec![self.seat("A-10")],
+                request_id: self.request_id(),
+            }),
+            "ChangeSeatPrices" => encode(&pb::ChangeSeatPricesRequest {
+                parent: performance,
+                seats: vec![self.seat("A-10")],
+                price: PRICE,
                 request_id: self.request_id(),
             }),
             "ListSeats" => encode(&pb::ListSeatsRequest {
@@ -55,6 +76,7 @@ impl Stage {
                 max_staleness: Some(duration(500)),
                 known_version: 1,
             }),
+            "WatchSeatAvailability" => encode(&pb::WatchSeatAvailabilityRequest { performance, ..Default::default() }),
             _ => None,
         }
     }
@@ -99,6 +121,15 @@ impl Stage {
                 customer: held.customer,
                 performance: self.world.performance().into(),
                 seats: vec![self.seat("A-10"), self.seat("A-11")],
+                request_id,
+                ..Default::default()
+            }),
+            "HoldBestAvailableSeats" => encode(&pb::HoldBestAvailableSeatsRequest {
+                customer: held.customer,
+                performance: self.world.performance().into(),
+                seat_count: 2,
+                grade: "VIP".into(),
+                section: "Floor".into(),
                 request_id,
                 ..Default::default()
             }),

@@ -22,7 +22,7 @@ const UPDATABLE: [&str; 10] = [
 
 impl Stage {
     pub(super) fn rooms(&self, method: &str) -> Option<Vec<u8>> {
-        let name = self.room.clone();
+        let (name, reason) = (self.room.clone(), "a fire alarm".to_owned());
         match method {
             "CreateWaitingRoom" => encode(&pb::CreateWaitingRoomRequest {
                 waiting_room: Some(new_room(NOW_MS + DAY_MS)),
@@ -38,9 +38,11 @@ impl Stage {
                     update_mask: Some(prost_types::FieldMask { paths }),
                 })
             }
-            "PauseWaitingRoom" => encode(&pb::PauseWaitingRoomRequest { name }),
-            "ResumeWaitingRoom" => encode(&pb::ResumeWaitingRoomRequest { name }),
-            "CloseWaitingRoom" => encode(&pb::CloseWaitingRoomRequest { name }),
+            "PauseWaitingRoom" => encode(&pb::PauseWaitingRoomRequest { name, reason }),
+            "ResumeWaitingRoom" => encode(&pb::ResumeWaitingRoomRequest { name, reason }),
+            "CloseWaitingRoom" => encode(&pb::CloseWaitingRoomRequest { name, reason }),
+            "MarkSoldOut" => encode(&pb::MarkSoldOutRequest { name, reason }),
+            "ClearSoldOut" => encode(&pb::ClearSoldOutRequest { name, reason }),
             "WatchWaitingRoom" => encode(&pb::WatchWaitingRoomRequest { name }),
             _ => None,
         }

@@ -1,0 +1,1 @@
+alter table concert_reservations add column cancel_time bigint;

@@ -1,0 +1,1 @@
+append only customer_transfers;

@@ -1,0 +1,1 @@
+alter table customer_customers add column withdraw_time bigint;

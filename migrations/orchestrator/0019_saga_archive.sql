@@ -1,0 +1,1 @@
+alter table orchestrator_saga add column archive_time bigint;

@@ -1,0 +1,2 @@
+-- The step that waits for the processor; none where it is not asked.
+alter table payment_refunds add column complete_step text not null default '';

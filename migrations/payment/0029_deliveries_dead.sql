@@ -1,0 +1,1 @@
+create index payment_deliveries_dead on payment_deliveries (id) where state = 4;

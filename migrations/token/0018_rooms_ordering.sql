@@ -1,0 +1,1 @@
+alter table token_rooms add column ordering bigint not null default 1;

@@ -1,0 +1,1 @@
+alter table token_rooms add column lease_time bigint not null default 0;

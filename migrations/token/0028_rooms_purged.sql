@@ -1,0 +1,1 @@
+alter table token_rooms add column purged bigint not null default 0;

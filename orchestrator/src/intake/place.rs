@@ -1,0 +1,56 @@
+//! Starts a saga, whatever its kind, or finds the one that the same request started, and waits for its outcome.
+
+use std::sync::Arc;
+
+use saga::Phase;
+use service_kit::refusal::Fault;
+
+use super::order::Order;
+use crate::desk::Desk;
+use crate::faults;
+use crate::journal::{Accepted, Record};
+use crate::status::SAGAS;
+
+/// The saga once its outcome is decided, or as it stands when the caller has waited long enough.
+pub(crate) async fn place(desk: &Desk, order: Order) -> Result<Arc<Record>, Fault> {
+    let Order { new, wait } = order;
+    let (id, hash) = (new.id, new.request_hash.clone());
+    let mut follow = desk.follow(id);
+    let first = match desk.shards.accept(new).await.map_err(faults::of_runner)? {
+        Accepted::Existing(record) if record.request_hash != hash => return Err(reused()),
+        Accepted::Existing(record) => Arc::new(*record),
+        Accepted::New => match follow.hint() {
+            Some(record) => record,
+            None => Arc::new(desk.load(&SAGAS, id).await?),
+        },
+    };
+    if is_answer(&first) || wait.is_zero() {
+        return Ok(first);
+    }
+    let waiting = tokio::time::timeout(wait, follow.until(is_answer));
+    match desk.stop.run_until_cancelled(waiting).await {
+        Some(Ok(record)) => Ok(record),
+        // The saga is durable, so whatever happens now, this is no failure.
+        Some(Err(_)) | None => Ok(desk.load(&SAGAS, id).await.map_or(first, Arc::new)),
+    }
+}
+
+/// Whether the same request id has started a saga already.
+pub(crate) async fn is_known(desk: &Desk, order: &Order) -> Result<bool, Fault> {
+    let known = desk.shards.load(order.new.id).await.map_err(faults::of_journal)?;
+    Ok(known.is_some())
+}
+
+/// Whether a waiting caller has his answer: it is his, or all is taken back.
+fn is_answer(record: &Record) -> bool {
+    let saga = &record.saga;
+    saga.is_terminal() || saga.phase() == Some(Phase::Completing)
+}
+
+fn reused() -> Fault {
+    Fault::Invalid {
+        field: "request_id".into(),
+        problem: "was used before for something else; take a new one".into(),
+        reason: "REQUEST_ID_REUSED",
+    }
+}
