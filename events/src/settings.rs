@@ -29,9 +29,9 @@ pub enum SinkName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceName {
-    /// The relays of the same process.
+    /// The relays of the same process, and `POST /events`.
     Local,
-    /// `POST /events`.
+    /// `POST /events` alone.
     Webhook,
     /// NATS JetStream.
     Nats,
@@ -75,7 +75,7 @@ pub struct WebhookSettings {
     /// `http://host:port/path`.
     #[serde(deserialize_with = "address")]
     pub url: String,
-    /// What requests are signed with; empty: they are not. A receiver then wants them signed.
+    /// What requests are signed with; empty: they are not.
     pub secret: String,
     /// How long the other side may take.
     #[serde(deserialize_with = "config::positive")]

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use service_kit::db::Db;
 use service_kit::host::Host;
 use service_kit::outbox::Outbox;
@@ -17,10 +16,9 @@ use crate::relay::Relay;
 use crate::settings::{Settings, SinkName, SourceName};
 use crate::sink::Sink;
 use crate::webhook::Webhook;
-use crate::{kafka, nats, receiver};
+use crate::{kafka, nats};
 
-/// All of it for a process of one service, whose outbox lies in the host's database. Returns where its handlers receive
-/// events, if that is by HTTP.
+/// All of it for a process of one service, whose outbox lies in the host's database.
 ///
 /// # Errors
 /// When the tables cannot be brought up to date, or a setting does not fit.
@@ -29,10 +27,11 @@ pub async fn start(
     settings: &Settings,
     outbox: &'static Outbox,
     handlers: &[Arc<dyn Handler>],
-) -> Result<Option<Router>, BoxError> {
+) -> Result<(), BoxError> {
     let sinks = sinks(settings, handlers)?;
     relay(host, (&host.db, outbox), &sinks, settings).await?;
-    Ok(consume(host, settings, handlers))
+    consume(host, settings, handlers);
+    Ok(())
 }
 
 /// The sinks of a process, for all its relays. Handlers of the same process are one of them where they are to listen there.
@@ -77,20 +76,14 @@ pub async fn relay(
     Ok(relay)
 }
 
-/// Has handlers read from a broker until the host stops; or returns where they receive events, if that is by HTTP. The
-/// tables of events are in the host's database.
-pub fn consume(host: &Host, settings: &Settings, handlers: &[Arc<dyn Handler>]) -> Option<Router> {
-    match settings.source {
-        SourceName::Local => None,
-        SourceName::Webhook if handlers.is_empty() => None,
-        SourceName::Webhook => Some(receiver::routes(handlers.iter().cloned(), &settings.webhook.secret)),
-        SourceName::Nats => {
-            handlers.iter().for_each(|handler| nats::consume(host, (&settings.nats).into(), handler.clone()));
-            None
-        }
-        SourceName::Kafka => {
-            handlers.iter().for_each(|handler| kafka::consume(host, (&settings.kafka).into(), handler.clone()));
-            None
+/// Has handlers read from a broker until the host stops, where they are to read from one. The tables of events are in the
+/// host's database.
+pub fn consume(host: &Host, settings: &Settings, handlers: &[Arc<dyn Handler>]) {
+    for handler in handlers.iter().cloned() {
+        match settings.source {
+            SourceName::Local | SourceName::Webhook => {}
+            SourceName::Nats => nats::consume(host, (&settings.nats).into(), handler),
+            SourceName::Kafka => kafka::consume(host, (&settings.kafka).into(), handler),
         }
     }
 }

@@ -34,5 +34,4 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0027_deliveries_due",
     "0028_deliveries_ended",
     "0029_deliveries_dead",
-    "0030_delivery_retries",
 ];

@@ -51,7 +51,6 @@ pub struct Deliveries {
     lanes: Arc<[Lane]>,
     intake: Arc<Intake>,
     keep: DeliveriesConfig,
-    reason_limit: usize,
 }
 
 impl Deliveries {
@@ -96,8 +95,7 @@ impl Deliveries {
             except: platform.except.clone(),
         };
         let intake = Arc::new(Intake { db: host.db.clone(), wanted });
-        let (db, keep, reason_limit) = (host.db.clone(), keep.clone(), config.reason_limit);
-        Ok(Self { db, lanes: lanes.into(), intake, keep, reason_limit })
+        Ok(Self { db: host.db.clone(), lanes: lanes.into(), intake, keep: keep.clone() })
     }
 
     /// Starts the workers: they end with the host.
@@ -125,7 +123,7 @@ impl Deliveries {
     /// Adds the delivery service to the routes of the payment service.
     #[must_use]
     pub fn beside(&self, payments: Routes) -> Routes {
-        payments.add_service(api::service(self.db.clone(), self.reason_limit))
+        payments.add_service(api::service(self.db.clone()))
     }
 
     /// Works once on what is due at this moment; tells how many deliveries that were.
