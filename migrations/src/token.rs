@@ -42,4 +42,6 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0035_archived_sagas",
     "0036_archived_sagas_time",
     "0037_idempotency_time",
+    "0038_tokens_sequence",
+    "0039_tokens_inside_gone",
 ];

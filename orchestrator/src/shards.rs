@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service_kit::clock::Stopwatch;
+use service_kit::db::Db;
+use service_kit::host::Host;
 use service_kit::ids::{self, BUCKETS};
 use uuid::Uuid;
 
@@ -53,6 +55,11 @@ pub fn check(ranges: &[RangeInclusive<i64>]) -> Result<(), Uneven> {
         Uneven { bucket, count }
     });
     counts.filter(|uneven| uneven.count != 1).chain(outside).next().map_or(Ok(()), Err)
+}
+
+/// The databases of all shards; the host's where sagas are not spread.
+pub fn databases(host: &Host, spread: &[(RangeInclusive<i64>, Db)]) -> Vec<Db> {
+    if spread.is_empty() { vec![host.db.clone()] } else { spread.iter().map(|(_, db)| db.clone()).collect() }
 }
 
 impl Shards {

@@ -5,7 +5,7 @@ use crate::line::Ticker;
 use crate::room::Room;
 
 /// One admission in the unit of credit: the rate per 1,000 s times milliseconds.
-const ADMISSION: i64 = 1_000_000;
+pub(crate) const ADMISSION: i64 = 1_000_000;
 /// What late or missed ticks may be made up for. More would be a rush that the rate is there to prevent.
 const CATCH_UP_MS: i64 = 2_000;
 
@@ -30,12 +30,16 @@ pub(crate) fn is_due(room: &Room, ticker: Ticker, now_ms: i64) -> bool {
 pub(crate) fn admission(room: &Room, now_ms: i64) -> Admission {
     let rate = room.settings.admissions_per_1000_s;
     let since = room.tick_time.max(room.settings.open_time);
-    let most = rate.saturating_mul(CATCH_UP_MS).max(ADMISSION);
-    let earned = rate.saturating_mul((now_ms - since).max(0)).min(most);
+    let earned = rate.saturating_mul((now_ms - since).max(0)).min(most_credit(room));
     let credit = room.admission_credit.saturating_add(earned);
     let places = room.settings.max_active_tokens - room.active_count;
     let count = (credit / ADMISSION).min(places).min(room.waiting_count).max(0);
     Admission { count, credit: (credit - count * ADMISSION).min(ADMISSION), tick_time: room.tick_time.max(now_ms) }
+}
+
+/// The most that one tick earns.
+pub(crate) fn most_credit(room: &Room) -> i64 {
+    room.settings.admissions_per_1000_s.saturating_mul(CATCH_UP_MS).max(ADMISSION)
 }
 
 #[cfg(test)]

@@ -1,11 +1,21 @@
 //! Limits of the service, and what a room gets whose operator does not say.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::line;
+
+/// What the address of a Redis server starts with.
+const REDIS: [&str; 3] = ["redis://", "redis+unix://", "unix://"];
 
 /// What can be set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// Where the line is kept: "sql", in the tables, or "redis://host:port/database", where polls and newcomers are no load
+    /// on the tables. It may be changed at a restart, and the lines go on where they stood.
+    #[serde(deserialize_with = "store")]
+    pub store: String,
     /// How long a token is ACTIVE, unless its room says otherwise.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub active_ttl_ms: i64,
@@ -50,7 +60,7 @@ pub struct Config {
     pub poll_memory: i64,
     /// How long the tokens of a room are kept after it has closed.
     #[serde(deserialize_with = "service_kit::config::positive")]
-    pub retention_ms: i64,
+    pub keep_tokens_ms: i64,
     /// Tokens that are forgotten in one transaction.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub purge_batch: i64,
@@ -61,6 +71,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            store: line::IN_TABLES.to_owned(),
             active_ttl_ms: 600_000,
             claim_ttl_ms: 60_000,
             max_active_lifetime_ms: 1_800_000,
@@ -76,8 +87,16 @@ impl Default for Config {
             draw_batch: 2_000,
             poll_burst: 5,
             poll_memory: 131_072,
-            retention_ms: 2_592_000_000,
+            keep_tokens_ms: 2_592_000_000,
             purge_batch: 1_000,
         }
     }
+}
+
+fn store<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let store = String::deserialize(deserializer)?;
+    if store == line::IN_TABLES || REDIS.iter().any(|scheme| store.starts_with(scheme)) {
+        return Ok(store);
+    }
+    Err(D::Error::custom("it must be \"sql\" or an address that starts with redis://"))
 }

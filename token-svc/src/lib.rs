@@ -3,8 +3,6 @@
 //!
 //! Calls come over gRPC from customers, operators and the orchestrator's sagas. The service calls nobody.
 
-use std::sync::Arc;
-
 use service_kit::db;
 use service_kit::host::Host;
 use service_kit::pass::VerifyingKeys;
@@ -29,12 +27,11 @@ pub mod verify;
 mod wire;
 
 pub use brake::Brake;
-use line::{Line, SqlLine};
 use wire::tokens::View;
 
 pub use config::Config;
 pub use jobs::Jobs;
-pub use process::{Process, SERVICES};
+pub use process::{OUTBOX, Process, SERVICES};
 
 /// What a started service offers.
 #[derive(Debug)]
@@ -57,7 +54,7 @@ pub async fn start(host: &Host, config: Config) -> Result<Started, db::Error> {
     host.db.migrate("token", migrations::token::MIGRATIONS).await?;
     let (signing, keys) = keys::load(host).await?;
     let (view, brake) = (View::new(signing, &config), Brake::default());
-    let line: Arc<dyn Line> = Arc::new(SqlLine { db: host.db.clone(), view: view.clone() });
+    let line = line::open(&config.store, host, &view).await?;
     let jobs = Jobs::new(host, line.clone(), config.clone(), brake.clone());
     jobs.spawn(host);
     api::RETENTION.spawn(host, config.retention);

@@ -3,22 +3,40 @@
 //! through a [`Line`]; what becomes of a single token is decided in its row, whoever keeps the line, and told to the line
 //! afterwards.
 //!
-//! By default the line is the tables themselves, `line/sql.rs`. All lines are held to one suite of scenarios.
+//! By default the line is the tables themselves, `line/sql.rs`; it may be in Redis, `line/redis.rs`. All lines are held to one suite of scenarios.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use proto::token::v1 as pb;
 use service_kit::db;
+use service_kit::host::Host;
 use service_kit::idempotency::Call;
 use service_kit::refusal::Fault;
 use uuid::Uuid;
 
 use crate::queue::{Key, Place, Token};
 use crate::room::Room;
+use crate::wire::tokens::View;
 
+mod redis;
 mod sql;
 
-pub(crate) use sql::SqlLine;
+use self::redis::RedisLine;
+use sql::SqlLine;
+
+/// The setting that keeps the line in the tables.
+pub(crate) const IN_TABLES: &str = "sql";
+
+/// The line that the settings name.
+pub(crate) async fn open(store: &str, host: &Host, view: &View) -> Result<Arc<dyn Line>, db::Error> {
+    if store == IN_TABLES {
+        let line = SqlLine { db: host.db.clone(), view: view.clone() };
+        line.take_back().await?;
+        return Ok(Arc::new(line));
+    }
+    Ok(Arc::new(RedisLine::at(store, host, view.clone()).await?))
+}
 
 /// A place that somebody asks for.
 #[derive(Debug, Clone)]

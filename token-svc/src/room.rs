@@ -86,7 +86,7 @@ pub(crate) struct Room {
     pub(crate) draw: Option<Draw>,
     /// Since when the sale has nothing left.
     pub(crate) sold_out_time: Option<i64>,
-    /// 0: the counts above are exact. Otherwise how often the line was loaded into another store, which counts it.
+    /// How often the line was loaded into another store, which counts it. 0 or less: the counts above are exact.
     pub(crate) line_generation: i64,
     /// The process that moves the head, and until when nobody else does.
     pub(crate) lease: Lease,

@@ -3,6 +3,7 @@
 mod audit;
 mod draw;
 mod keys;
+mod line;
 mod purge;
 mod rooms;
 mod tokens;
@@ -11,6 +12,7 @@ mod turns;
 pub(crate) use audit::*;
 pub(crate) use draw::*;
 pub(crate) use keys::*;
+pub(crate) use line::*;
 pub(crate) use purge::*;
 pub(crate) use rooms::*;
 pub(crate) use tokens::*;

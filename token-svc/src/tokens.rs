@@ -15,12 +15,8 @@ use crate::store::{self, Act};
 pub(crate) async fn issue(tx: &mut Tx<'_>, key: Key, customer: Uuid) -> Result<Place, Fault> {
     let now_ms = tx.now_ms();
     loop {
-        if let Some(token) = store::lock_live_token(tx, key.room, customer).await? {
-            let room = expect_room(tx, key.room).await?;
-            let place = lapse(tx, Place { room, token, now_ms }).await?;
-            if place.token.state.is_live() {
-                return Ok(place);
-            }
+        if let Some(place) = live(tx, key.room, customer).await?.filter(|place| place.token.state.is_live()) {
+            return Ok(place);
         }
         // Whoever joins, joins one after the other; so sequences have no gaps and the room is not overfilled.
         let mut room = lock_room(tx, key.room).await?;
@@ -39,6 +35,16 @@ pub(crate) async fn issue(tx: &mut Tx<'_>, key: Key, customer: Uuid) -> Result<P
 /// What a token's place is drawn by, if it is.
 pub(crate) fn lot(room: &Room, token: &Token) -> Option<[u8; 32]> {
     room.shuffle_seed.filter(|_| token.sequence < 0).map(|seed| seed.lot(token.key.token))
+}
+
+/// The live token of a customer as the time has left it, which may be its end.
+pub(crate) async fn live(tx: &mut Tx<'_>, room: Uuid, customer: Uuid) -> Result<Option<Place>, Fault> {
+    let now_ms = tx.now_ms();
+    let Some(token) = store::lock_live_token(tx, room, customer).await? else {
+        return Ok(None);
+    };
+    let room = expect_room(tx, room).await?;
+    Ok(Some(lapse(tx, Place { room, token, now_ms }).await?))
 }
 
 /// Reads a token and its room, and changes nothing.

@@ -9,8 +9,9 @@ use uuid::Uuid;
 pub use crate::queue::TokenState;
 use crate::store;
 
-/// The rules of queues. Where the line is kept outside the tables (`line_generation` is not 0), the counts of a room are
-/// those of its last tick and sequences may be missing, of places whose first word was lost; the other rules hold alike.
+/// The rules of queues. Where the line is kept outside the tables (`line_generation` is above 0), the counts of a room are
+/// those of its last tick; where it is or was (not 0), sequences may be missing, of places that nobody was told of. The
+/// other rules hold alike.
 pub const CHECKS: &[Check] = &[
     Check {
         id: "Q1",
@@ -30,7 +31,7 @@ pub const CHECKS: &[Check] = &[
             and t.sequence between 1 and r.admitted_through) as inside, \
             (select count(*) from token_tokens t where t.room_id = r.room_id and t.state = 1 \
             and (t.sequence > r.admitted_through or t.sequence < 1)) as waiting from token_rooms r) as counted \
-            where (line_generation = 0 and (active_count <> inside or waiting_count <> waiting)) \
+            where (line_generation <= 0 and (active_count <> inside or waiting_count <> waiting)) \
             or (inside > max_active_tokens and update_time < admit_time) limit 20",
     },
     Check {

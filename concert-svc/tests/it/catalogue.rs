@@ -3,7 +3,7 @@
 use prost_types::Duration;
 use proto::concert::v1 as pb;
 use service_kit::wire::{duration, timestamp};
-use tonic::{Code, Status};
+use tonic::Status;
 
 use crate::world::{NOW_MS, World, concert, fact, id, reason, seat};
 

@@ -12,8 +12,8 @@ impl Jobs {
     /// # Errors
     /// Of the store.
     pub async fn purge(&self) -> Result<(), db::Error> {
-        let (retention_ms, purge_batch) = (self.config.retention_ms, self.config.purge_batch);
-        let due = async move |tx: &mut Tx<'_>| store::unpurged_rooms(tx, tx.now_ms() - retention_ms, PAGE).await;
+        let (keep_ms, purge_batch) = (self.config.keep_tokens_ms, self.config.purge_batch);
+        let due = async move |tx: &mut Tx<'_>| store::unpurged_rooms(tx, tx.now_ms() - keep_ms, PAGE).await;
         for room in self.db.read(due).await? {
             while self.db.write(async move |tx| purge_in(tx, room, purge_batch.max(1)).await).await? {}
         }

@@ -16,8 +16,18 @@ use crate::{store, tokens};
 /// The line of every room of a database.
 #[derive(Debug, Clone)]
 pub(crate) struct SqlLine {
-    pub(crate) db: Db,
-    pub(crate) view: View,
+    pub(super) db: Db,
+    pub(super) view: View,
+}
+
+impl SqlLine {
+    /// Counts the rooms whose line was kept elsewhere, so that it goes on here where it stood.
+    pub(super) async fn take_back(&self) -> Result<(), db::Error> {
+        for room in self.db.read(async |tx| store::rooms_elsewhere(tx).await).await? {
+            self.db.write(async move |tx| store::recount(tx, room).await).await?;
+        }
+        Ok(())
+    }
 }
 
 #[tonic::async_trait]

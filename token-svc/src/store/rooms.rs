@@ -140,7 +140,7 @@ pub(super) fn count_off(room: Uuid, sequence: i64) -> (&'static str, Vec<Arg<'st
     const UPDATE: &str = "update token_rooms set \
         active_count = active_count - case when $2 between 1 and admitted_through then 1 else 0 end, \
         waiting_count = waiting_count - case when $2 between 1 and admitted_through then 0 else 1 end \
-        where room_id = $1 and line_generation = 0";
+        where room_id = $1 and line_generation <= 0";
     (UPDATE, args![room, sequence].to_vec())
 }
 
@@ -151,7 +151,7 @@ pub(crate) async fn count_off_many(
     (active, waiting): (i64, i64),
 ) -> Result<(), db::Error> {
     const UPDATE: &str = "update token_rooms set active_count = active_count - $2, waiting_count = waiting_count - $3 \
-        where room_id = $1 and line_generation = 0";
+        where room_id = $1 and line_generation <= 0";
     tx.execute(UPDATE, args![room, active, waiting]).await.map(drop)
 }
 

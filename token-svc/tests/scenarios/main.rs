@@ -3,6 +3,7 @@
 
 mod admission;
 mod events;
+mod long_line;
 mod passes;
 mod polling;
 mod retention;
@@ -14,3 +15,8 @@ mod shuffle;
 mod tokens;
 mod verify;
 mod world;
+
+/// Where the line of these scenarios is kept.
+fn store() -> String {
+    "sql".to_owned()
+}

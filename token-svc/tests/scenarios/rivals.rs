@@ -7,24 +7,39 @@ use proto::token::v1::{GetAdmissionKeysRequest, WaitingRoom};
 use service_kit::clock::ManualClock;
 use service_kit::db::Db;
 use service_kit::ids::Ids;
+use token_svc::Config;
 use tokio::task::JoinSet;
 
 use crate::verify::anything;
 use crate::world::{T0, World, config, small_room};
 
-/// A database that many work on at once, and its clock.
-async fn crowded() -> (tempfile::TempDir, Db, Arc<ManualClock>) {
-    let directory = tempfile::tempdir().unwrap();
-    let clock = Arc::new(ManualClock::at(T0));
-    let db = testbed::threaded(directory.path(), clock.clone()).await;
-    (directory, db, clock)
+/// A database that many work on at once, its clock, and where the line is.
+#[derive(Clone)]
+struct Crowd {
+    _directory: Arc<tempfile::TempDir>,
+    db: Db,
+    clock: Arc<ManualClock>,
+    config: Config,
 }
 
-/// One process over that database. Its jobs run only when the scenario says so.
-async fn process((db, clock): (&Db, &Arc<ManualClock>), seed: u64) -> World {
-    let world = World::seeded((db.clone(), clock.clone()), seed, config()).await;
-    world.host.stop.cancel();
-    world
+impl Crowd {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(T0));
+        let db = testbed::threaded(directory.path(), clock.clone()).await;
+        Self { _directory: Arc::new(directory), db, clock, config: config() }
+    }
+
+    /// One process over that database. Its jobs run only when the scenario says so.
+    async fn process(&self, seed: u64) -> World {
+        let world = World::seeded((self.db.clone(), self.clock.clone()), seed, self.config.clone()).await;
+        world.host.stop.cancel();
+        world
+    }
+
+    async fn three(&self) -> Vec<World> {
+        vec![self.process(1).await, self.process(2).await, self.process(3).await]
+    }
 }
 
 /// Has all tick at the same moment.
@@ -36,14 +51,10 @@ async fn tick_all(processes: &[World], spacing_ms: i64) {
     ticks.join_all().await.into_iter().for_each(Result::unwrap);
 }
 
-async fn three(db: &Db, clock: &Arc<ManualClock>) -> Vec<World> {
-    vec![process((db, clock), 1).await, process((db, clock), 2).await, process((db, clock), 3).await]
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn three_who_tick_keep_the_rate_and_the_cap_of_one() {
-    let (_directory, db, clock) = crowded().await;
-    let processes = three(&db, &clock).await;
+    let crowd = Crowd::new().await;
+    let processes = crowd.three().await;
     let world = &processes[0];
     let room = world.open(WaitingRoom { max_active_tokens: 30, ..small_room() }).await;
     world.join(&room, 40).await;
@@ -51,7 +62,7 @@ async fn three_who_tick_keep_the_rate_and_the_cap_of_one() {
     for spacing_ms in [0, 1_000] {
         for _ in 0..10 {
             let before = world.room(&room).await.admitted_through;
-            clock.advance(1_000);
+            crowd.clock.advance(1_000);
             tick_all(&processes, spacing_ms).await;
             assert_eq!(world.room(&room).await.admitted_through, (before + 2).min(30));
             world.verify().await;
@@ -62,27 +73,27 @@ async fn three_who_tick_keep_the_rate_and_the_cap_of_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn those_who_tick_too_soon_after_another_leave_the_room_alone() {
-    let (_directory, db, clock) = crowded().await;
-    let processes = three(&db, &clock).await;
+    let crowd = Crowd::new().await;
+    let processes = crowd.three().await;
     let world = &processes[0];
     let room = world.open(small_room()).await;
     world.join(&room, 10).await;
-    clock.advance(1_000);
+    crowd.clock.advance(1_000);
     tick_all(&processes, 900).await;
-    clock.advance(899);
-    let before = db.stats().units;
+    crowd.clock.advance(899);
+    let before = crowd.db.stats().units;
     tick_all(&processes, 900).await;
-    assert_eq!(db.stats().units, before);
+    assert_eq!(crowd.db.stats().units, before);
     assert_eq!(world.room(&room).await.admitted_through, 2);
-    clock.advance(1);
+    crowd.clock.advance(1);
     tick_all(&processes, 900).await;
     assert_eq!(world.room(&room).await.admitted_through, 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn another_process_takes_over_three_ticks_after_a_leader_has_died() {
-    let (_directory, db, clock) = crowded().await;
-    let [leader, other] = [process((&db, &clock), 1).await, process((&db, &clock), 2).await];
+    let crowd = Crowd::new().await;
+    let [leader, other] = [crowd.process(1).await, crowd.process(2).await];
     let room = leader.open(WaitingRoom { max_active_tokens: 30, ..small_room() }).await;
     leader.join(&room, 20).await;
     leader.tick(1).await;
@@ -101,11 +112,11 @@ async fn another_process_takes_over_three_ticks_after_a_leader_has_died() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn processes_that_start_together_sign_with_one_key() {
-    let (_directory, db, clock) = crowded().await;
+    let crowd = Crowd::new().await;
     let mut starts = JoinSet::new();
     for seed in 0..4 {
-        let (db, clock) = (db.clone(), clock.clone());
-        starts.spawn(async move { process((&db, &clock), seed).await });
+        let crowd = crowd.clone();
+        starts.spawn(async move { crowd.process(seed).await });
     }
     let processes = starts.join_all().await;
     let published = async |world: &World| {
@@ -126,14 +137,14 @@ async fn processes_that_start_together_sign_with_one_key() {
 async fn a_room_counts_right_whatever_three_processes_do_in_it_at_once() {
     for seed in 0..3 {
         println!("seed {seed}");
-        let (_directory, db, clock) = crowded().await;
-        let world = process((&db, &clock), 0).await;
+        let crowd = Crowd::new().await;
+        let world = crowd.process(0).await;
         let room = world.open(WaitingRoom { max_waiting: 20, ..small_room() }).await;
         let mut tasks = JoinSet::new();
         for task in 0..6 {
-            let (db, clock, room) = (db.clone(), clock.clone(), room.clone());
+            let (crowd, room) = (crowd.clone(), room.clone());
             tasks.spawn(async move {
-                let world = process((&db, &clock), 1 + task).await;
+                let world = crowd.process(1 + task).await;
                 let (mut tokens, random) = (Vec::new(), Ids::seeded(10 * seed + task));
                 for _ in 0..60 {
                     anything(&world, &room, &mut tokens, &random).await;

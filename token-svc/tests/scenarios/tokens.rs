@@ -81,7 +81,7 @@ async fn a_repeated_request_gets_the_first_answer_and_another_one_none() {
     world.leave(&first.name).await;
     assert_eq!(issue(1).await.unwrap(), first);
     assert_eq!(refusal(issue(2).await), refused(Code::InvalidArgument, "REQUEST_ID_REUSED"));
-    assert_eq!(world.room(&room).await.issued_count, 1);
+    assert_eq!(world.room(&room).await.waiting_count, 0);
 }
 
 #[tokio::test]

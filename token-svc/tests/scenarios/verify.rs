@@ -6,7 +6,7 @@ use service_kit::db;
 use service_kit::ids::Ids;
 use service_kit::wire::timestamp;
 
-use crate::world::{T0, World, small_room};
+use crate::world::{T0, World, counts_in_tables, small_room};
 
 /// Which rules are broken once `sql` has spoilt a room with two inside and two in line.
 async fn broken_by(sql: &'static str) -> Vec<&'static str> {
@@ -30,12 +30,16 @@ async fn broken_by(sql: &'static str) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn a_broken_rule_is_found() {
+    // Where the tables do not count the line, they do not count wrong.
+    if !counts_in_tables() {
+        return;
+    }
     let inside_too_early = "update token_tokens set state = 2, activate_time = 1, expire_time = 2 where sequence = 4";
     assert_eq!(broken_by(inside_too_early).await, ["Q1", "Q2"]);
     assert_eq!(broken_by("update token_tokens set state = 4 where sequence = 1").await, ["Q2"]);
     assert_eq!(broken_by("update token_rooms set waiting_count = 7").await, ["Q2"]);
     assert_eq!(broken_by("update token_rooms set max_active_tokens = 1").await, ["Q2"]);
-    assert_eq!(broken_by("update token_tokens set sequence = 1 where sequence = 2").await, ["Q4"]);
+    assert_eq!(broken_by("update token_tokens set sequence = 9 where sequence = 2").await, ["Q1", "Q2", "Q4"]);
     assert_eq!(broken_by("update token_rooms set issued_count = 9").await, ["Q4"]);
     assert_eq!(broken_by("update token_turns set through_sequence = 3").await, ["Q4"]);
     assert_eq!(broken_by("delete from token_tokens where sequence = 3").await, ["Q2", "Q4"]);
@@ -53,7 +57,8 @@ pub(crate) async fn anything(world: &World, room: &str, tokens: &mut Vec<String>
             _ => drop(world.poll(&token).await),
         }
     }
-    match below(12) {
+    match below(13) {
+        12 => drop(world.sell_out(room, below(2) == 0).await),
         0 => world.tick(1).await,
         1 => world.clock.advance(below(50_000) as i64),
         2 => world.sweep().await,

@@ -63,6 +63,12 @@ impl World {
     /// One of several over the same database, each with ids of its own.
     pub(crate) async fn seeded((db, clock): (Db, Arc<ManualClock>), seed: u64, config: Config) -> Self {
         let host = Host::new(db, clock.clone(), Ids::seeded(seed));
+        Self { clock, ..Self::hosted(host, config).await }
+    }
+
+    /// A service that lives by the host's own clock.
+    pub(crate) async fn hosted(host: Host, config: Config) -> Self {
+        let clock = Arc::new(ManualClock::at(T0));
         let started = token_svc::start(&host, config).await.unwrap();
         let rooms = WaitingRoomServiceClient::new(started.routes.clone());
         let tokens = QueueTokenServiceClient::new(started.routes.clone());
@@ -149,6 +155,16 @@ impl World {
         self.rooms.clone().resume_waiting_room(request).await.map(Response::into_inner)
     }
 
+    /// Says that there is nothing left to sell, or that there is something again.
+    pub(crate) async fn sell_out(&self, room: &str, out: bool) -> Result<pb::WaitingRoom, Status> {
+        let (name, reason, mut rooms) = (room.to_owned(), "the last seat".to_owned(), self.rooms.clone());
+        match out {
+            true => rooms.mark_sold_out(pb::MarkSoldOutRequest { name, reason }).await,
+            false => rooms.clear_sold_out(pb::ClearSoldOutRequest { name, reason }).await,
+        }
+        .map(Response::into_inner)
+    }
+
     pub(crate) async fn close(&self, room: &str) -> pb::WaitingRoom {
         let request = pb::CloseWaitingRoomRequest { name: room.into(), reason: "rain".into() };
         self.rooms.clone().close_waiting_room(request).await.unwrap().into_inner()
@@ -185,7 +201,19 @@ impl World {
 
 /// Scenarios poll as they like; those about polling too often say so. Small batches, so that there are several.
 pub(crate) fn config() -> Config {
-    Config { poll_burst: 1_000_000, sweep_batch: 2, draw_batch: 3, purge_batch: 2, ..Config::default() }
+    Config {
+        store: crate::store(),
+        poll_burst: 1_000_000,
+        sweep_batch: 2,
+        draw_batch: 3,
+        purge_batch: 2,
+        ..Config::default()
+    }
+}
+
+/// Whether the tables count the line, or only hear of it.
+pub(crate) fn counts_in_tables() -> bool {
+    crate::store() == "sql"
 }
 
 /// Open from the beginning; lets 2 a second through, 5 at once.

@@ -1,0 +1,2 @@
+-- The index on all sequences finds those inside, too.
+drop index token_tokens_inside;
