@@ -39,9 +39,11 @@ async fn die_at(point: CrashPoint, script: fn(&World), expected: State) -> bool 
     world.settle().await;
     let charge = answer.expect("an orchestrator that lives answers");
     assert_eq!(world.point_charge(&charge.name).await.state(), expected, "{point:?}");
-    match expected {
-        State::Completed => expect_charged(&world, &customer, &format!("{point:?}")).await,
-        _ => expect_nothing(&world, &customer, &format!("{point:?}")).await,
+    let about = format!("{point:?}");
+    if expected == State::Completed {
+        expect_charged(&world, &customer, &about).await;
+    } else {
+        expect_nothing(&world, &customer, &about).await;
     }
     died
 }
