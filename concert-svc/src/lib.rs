@@ -32,5 +32,5 @@ pub mod waiting_room;
 mod wire;
 
 pub use config::Config;
-pub use process::{Process, SERVICES};
+pub use process::{OUTBOX, Process, SERVICES};
 pub use start::{HoldPlaced, start};

@@ -3,6 +3,7 @@
 use proto::concert::v1::{concert_service_server, reservation_service_server};
 use serde::{Deserialize, Serialize};
 use service_kit::host::Host;
+use service_kit::outbox::Outbox;
 use service_kit::peer::{Client, Peer};
 use service_kit::process::{self, BoxError, Database, Peers, Server, Started, ports};
 
@@ -10,6 +11,9 @@ use crate::{Config, waiting_room};
 
 /// The full names of its gRPC services.
 pub const SERVICES: &[&str] = &[concert_service_server::SERVICE_NAME, reservation_service_server::SERVICE_NAME];
+
+/// Where its events wait.
+pub static OUTBOX: Outbox = service_kit::outbox!("concert");
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,12 +27,15 @@ pub struct Process {
     pub peers: Peers,
     /// The service.
     pub concert: Config,
+    /// Where its events go.
+    pub events: events::Settings,
 }
 
 impl Default for Process {
     fn default() -> Self {
         let (database, peers) = (Database::default(), Peers::default());
-        Self { server: Server::on(ports::CONCERT), database, peers, concert: Config::default() }
+        let events = events::Settings::default();
+        Self { server: Server::on(ports::CONCERT), database, peers, concert: Config::default(), events }
     }
 }
 
@@ -44,6 +51,8 @@ impl process::Service for Process {
     async fn start(self, host: &Host) -> Result<Started, BoxError> {
         let token = Peer::new("token", &self.peers.token, self.peers.connections);
         let (keys, held) = waiting_room::attend(host, Client::new(token)).await;
-        Ok(Started::new(crate::start(host, self.concert, keys, held).await?, SERVICES))
+        let routes = crate::start(host, self.concert, keys, held).await?;
+        events::start(host, &self.events, &OUTBOX, &[]).await?;
+        Ok(Started::new(routes, SERVICES))
     }
 }

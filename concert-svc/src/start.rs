@@ -43,16 +43,23 @@ pub async fn start(
     let announces_holds = config.announce_holds;
     host.every(Duration::from_millis(config.sweep_period_ms), "hold sweeper", move || {
         let db = db.clone();
-        async move { jobs::sweep(&db, batch, announces_holds).await.map(drop) }
+        async move { jobs::sweep(&db, batch, announces_holds).await.map(|count| told("swept", count)) }
     });
     let (db, batch) = (host.db.clone(), config.sweep_batch);
     host.every(Duration::from_millis(config.close_period_ms), "performance closer", move || {
         let db = db.clone();
-        async move { jobs::close_performances(&db, batch).await.map(drop) }
+        async move { jobs::close_performances(&db, batch).await.map(|count| told("closed", count)) }
     });
     RETENTION.spawn(host, config.retention);
     let api = Api::new(host.clone(), config, keys, held);
     let concerts = ConcertServiceServer::new(api.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let reservations = ReservationServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE_BYTES);
     Ok(Routes::new(concerts).add_service(reservations))
+}
+
+/// What a round of a job came to, unless that is nothing.
+fn told(what: &'static str, count: u64) {
+    if count > 0 {
+        tracing::debug!(what, count, "a job found something to do");
+    }
 }

@@ -23,7 +23,7 @@ mod wire;
 
 pub use config::Config;
 pub use jobs::{check_ledger, walk};
-pub use process::{Process, SERVICES};
+pub use process::{OUTBOX, Process, SERVICES};
 
 /// Brings the tables up to date, starts the jobs, and returns the service's gRPC routes.
 ///

@@ -49,7 +49,7 @@ pub(crate) fn capture(request: &Request<pb::CapturePointsRequest>) -> Result<(Op
     let order = request.get_ref();
     let key = key(&order.customer, &order.saga)?;
     let request_id = ids::uuid("request_id", &order.request_id)?;
-    let credit_account = revenue_account("credit_account", &order.credit_account)?;
+    let credit_account = spent_account("credit_account", &order.credit_account)?;
     let op = Operation::of(request, key.saga, key.customer)?;
     Ok((op, Capture { key, credit_account, request_id }))
 }
@@ -181,6 +181,12 @@ fn key(customer: &str, saga: &str) -> Result<Key, Fault> {
 }
 
 /// Points are spent on concerts only, and come back from them.
+/// Where points go that are spent: to a concert, or on their way to somebody else.
+fn spent_account(field: &str, account: &str) -> Result<String, Fault> {
+    let is_on_its_way = account.starts_with("clearing/");
+    if is_on_its_way { credit::listed_account(field, account, "clearing") } else { revenue_account(field, account) }
+}
+
 fn revenue_account(field: &str, account: &str) -> Result<String, Fault> {
     let concert =
         account.strip_prefix("revenue/").ok_or_else(|| Fault::field(field, "must look like revenue/concerts/{id}"))?;

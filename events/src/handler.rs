@@ -22,7 +22,8 @@ pub trait Handler: std::fmt::Debug + Send + Sync + 'static {
 
     /// Takes events that it wants, and returns a receipt for each, in their order. Those of one subject are in the order of
     /// their versions. It may get an event again, and at the same time as another process gets it: it keeps what it has
-    /// done under `source` and `id`. It returns once what it took is durable.
+    /// done under `source` and `id`. If order matters to it, it does not take an event after an earlier one of its subject
+    /// that it did not take. It returns once what it took is durable.
     async fn handle(&self, events: &[CloudEvent]) -> Vec<Receipt>;
 }
 

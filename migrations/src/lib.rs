@@ -9,6 +9,7 @@ use service_kit::db::Migration;
 
 pub mod concert;
 pub mod customer;
+pub mod events;
 pub mod orchestrator;
 pub mod payment;
 pub mod token;

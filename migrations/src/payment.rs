@@ -38,4 +38,5 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0031_archived_sagas",
     "0032_archived_sagas_time",
     "0033_idempotency_time",
+    "0034_delivery_retries",
 ];

@@ -20,8 +20,6 @@ pub struct Config {
     /// How long the sagas of this process stay its own when it is not heard of, where several processes share a database.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub lease_ms: u64,
-    /// How long a published event is kept.
-    pub event_days: u32,
     /// How long a saga is kept whole after its end, in days. Then its history goes, and the participants may forget it too.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub archive_days: u32,
@@ -60,7 +58,6 @@ impl Default for Config {
             drain_ms: 5_000,
             // Three renewals may be late or lost; a replica that dies is missed this long.
             lease_ms: 6_000,
-            event_days: 7,
             // Longer than anybody asks what happened to a purchase step by step.
             archive_days: 30,
             // Five years, as purchases are kept.

@@ -22,6 +22,7 @@ use crate::runner::Intervention;
 use crate::status::listing::Ask;
 
 pub(crate) mod cancellation;
+mod card;
 mod checkout;
 mod foresee;
 pub(crate) mod look;

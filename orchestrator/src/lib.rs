@@ -23,7 +23,6 @@ pub mod participants;
 pub mod plans;
 mod process;
 pub mod reconcile;
-pub mod relay;
 pub mod runner;
 pub mod shards;
 mod start;
@@ -31,5 +30,5 @@ pub mod status;
 pub mod verify;
 
 pub use config::Config;
-pub use process::{Process, SERVICES};
+pub use process::{OUTBOX, Process, SERVICES};
 pub use start::{Error, Spread, Started, start, start_with};

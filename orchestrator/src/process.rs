@@ -3,6 +3,7 @@
 use proto::orchestrator::v1::{checkout_service_server, saga_service_server};
 use serde::{Deserialize, Serialize};
 use service_kit::host::Host;
+use service_kit::outbox::Outbox;
 use service_kit::peer::Peer;
 use service_kit::process::{self, BoxError, Database, Peers, Server, Started, ports};
 
@@ -13,6 +14,9 @@ use crate::shards::{self, ShardSettings};
 
 /// The full names of its gRPC services.
 pub const SERVICES: &[&str] = &[checkout_service_server::SERVICE_NAME, saga_service_server::SERVICE_NAME];
+
+/// Where its events wait, in each of its databases.
+pub static OUTBOX: Outbox = service_kit::outbox!("orchestrator");
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,6 +32,8 @@ pub struct Process {
     pub orchestrator: Config,
     /// Databases that sagas are spread over by their buckets; all of them lie in `database` when there are none.
     pub shards: Vec<ShardSettings>,
+    /// Where its events go.
+    pub events: events::Settings,
 }
 
 impl Default for Process {
@@ -39,6 +45,7 @@ impl Default for Process {
             peers,
             orchestrator: Config::default(),
             shards: Vec::new(),
+            events: events::Settings::default(),
         }
     }
 }
@@ -55,8 +62,13 @@ impl process::Service for Process {
     async fn start(self, host: &Host) -> Result<Started, BoxError> {
         let drain = self.orchestrator.drain();
         let spread = shards::open(&self.shards, &self.database).await?;
+        let databases = shards::databases(host, &spread);
         let started =
             crate::start(host, self.orchestrator, Plans::default(), participants(&self.peers), spread).await?;
+        let sinks = events::sinks(&self.events, &[])?;
+        for db in &databases {
+            events::relay(host, (db, &OUTBOX), &sinks, &self.events).await?;
+        }
         let shards = started.shards;
         Ok(Started {
             grpc: started.grpc,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use saga::{Command, Event, Illegal, Moment, StepIndex};
+use saga::{Command, Event, Illegal, Moment};
 use service_kit::host::Host;
 use service_kit::ids::Ids;
 use tokio::sync::{mpsc, oneshot};
@@ -22,12 +22,14 @@ mod adopt;
 mod budget;
 mod drive;
 mod life;
+mod new;
 mod write;
 
 use budget::Gates;
 pub use budget::Limits;
 use drive::{Drive, Start};
 use life::Life;
+pub use new::NewSaga;
 use write::Writing;
 
 /// Interventions that may wait for one saga.
@@ -52,27 +54,6 @@ pub struct Parts {
     pub host: Host,
     /// How much at once.
     pub limits: Limits,
-}
-
-/// A saga that somebody asks for.
-#[derive(Debug, Clone)]
-pub struct NewSaga {
-    /// Its id, which follows from the request.
-    pub id: Uuid,
-    /// Its kind and version.
-    pub definition: &'static dyn Definition,
-    /// Whose it is.
-    pub subject: String,
-    /// What it is about.
-    pub reference: String,
-    /// Hash of the request.
-    pub request_hash: Vec<u8>,
-    /// The plan's input.
-    pub input: Vec<u8>,
-    /// Steps that the input makes needless.
-    pub skip: Vec<StepIndex>,
-    /// How long it may stay undecided.
-    pub undecided_for: Duration,
 }
 
 /// Why a saga was not accepted, or an intervention not applied.

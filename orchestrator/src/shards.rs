@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service_kit::clock::Stopwatch;
+use service_kit::db::Db;
+use service_kit::host::Host;
 use service_kit::ids::{self, BUCKETS};
 use uuid::Uuid;
 
@@ -55,6 +57,11 @@ pub fn check(ranges: &[RangeInclusive<i64>]) -> Result<(), Uneven> {
     counts.filter(|uneven| uneven.count != 1).chain(outside).next().map_or(Ok(()), Err)
 }
 
+/// The databases of all shards; the host's where sagas are not spread.
+pub fn databases(host: &Host, spread: &[(RangeInclusive<i64>, Db)]) -> Vec<Db> {
+    if spread.is_empty() { vec![host.db.clone()] } else { spread.iter().map(|(_, db)| db.clone()).collect() }
+}
+
 impl Shards {
     /// The given ones, which hold every bucket once.
     pub(crate) fn new(shards: Vec<Shard>) -> Self {
@@ -73,15 +80,27 @@ impl Shards {
         self.0.iter().find(|shard| shard.buckets.contains(&bucket)).expect("every bucket lies in a database")
     }
 
-    pub(crate) async fn accept(&self, new: NewSaga) -> Result<Accepted, runner::Error> {
+    /// Starts a saga where it lies, or finds the one of that id; see [`Runner::accept`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn accept(&self, new: NewSaga) -> Result<Accepted, runner::Error> {
         self.of(new.id).runner.accept(new).await
     }
 
-    pub(crate) async fn intervene(&self, saga: Uuid, intervention: Intervention) -> Result<Arc<Record>, runner::Error> {
+    /// Has a person's wish carried out where the saga lies; see [`Runner::intervene`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn intervene(&self, saga: Uuid, intervention: Intervention) -> Result<Arc<Record>, runner::Error> {
         self.of(saga).runner.intervene(saga, intervention).await
     }
 
-    pub(crate) async fn load(&self, saga: Uuid) -> Result<Option<Record>, Error> {
+    /// A saga as it stands.
+    ///
+    /// # Errors
+    /// Of its journal.
+    pub async fn load(&self, saga: Uuid) -> Result<Option<Record>, Error> {
         self.of(saga).journal.load(saga).await
     }
 

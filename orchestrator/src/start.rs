@@ -1,4 +1,4 @@
-//! Puts the orchestrator together: its tables, the journal over them, the runner, the relay, and the faces that it shows.
+//! Puts the orchestrator together: its tables, the journal over them, the runner, and the faces that it shows.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -21,7 +21,6 @@ use crate::journal::{self, Journal, SqlJournal};
 use crate::participants::Participants;
 use crate::plans::Plans;
 use crate::reconcile::{self, Reconciler};
-use crate::relay::{self, LogSink, Relay};
 use crate::runner::{Parts, Runner};
 use crate::shards::{self, Shard, Shards};
 use crate::status::{Sagas, console};
@@ -90,16 +89,13 @@ pub async fn start(
         }
         let shard = driven.shard(buckets, journal.clone()).await?;
         archive::start(host, driven.archive(journal), &shard.runner);
-        let outbox = Arc::new(service_kit::outbox!("orchestrator"));
-        let relay = Relay { db, outbox, sink: Arc::new(LogSink) };
-        relay::start(host, relay, &shard.runner, config.event_days);
         all.push(shard);
     }
     archive::start_bulk(host, bulk::Store::new(host.db.clone()), config);
     Ok(driven.faces(Shards::new(all)))
 }
 
-/// As [`start`], over any journal: nothing is migrated, and no events are relayed. Bulk operations are kept in the tables of
+/// As [`start`], over any journal: nothing is migrated. Bulk operations are kept in the tables of
 /// `host.db` all the same.
 ///
 /// # Errors

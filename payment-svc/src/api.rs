@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status};
 
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::steps::Cards;
 use crate::store::errands::Place;
 use crate::{BARRIER, payment, steps, store, wire};
 
@@ -51,9 +52,10 @@ impl PaymentService for Api {
         request: Request<pb::AuthorizePaymentRequest>,
     ) -> Result<Response<pb::AuthorizePaymentResponse>, Status> {
         let (op, order, cause) = wire::authorize(&request, &self.config).map_err(status)?;
-        let (place, offers_cards) = ((op.aggregate, op.aggregate), self.desk.is_some());
+        let place = (op.aggregate, op.aggregate);
+        let cards = self.desk.as_ref().map_or(Cards::NotOffered, Desk::cards);
         let authorize = async move |tx: &mut Tx<'_>| {
-            Ok(steps::authorize(tx, &order, &cause, offers_cards).await?.map(|payment| wire::authorized(&payment)))
+            Ok(steps::authorize(tx, &order, &cause, cards).await?.map(|payment| wire::authorized(&payment)))
         };
         let call = || BARRIER.forward_outside(&self.db, op.clone(), Refusals::Kept, authorize.clone());
         self.outside(place, call).await

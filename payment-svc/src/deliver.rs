@@ -51,6 +51,7 @@ pub struct Deliveries {
     lanes: Arc<[Lane]>,
     intake: Arc<Intake>,
     keep: DeliveriesConfig,
+    reason_limit: usize,
 }
 
 impl Deliveries {
@@ -95,7 +96,8 @@ impl Deliveries {
             except: platform.except.clone(),
         };
         let intake = Arc::new(Intake { db: host.db.clone(), wanted });
-        Ok(Self { db: host.db.clone(), lanes: lanes.into(), intake, keep: keep.clone() })
+        let (db, keep, reason_limit) = (host.db.clone(), keep.clone(), config.reason_limit);
+        Ok(Self { db, lanes: lanes.into(), intake, keep, reason_limit })
     }
 
     /// Starts the workers: they end with the host.
@@ -115,10 +117,15 @@ impl Deliveries {
         self.intake.clone()
     }
 
+    /// What it answers over plain HTTP: events come to `POST /events` from wherever they are published.
+    pub fn pages(&self) -> axum::Router {
+        events::receiver::routes([self.handler()], &self.keep.events_secret)
+    }
+
     /// Adds the delivery service to the routes of the payment service.
     #[must_use]
     pub fn beside(&self, payments: Routes) -> Routes {
-        payments.add_service(api::service(self.db.clone()))
+        payments.add_service(api::service(self.db.clone(), self.reason_limit))
     }
 
     /// Works once on what is due at this moment; tells how many deliveries that were.

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use service_kit::clock::Clock;
 use service_kit::db::{Db, Tx};
 use service_kit::host::Host;
 use service_kit::refusal::{Fault, Refusal, SagaOutcome};
@@ -18,7 +19,9 @@ use uuid::Uuid;
 
 use crate::config::Config;
 use crate::errand::{self, Errand, Kind, Problem};
+use crate::health::Health;
 use crate::processor::{Answer, Processor, Question, Trouble};
+use crate::steps::Cards;
 use crate::store::errands::{self, Place};
 use crate::store::{self, cards, refunds};
 use crate::{BARRIER, settle};
@@ -42,6 +45,8 @@ struct Parts {
     processor: Processor,
     config: Config,
     permits: Semaphore,
+    health: Health,
+    clock: Arc<dyn Clock>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -52,8 +57,14 @@ impl Desk {
     pub(crate) fn new(host: &Host, config: Config) -> Result<Self, String> {
         let processor = Processor::new(&config.processor, config.timeout())?;
         let permits = Semaphore::new(config.processor_concurrency.min(Semaphore::MAX_PERMITS));
-        let (db, tasks, stop) = (host.db.clone(), host.tasks.clone(), host.stop.clone());
-        Ok(Self(Arc::new(Parts { db, processor, config, permits, tasks, stop })))
+        let (db, clock) = (host.db.clone(), host.clock.clone());
+        let (tasks, stop, health) = (host.tasks.clone(), host.stop.clone(), Health::default());
+        Ok(Self(Arc::new(Parts { db, processor, config, permits, health, clock, tasks, stop })))
+    }
+
+    /// Whether the processor is worth asking for something new.
+    pub(crate) fn cards(&self) -> Cards {
+        if self.0.health.is_down(self.0.clock.now_ms()) { Cards::Down } else { Cards::Offered }
     }
 
     /// Runs rounds until the host stops.
@@ -137,6 +148,8 @@ impl Desk {
             let Some((errand, question)) = self.take(place).await? else { break };
             // Whoever is to end leaves the errand to the next process, which finds out what became of it.
             let Some(answer) = self.0.stop.run_until_cancelled(self.0.processor.ask(&question)).await else { break };
+            let is_there = !matches!(answer, Err(Trouble::Unreachable(_) | Trouble::NoAnswer(_)));
+            self.0.health.note(is_there, self.0.clock.now_ms());
             if !self.write(errand, answer).await? {
                 break;
             }

@@ -2,7 +2,8 @@
 //! it, or by it. A payment with points needs nobody outside: the points that the same saga has reserved are its guarantee.
 //! A payment by card is held, taken and given back by an outside processor, which is asked between transactions.
 //!
-//! Calls come over gRPC from people and from the orchestrator's sagas. The service calls the processor and nobody else.
+//! Calls come over gRPC from people and from the orchestrator's sagas. The service calls the
+//! processor; what it sends to others outside, and how it asks for phone numbers, stands in `deliver.rs`.
 
 use service_kit::barrier::Barrier;
 use service_kit::host::Host;
@@ -14,6 +15,7 @@ mod config;
 pub mod deliver;
 mod desk;
 mod errand;
+mod health;
 mod payment;
 mod process;
 mod processor;
@@ -27,7 +29,7 @@ mod wire;
 
 pub use config::Config;
 pub use desk::Desk;
-pub use process::{Process, SERVICES};
+pub use process::{OUTBOX, Process, SERVICES};
 
 const BARRIER: Barrier = service_kit::barrier!("payment", "ticketing.payment.v1");
 

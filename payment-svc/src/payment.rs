@@ -10,6 +10,9 @@ use uuid::Uuid;
 /// How soon another payment of the same reference may be over: its cancellation is usually under way.
 const LIVE_RETRY: Duration = Duration::from_secs(1);
 
+/// How soon a processor that is down may be up.
+const PROCESSOR_RETRY: Duration = Duration::from_secs(1);
+
 /// Where a payment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -209,6 +212,12 @@ pub(crate) fn not_authorized(payment: &Payment) -> Refusal {
 pub(crate) fn declined(payment: &Payment, code: &str) -> Refusal {
     let message = format!("the processor has declined {}: {code}", name(payment.saga));
     Refusal::precondition("PAYMENT_DECLINED", message).with("processor_code", code)
+}
+
+/// The processor is known to be down, so it is asked for nothing new: nothing is written, and nothing has to be taken back.
+pub(crate) fn processor_unavailable() -> Refusal {
+    let message = "the card processor cannot be reached; nothing was done, try again later";
+    Refusal::new(Code::Unavailable, "PROCESSOR_UNAVAILABLE", message).retry_after(PROCESSOR_RETRY)
 }
 
 /// Nobody takes such payments here.

@@ -3,6 +3,7 @@
 use proto::payment::v1::{delivery_service_server, payment_service_server};
 use serde::{Deserialize, Serialize};
 use service_kit::host::Host;
+use service_kit::outbox::Outbox;
 use service_kit::peer::{Client, Peer};
 use service_kit::process::{self, BoxError, Database, Peers, Server, Started, ports};
 
@@ -11,6 +12,9 @@ use crate::deliver::Deliveries;
 
 /// The full names of its gRPC services.
 pub const SERVICES: &[&str] = &[payment_service_server::SERVICE_NAME, delivery_service_server::SERVICE_NAME];
+
+/// Where its events wait.
+pub static OUTBOX: Outbox = service_kit::outbox!("payment");
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,12 +28,15 @@ pub struct Process {
     pub peers: Peers,
     /// The service.
     pub payment: Config,
+    /// Where its events go.
+    pub events: events::Settings,
 }
 
 impl Default for Process {
     fn default() -> Self {
         let (database, peers) = (Database::default(), Peers::default());
-        Self { server: Server::on(ports::PAYMENT), database, peers, payment: Config::default() }
+        let events = events::Settings::default();
+        Self { server: Server::on(ports::PAYMENT), database, peers, payment: Config::default(), events }
     }
 }
 
@@ -47,8 +54,7 @@ impl process::Service for Process {
         let payment = crate::start(host, self.payment.clone()).await?;
         let deliveries = Deliveries::new(host, &self.payment, customers)?;
         deliveries.spawn(host);
-        let events = events::receiver::routes([deliveries.handler()], &self.payment.deliveries.events_secret);
-        let pages = payment.pages.unwrap_or_default().merge(events);
+        let pages = payment.pages.unwrap_or_default().merge(deliveries.pages());
         let started = Started::new(deliveries.beside(payment.routes), SERVICES);
         Ok(Started { pages: Some(pages), ..started })
     }

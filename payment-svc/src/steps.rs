@@ -10,20 +10,30 @@ use crate::payment::{self, Cause, Method, Order, Payment, State};
 use crate::refund::{self, Refund, RefundState};
 use crate::store::{self, cards, errands, refunds};
 
+/// Whether payments by card can be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cards {
+    /// There is no processor.
+    NotOffered,
+    /// It has not answered for a while.
+    Down,
+    /// It is there, for all that one knows.
+    Offered,
+}
+
 /// Creates the payment.
 pub(crate) async fn authorize(
     tx: &mut Tx<'_>,
     order: &Order,
     cause: &Cause,
-    offers_cards: bool,
+    cards: Cards,
 ) -> Result<Progress<Payment>, Fault> {
-    let is_offered = match order.method {
-        Method::Point => true,
-        Method::Card => offers_cards,
-        Method::BankTransfer => false,
-    };
-    if !is_offered {
-        return Err(payment::not_offered(order.method).into());
+    match (order.method, cards) {
+        (Method::Point, _) | (Method::Card, Cards::Offered) => {}
+        (Method::Card, Cards::Down) => return Err(payment::processor_unavailable().into()),
+        (Method::Card, Cards::NotOffered) | (Method::BankTransfer, _) => {
+            return Err(payment::not_offered(order.method).into());
+        }
     }
     let payment = store::authorize(tx, order, cause).await?;
     if order.card.is_none() {

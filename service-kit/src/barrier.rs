@@ -76,7 +76,7 @@ impl State {
     const ALL: [Self; 5] = [Self::Applied, Self::Refused, Self::Compensated, Self::Tombstone, Self::InProgress];
 }
 
-/// Whether a refusal of a step is kept.
+/// Whether a refusal of a step is kept. One that holds only for now never is: see [`Refusal::is_passing`].
 #[derive(Debug, Clone, Copy)]
 pub enum Refusals {
     /// Compensatable steps and pivots: an earlier attempt that was only late must find the refusal and have no effect.
@@ -90,9 +90,9 @@ pub enum Refusals {
 impl Refusals {
     fn keep(self, refusal: &Refusal) -> bool {
         match self {
-            Self::Kept => true,
+            Self::Kept => !refusal.is_passing(),
             Self::Forgotten => false,
-            Self::KeptIf(keeps) => keeps(refusal),
+            Self::KeptIf(keeps) => !refusal.is_passing() && keeps(refusal),
         }
     }
 }

@@ -8,19 +8,21 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::ids;
 
 mod append_only;
+mod error;
 mod migrate;
 mod postgres;
 mod row;
 mod sqlite;
 mod stats;
 
+pub use error::Error;
 pub use migrate::Migration;
 use postgres::Time;
 pub use postgres::{Durability, Postgres};
@@ -28,31 +30,6 @@ pub use row::{Arg, FromColumn, FromRow, Row, Value};
 use sqlite::statement;
 use stats::Counters;
 pub use stats::Stats;
-
-/// Why the store did not do what it was asked.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum Error {
-    /// Nothing was written, for certain. Asking again may succeed.
-    #[error("the database is unavailable: {0}")]
-    Unavailable(String),
-    /// The commit may or may not be durable; only a fresh look can tell.
-    #[error("the outcome of the commit is unknown: {0}")]
-    InDoubt(String),
-    /// A unique key or check refused the row. Nothing was written.
-    #[error("a constraint refused the row: {0}")]
-    Constraint(String),
-    /// A stored row cannot be read back. Nothing was written.
-    #[error("column {column} of a stored row cannot be read: {problem}")]
-    Corrupt {
-        /// Which column of the statement, by name where the engine tells it.
-        column: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The statement itself is wrong. Nothing was written.
-    #[error("the statement failed: {0}")]
-    Bug(String),
-}
 
 /// A handle on one database; cheap to clone.
 #[derive(Debug, Clone)]
@@ -192,6 +169,15 @@ impl Db {
         }
     }
 
+    /// Changes after each commit through this handle that announced something, of whichever service. Commits of other
+    /// processes are not heard of.
+    pub fn announcements(&self) -> watch::Receiver<()> {
+        match &self.0 {
+            Engine::Sqlite(engine) => engine.announcements(),
+            Engine::Postgres(pool) => pool.announcements(),
+        }
+    }
+
     /// What has been written through this handle so far.
     pub fn stats(&self) -> Stats {
         match &self.0 {
@@ -228,6 +214,7 @@ pub struct Hints {
 pub struct Tx<'a> {
     connection: Connection<'a>,
     now_ms: i64,
+    announces: bool,
     counters: &'a Counters,
 }
 
@@ -241,6 +228,11 @@ impl Tx<'_> {
     /// The database's time: what every expiry is judged by. It stands still within a transaction.
     pub fn now_ms(&self) -> i64 {
         self.now_ms
+    }
+
+    /// Says that whoever waits for announcements is to be woken when this is committed.
+    pub fn announces(&mut self) {
+        self.announces = true;
     }
 
     /// The bucket that a saga's rows lie in. A file is not spread: one bucket keeps rows of the same time side by side.

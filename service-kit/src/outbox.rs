@@ -1,6 +1,8 @@
 //! Events, written in the transaction of what they tell of and published afterwards, at least once and in order per
 //! aggregate. Which sink they go to is the relay's affair.
 
+use std::collections::BTreeMap;
+
 use uuid::{Builder, Uuid};
 
 use crate::db::{self, Arg, Tx};
@@ -15,6 +17,10 @@ pub struct Outbox {
     pub insert: &'static str,
     /// The oldest unpublished events.
     pub take: &'static str,
+    /// The unpublished events of an aggregate with the lowest versions.
+    pub lowest: &'static str,
+    /// How many are unpublished, and since when.
+    pub waiting: &'static str,
     /// Marks one as published.
     pub done: &'static str,
     /// Forgets published ones of a bucket with ids from before a time.
@@ -39,6 +45,16 @@ macro_rules! outbox {
                 "_outbox ",
                 "where publish_time is null order by create_time, id limit $1"
             ),
+            lowest: concat!(
+                "select bucket, id, aggregate, type, saga_id, data, create_time, partition_key, version from ",
+                $prefix,
+                "_outbox where publish_time is null and aggregate collate \"binary\" = $1 order by version, id limit $2"
+            ),
+            waiting: concat!(
+                "select count(*), cast(min(create_time) as bigint) from ",
+                $prefix,
+                "_outbox where publish_time is null"
+            ),
             done: concat!(
                 "update ",
                 $prefix,
@@ -50,6 +66,28 @@ macro_rules! outbox {
                 "_outbox where bucket = $1 and id in (select id from ",
                 $prefix,
                 "_outbox where bucket = $1 and id < $2 and publish_time is not null order by id limit $3)"
+            ),
+        }
+    };
+}
+
+/// The rule of an outbox that `skald verify` checks.
+#[macro_export]
+macro_rules! outbox_check {
+    ($prefix:literal) => {
+        $crate::verify::Check {
+            id: "X8",
+            rule: "no event stays behind a later one of its aggregate, nor 5 s behind the relay",
+            sql: concat!(
+                "select o.id, o.type || ' of ' || o.aggregate || ' at version ' || o.version || ' is unpublished' from ",
+                $prefix,
+                "_outbox o left join (select aggregate, max(version) as version from ",
+                $prefix,
+                "_outbox where publish_time is not null group by aggregate) p on p.aggregate = o.aggregate ",
+                "where o.publish_time is null and (p.version > o.version or o.create_time + 5000 < ",
+                "(select max(publish_time) from ",
+                $prefix,
+                "_outbox)) limit 20"
             ),
         }
     };
@@ -76,6 +114,15 @@ pub struct Event {
     pub partition: String,
     /// The aggregate's version that it tells of: the order of its events.
     pub version: i64,
+}
+
+/// Events that are to be published, those of each aggregate in the order of their versions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// The oldest first, as far as their versions allow.
+    pub events: Vec<Event>,
+    /// Whether there may be more.
+    pub more: bool,
 }
 
 /// An event that is about to be written.
@@ -117,6 +164,7 @@ impl Outbox {
     /// # Errors
     /// Of the store.
     pub async fn put(&self, tx: &mut Tx<'_>, event: &Event) -> Result<(), db::Error> {
+        tx.announces();
         let bucket = event.saga.map_or(0, |saga| tx.bucket(saga));
         let (sql, row) = self.insertion(bucket, event);
         tx.execute(sql, &row).await.map(drop)
@@ -148,7 +196,7 @@ impl Outbox {
         }
     }
 
-    /// The statement that adds the event, for a caller who sends several.
+    /// The statement that adds the event, for a caller who sends several and says [`Tx::announces`].
     pub fn insertion<'a>(&self, bucket: i64, event: &'a Event) -> (&'static str, Vec<Arg<'a>>) {
         let mut row = args![bucket, event.id, &event.aggregate, &event.kind, event.saga, &event.data].to_vec();
         row.extend_from_slice(args![event.create_time, &event.partition, event.version]);
@@ -161,6 +209,43 @@ impl Outbox {
     /// Of the store.
     pub async fn take(&self, tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Event>, db::Error> {
         tx.fetch_all(self.take, args![limit]).await
+    }
+
+    /// The events to publish next. The age of a row says when its transaction began, which may be before that of an earlier
+    /// version of the aggregate; so the age says which aggregates are next, and the versions say in which order. All
+    /// versions before one that can be seen can be seen as well, as changes of an aggregate wait for each other.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn next(&self, tx: &mut Tx<'_>, limit: i64) -> Result<Batch, db::Error> {
+        let oldest = self.take(tx, limit).await?;
+        let more = i64::try_from(oldest.len()).is_ok_and(|count| count >= limit);
+        let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+        for event in &oldest {
+            *counts.entry(&event.aggregate).or_default() += 1;
+        }
+        // Without more, these are all there are.
+        let mut ordered = if more {
+            let lowest = |(aggregate, count)| (self.lowest, args![aggregate, count].to_vec());
+            tx.fetch_each(&counts.into_iter().map(lowest).collect::<Vec<_>>()).await?
+        } else {
+            oldest.clone()
+        };
+        ordered.sort_by(|a: &Event, b| (&a.aggregate, b.version, b.id).cmp(&(&b.aggregate, a.version, a.id)));
+        let mut versions: BTreeMap<String, Vec<Event>> = BTreeMap::new();
+        for event in ordered {
+            versions.entry(event.aggregate.clone()).or_default().push(event);
+        }
+        let next = |event: &Event| versions.get_mut(&event.aggregate)?.pop();
+        Ok(Batch { events: oldest.iter().filter_map(next).collect(), more })
+    }
+
+    /// How many events are unpublished, and when the oldest of them came about.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn waiting(&self, tx: &mut Tx<'_>) -> Result<(i64, Option<i64>), db::Error> {
+        tx.fetch_one(self.waiting, &[]).await
     }
 
     /// Marks events as published, unless they are. Several may publish the same outbox: an event then goes out more than

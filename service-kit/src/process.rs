@@ -34,8 +34,8 @@ pub use settings::{Database, Peers, Server, ports};
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Sections that one file and one environment may have for all processes together.
-const SECTIONS: [&str; 9] =
-    ["server", "database", "peers", "customer", "concert", "payment", "token", "orchestrator", "shards"];
+const SECTIONS: [&str; 10] =
+    ["server", "database", "peers", "events", "customer", "concert", "payment", "token", "orchestrator", "shards"];
 
 /// Settings that a process can be started with.
 pub trait Settings: Default + Serialize + DeserializeOwned {

@@ -99,6 +99,12 @@ impl Refusal {
         self
     }
 
+    /// Whether it holds only for now, because somebody who is needed is not there: nothing was decided, nothing was done,
+    /// and a repeat may succeed.
+    pub fn is_passing(&self) -> bool {
+        self.code == Code::Unavailable
+    }
+
     /// The answer on the wire; `domain` is the package of the service that refuses.
     pub fn into_status(self, domain: &str) -> Status {
         let metadata = self.metadata.into_iter().map(|(key, value)| (key.to_owned(), value));
@@ -177,6 +183,7 @@ impl Fault {
     pub fn into_step_status(self, domain: &str) -> Status {
         let outcome = match &self {
             Self::Invalid { .. } | Self::Store(db::Error::InDoubt(_)) => None,
+            Self::Refused(refusal) if refusal.is_passing() => Some(SagaOutcome::NotApplied),
             Self::Refused(_) => Some(SagaOutcome::Refused),
             Self::Pending(_) => Some(SagaOutcome::Pending),
             Self::Store(_) => Some(SagaOutcome::NotApplied),

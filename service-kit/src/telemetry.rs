@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// What is logged unless somebody asks for more: our own steps, and the warnings of everybody else.
-pub const DEFAULT_FILTER: &str = "warn,skald=info,orchestrator=info,service_kit=info,customer_svc=info,\
+pub const DEFAULT_FILTER: &str = "warn,skald=info,events=info,orchestrator=info,service_kit=info,customer_svc=info,\
      concert_svc=info,payment_svc=info,token_svc=info";
 
 /// Where a filter is looked for, the strongest first.

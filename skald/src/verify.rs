@@ -127,6 +127,7 @@ async fn look(books: &Books) -> Result<Report, db::Error> {
     rules.extend(within(&books.customer, customer_svc::verify::CHECKS).await?);
     rules.extend(ledger(&books.customer).await?);
     rules.extend(within(&books.payment, payment_svc::verify::CHECKS).await?);
+    rules.extend(within(&books.payment, payment_svc::deliver::verify::CHECKS).await?);
     rules.extend(within(&books.token, token_svc::verify::CHECKS).await?);
     let mut own: Vec<Rule> = Vec::new();
     for db in &books.orchestrator {

@@ -1,10 +1,12 @@
-//! What tests stand on: databases on either engine, private PostgreSQL and Redis servers that die with the test process, a
-//! wire between a client and its server that can be cut, and what holds for every binary. For tests alone; nothing that
-//! ships depends on it.
+//! What tests stand on: databases on either engine, private PostgreSQL and Redis servers and brokers that die with the test
+//! process, a wire between a client and its server that can be cut, and what holds for every binary. For tests alone;
+//! nothing that ships depends on it.
 
 pub mod binary;
 pub mod books;
+pub mod broker;
 mod engine;
+mod folder;
 pub mod postgres;
 pub mod redis;
 pub mod wire;

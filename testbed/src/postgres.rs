@@ -8,14 +8,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::folder::{Folder, User};
+
 mod binaries;
-mod folder;
 mod process;
 
 use binaries::Binaries;
-use folder::Folder;
 use process::Process;
 pub use process::Stop;
+pub(crate) use process::{kill, poll};
 
 /// The role that applications connect as; it is no superuser.
 pub const ROLE: &str = "skald";
@@ -24,11 +25,11 @@ pub const DATABASE: &str = "skald";
 
 /// The first superuser, and the database that is there from the start.
 const ADMINISTRATOR: &str = "postgres";
-const LOOPBACK: &str = "127.0.0.1";
+pub(crate) const LOOPBACK: &str = "127.0.0.1";
 /// Below the ports that systems give to outgoing connections, so that a server finds its port free when it restarts.
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
+pub(crate) const PORTS: std::ops::Range<u16> = 20_000..32_000;
 /// Somebody else may take a port between the look and the start.
-const TRIES: usize = 10;
+pub(crate) const TRIES: usize = 10;
 
 /// How a server is set up.
 #[derive(Debug, Clone)]
@@ -90,7 +91,7 @@ impl Server {
     /// When PostgreSQL is not installed (the text says what to install), or it does not start.
     pub fn start(options: Options) -> Result<Self> {
         let binaries = Binaries::find()?;
-        let folder = Folder::new()?;
+        let folder = Folder::new("postgres", User::NotRoot)?;
         let data = folder.data();
         let data = data.to_str().context("the temporary folder's name is no text")?;
         let made = ["-D", data, "--no-sync", "--wal-segsize=1", "--locale=C.UTF-8", "-A", "trust", "-U", ADMINISTRATOR];
@@ -107,7 +108,7 @@ impl Server {
     /// # Errors
     /// When this server cannot be copied, or the copy does not start.
     pub fn standby(&self) -> Result<Self> {
-        let folder = Folder::new()?;
+        let folder = Folder::new("postgres", User::NotRoot)?;
         let (data, from) = (folder.data(), self.administration(ADMINISTRATOR));
         let data = data.to_str().context("the temporary folder's name is no text")?;
         let copied = ["-D", data, "-d", &from, "--no-sync", "-X", "stream", "-c", "fast", "-R"];

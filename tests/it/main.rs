@@ -10,7 +10,10 @@ mod checkout;
 mod compensation;
 mod crash;
 mod doubt;
+mod fan_out;
+mod gift;
 mod parked;
+mod point_charge;
 mod tidy;
 
 /// The reason that a failure carries.

@@ -7,6 +7,7 @@ use orchestrator::Started;
 use orchestrator::journal::{Journal as _, LEASE, Query, SqlJournal};
 use orchestrator::participants::{Participant, Participants};
 use orchestrator::plans::Plans;
+use outside::processor::{Arguments, Processor};
 use proto::concert::v1 as concert;
 use proto::concert::v1::reservation_service_client::ReservationServiceClient;
 use proto::customer::v1 as customer;
@@ -67,6 +68,10 @@ pub struct World {
     pub db: Db,
     /// What happens to calls of the orchestrator.
     pub faults: Faults,
+    /// The processor of cards, if there is one.
+    pub processor: Option<Processor>,
+    /// The sagas that the next life of the orchestrator knows.
+    pub plans: Plans,
     clock: Arc<dyn Clock>,
     ids: Ids,
     services: Services,
@@ -91,6 +96,17 @@ impl World {
 
     /// The same, with an orchestrator that dies at `point`.
     pub async fn with(point: CrashPoint) -> Self {
+        Self::beside(None, point).await
+    }
+
+    /// The same, with a processor of cards outside.
+    pub async fn with_cards(point: CrashPoint) -> Self {
+        let processor = Processor::start(Arguments::loopback(7)).await.expect("a port is free");
+        Self::beside(Some(processor), point).await
+    }
+
+    async fn beside(processor: Option<Processor>, point: CrashPoint) -> Self {
+        let plans = Plans::default();
         let clock: Arc<dyn Clock> = Arc::new(RuntimeClock::at(NOW_MS));
         let db = testbed::db(clock.clone()).await;
         let ids = Ids::seeded(7);
@@ -100,7 +116,9 @@ impl World {
         let (held, _) = tokio::sync::mpsc::channel(1);
         let concert = concert_svc::start(&host, concert_svc::Config::default(), token.keys, held).await;
         let customer = customer_svc::start(&host, customer_svc::Config::default()).await;
-        let payment = payment_svc::start(&host, payment_svc::Config::default()).await;
+        let url = processor.as_ref().map(Processor::url).unwrap_or_default();
+        let config = payment_svc::Config { processor: url, ..payment_svc::Config::default() };
+        let payment = payment_svc::start(&host, config).await;
         let services = Services {
             host,
             concert: Participant::new(concert.expect("concert-svc starts")),
@@ -110,8 +128,8 @@ impl World {
         };
         db.migrate("orchestrator", migrations()).await.expect("the orchestrator's tables are made");
         let faults = Faults::default();
-        let life = live(&db, &clock, &ids, (&services, &faults), point).await;
-        let mut world = Self { db, faults, clock, ids, services, life, performance: String::new() };
+        let life = live(&db, &clock, (&ids, &plans), (&services, &faults), point).await;
+        let mut world = Self { db, faults, processor, plans, clock, ids, services, life, performance: String::new() };
         world.performance = world.open(Hall::default()).await;
         world
     }
@@ -121,7 +139,7 @@ impl World {
         self.life.journal.dead.cancel();
         self.life.host.stop.cancel();
         let parts = (&self.services, &self.faults);
-        self.life = live(&self.db, &self.clock, &self.ids, parts, CrashPoint::Never).await;
+        self.life = live(&self.db, &self.clock, (&self.ids, &self.plans), parts, CrashPoint::Never).await;
     }
 
     /// Waits until the orchestrator dies at its point, or says that it will not.
@@ -317,7 +335,7 @@ fn migrations() -> &'static [service_kit::db::Migration] {
 async fn live(
     db: &Db,
     clock: &Arc<dyn Clock>,
-    ids: &Ids,
+    (ids, plans): (&Ids, &Plans),
     (services, faults): (&Services, &Faults),
     point: CrashPoint,
 ) -> Life {
@@ -330,7 +348,7 @@ async fn live(
     ]);
     let journal = Arc::new(Crashing::new(Arc::new(SqlJournal::new(db.clone(), LEASE)), point));
     let config = orchestrator::Config::default();
-    let started = orchestrator::start_with(&host, config, Plans::default(), participants, journal.clone()).await;
+    let started = orchestrator::start_with(&host, config, plans.clone(), participants, journal.clone()).await;
     let started = started.expect("the orchestrator starts");
     let face = Participant::new(started.grpc.clone());
     Life { host, journal, started, face }

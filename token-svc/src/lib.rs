@@ -31,7 +31,7 @@ use wire::tokens::View;
 
 pub use config::Config;
 pub use jobs::Jobs;
-pub use process::{Process, SERVICES};
+pub use process::{OUTBOX, Process, SERVICES};
 
 /// What a started service offers.
 #[derive(Debug)]

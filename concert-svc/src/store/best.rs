@@ -107,3 +107,39 @@ pub(crate) async fn has_lapsed(tx: &mut Tx<'_>, performance: Uuid) -> Result<boo
     let found: Option<(Uuid,)> = tx.fetch_optional(sql, args![now_ms, performance]).await?;
     Ok(found.is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use service_kit::clock::ManualClock;
+    use service_kit::db::Db;
+
+    use super::*;
+
+    /// How SQLite finds what a statement asks for.
+    async fn plan(db: &Db, sql: &str, args: usize) -> String {
+        let sql: &'static str = format!("explain query plan {sql}").leak();
+        let explain = async move |tx: &mut Tx<'_>| {
+            let args = vec![service_kit::db::Arg::Int(0); args];
+            let rows: Vec<(i64, i64, i64, String)> = tx.fetch_all(sql, &args).await?;
+            Ok::<_, db::Error>(rows.into_iter().map(|(.., detail)| detail).collect::<Vec<_>>().join("; "))
+        };
+        db.read(explain).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn free_seats_are_found_without_a_look_at_those_that_are_not() {
+        let db = Db::open_inline(None, Arc::new(ManualClock::at(0))).unwrap();
+        db.migrate("concert", migrations::concert::MIGRATIONS).await.unwrap();
+        for (sql, args, index) in [
+            (FREE, 3, "concert_performance_seats_free "),
+            (FREE_OF_GRADE, 4, "concert_performance_seats_free_of_grade "),
+            (FREE_OF_SECTION, 4, "concert_performance_seats_free_of_section "),
+            (FREE_OF_BOTH, 5, "concert_performance_seats_free_of_"),
+        ] {
+            let plan = plan(&db, sql, args).await;
+            assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
+        }
+    }
+}

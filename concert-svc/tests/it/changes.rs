@@ -159,6 +159,17 @@ async fn a_lower_cap_takes_nothing_from_anybody() {
 }
 
 #[tokio::test]
+async fn new_terms_of_cancellation_are_kept_and_leave_the_rest_of_the_policy_alone() {
+    let world = World::new().await;
+    let before = read(&world).await.booking_policy.unwrap();
+    let cancellation_terms = vec![pb::CancellationTerm { days_before: 5, fee_percent: 50 }];
+    let terms = pb::BookingPolicy { cancellation_terms, max_seats_per_customer: 1, ..Default::default() };
+    policy(&world, terms.clone(), "cancellation_terms").await.unwrap();
+    let after = read(&world).await.booking_policy.unwrap();
+    assert_eq!(after, pb::BookingPolicy { cancellation_terms: terms.cancellation_terms, ..before });
+}
+
+#[tokio::test]
 async fn a_new_time_to_hold_counts_from_the_next_hold_on() {
     let world = World::new().await;
     let held = world.hold(1, &["A-1"]).await.unwrap();

@@ -12,6 +12,7 @@ const TTL: i64 = 300_000;
 /// A turn, the offer, the reservation with its history and its event, and the kept answer.
 const FRAME: u64 = 6;
 
+/// Time is paused, so that no job of the service asks for anything meanwhile.
 async fn world() -> World {
     let policy = pb::BookingPolicy {
         max_live_reservations_per_customer: 1_000,
@@ -33,7 +34,7 @@ fn request_id(number: u64) -> String {
     Ids::seeded(number).next(0).to_string()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_hold_costs_one_statement_a_seat_and_six_more() {
     let world = world().await;
     for (count, seats) in
@@ -45,7 +46,7 @@ async fn a_hold_costs_one_statement_a_seat_and_six_more() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_step_costs_one_statement_for_each_seat_that_it_changes_and_few_more() {
     let world = world().await;
     world.postpone(30).await;
@@ -68,7 +69,7 @@ async fn a_step_costs_one_statement_for_each_seat_that_it_changes_and_few_more()
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn to_look_for_what_is_left_to_give_back_costs_one_statement_when_nothing_is() {
     let world = world().await;
     let sold = world.buy(1, &["B-1"]).await;
@@ -79,7 +80,7 @@ async fn to_look_for_what_is_left_to_give_back_costs_one_statement_when_nothing_
     assert_eq!(statements(&world, world.to_cancel(50)).await, 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_best_seats_cost_two_statements_more_and_side_by_side_three() {
     let world = world().await;
     for seat_count in 1..=4 {
@@ -92,7 +93,7 @@ async fn the_best_seats_cost_two_statements_more_and_side_by_side_three() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_sold_out_performance_says_so_in_a_handful_of_statements() {
     let world = world().await;
     world.run("update concert_performance_seats set state = 4").await;
@@ -100,7 +101,7 @@ async fn a_sold_out_performance_says_so_in_a_handful_of_statements() {
     assert_eq!(cost, 7);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_sweeper_ends_a_batch_in_three_statements_a_hold_and_one_a_seat() {
     let world = world().await;
     for number in 0..10 {

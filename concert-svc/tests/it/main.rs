@@ -17,6 +17,7 @@ mod limits;
 mod locks;
 mod map;
 mod passes;
+mod patience;
 mod performances;
 mod retention;
 mod rivals;

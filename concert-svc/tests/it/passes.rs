@@ -6,6 +6,7 @@ use tonic::{Code, Status};
 
 use concert_svc::HoldPlaced;
 
+use crate::best::{any, best};
 use crate::world::{NOW_MS, World, concert, customer, fact, id, reason};
 
 const ROOM: u128 = 0x700;
@@ -38,6 +39,20 @@ async fn a_pass_opens_the_sale_and_its_room_is_told_of_the_hold() {
     let mut world = roomed().await;
     let pass = world.trusted_key().sign(&claims());
     hold_with(&world, &pass).await.unwrap();
+    let placed =
+        HoldPlaced { queue_token: claims().queue_token, customer: customer(1), hold_expire_ms: NOW_MS + 300_000 };
+    assert_eq!(world.placed.try_recv(), Ok(placed));
+}
+
+#[tokio::test]
+async fn who_leaves_the_choice_to_the_house_needs_the_pass_too() {
+    let mut world = roomed().await;
+    let order = |admission_pass| pb::HoldBestAvailableSeatsRequest { admission_pass, ..any(&world, 1, 2) };
+    assert_eq!(reason(&best(&world, order(String::new())).await), "ADMISSION_PASS_MISSING");
+    let other = Claims { customer: customer(2), ..claims() };
+    assert_eq!(reason(&best(&world, order(world.trusted_key().sign(&other))).await), "ADMISSION_PASS_INVALID");
+    assert_eq!(world.seats().await, ".........");
+    best(&world, order(world.trusted_key().sign(&claims()))).await.unwrap();
     let placed =
         HoldPlaced { queue_token: claims().queue_token, customer: customer(1), hold_expire_ms: NOW_MS + 300_000 };
     assert_eq!(world.placed.try_recv(), Ok(placed));

@@ -116,7 +116,7 @@ impl World {
         Self::over(db, clock, concert, Config::default()).await
     }
 
-    async fn over(db: Db, clock: Arc<ManualClock>, concert: pb::Concert, config: Config) -> Self {
+    pub(crate) async fn over(db: Db, clock: Arc<ManualClock>, concert: pb::Concert, config: Config) -> Self {
         let host = Host::new(db, clock.clone(), Ids::seeded(7));
         let keys = VerifyingKeys::default();
         let (held, placed) = mpsc::channel(16);

@@ -58,7 +58,7 @@ fn fee(order: &pb::CreditPointsRequest, kind: Kind) -> Result<Option<(i64, Strin
 }
 
 /// An account of a collection whose members have short names, such as `clearing/card`.
-fn listed_account(field: &str, account: &str, collection: &str) -> Result<String, Fault> {
+pub(super) fn listed_account(field: &str, account: &str, collection: &str) -> Result<String, Fault> {
     let [id] = ids::segments(field, account, [collection])?;
     if id.len() > 32 || !id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
         return Err(Fault::field(field, "must end in 1 to 32 of a-z and _"));

@@ -2,16 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use events::{CloudEvent, Handler, Receipt};
+use events::{CloudEvent, Handler, Receipt, Sink};
 use prost::Message as _;
 use proto::event::v1::CheckoutCompleted;
 use service_kit::outbox::Event;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 /// A day in 2027, and some milliseconds.
 pub(crate) const NOW_MS: i64 = 1_800_000_000_123;
+
+/// Longer than anything takes, on a busy machine too.
+const LONG: Duration = Duration::from_secs(120);
+/// Stands for every subject.
+const ALL: &str = "*";
 
 /// The event of a checkout that is through, as it lies in the outbox.
 pub(crate) fn completed() -> Event {
@@ -36,13 +43,20 @@ pub(crate) struct Notebook {
     name: &'static str,
     wants: &'static str,
     taken: Mutex<Vec<CloudEvent>>,
+    changed: watch::Sender<()>,
     answers: Mutex<Vec<(String, Receipt)>>,
 }
 
 impl Notebook {
     /// One that wants the kinds that start so.
     pub(crate) fn of(name: &'static str, wants: &'static str) -> Arc<Self> {
-        Arc::new(Self { name, wants, taken: Mutex::default(), answers: Mutex::default() })
+        Arc::new(Self {
+            name,
+            wants,
+            taken: Mutex::default(),
+            changed: watch::Sender::default(),
+            answers: Mutex::default(),
+        })
     }
 
     /// Answers so to the events of a subject, until told otherwise.
@@ -52,9 +66,39 @@ impl Notebook {
         answers.push((subject.into(), receipt));
     }
 
+    /// Answers so to all events of whatever subject, until told otherwise.
+    pub(crate) fn answer_all(&self, receipt: Receipt) {
+        self.answer(ALL, receipt);
+    }
+
+    /// What it took of each, as `subject@version`, and forgets it.
+    pub(crate) fn drain(&self) -> Vec<String> {
+        let taken = std::mem::take(&mut *self.taken.lock().unwrap());
+        taken.iter().map(|event| format!("{}@{}", event.subject, event.version)).collect()
+    }
+
     /// What it took, without repeats.
     pub(crate) fn ids(&self) -> BTreeSet<Uuid> {
         self.taken.lock().unwrap().iter().map(|event| event.id).collect()
+    }
+
+    /// Waits until it has taken so many, repeats not counted.
+    pub(crate) async fn has(&self, count: usize) {
+        let mut changed = self.changed.subscribe();
+        let waited = tokio::time::timeout(LONG, async {
+            while self.ids().len() < count {
+                changed.changed().await.unwrap();
+            }
+        });
+        assert!(waited.await.is_ok(), "{} of {count}", self.ids().len());
+    }
+
+    /// What it took, each the first time only, as `subject@version`.
+    pub(crate) fn first_times(&self) -> Vec<String> {
+        let mut known = BTreeSet::new();
+        let taken = self.taken();
+        let first = taken.iter().filter(|event| known.insert((event.source.clone(), event.id)));
+        first.map(|event| format!("{}@{}", event.subject, event.version)).collect()
     }
 
     pub(crate) fn taken(&self) -> Vec<CloudEvent> {
@@ -75,13 +119,28 @@ impl Handler for Notebook {
     async fn handle(&self, events: &[CloudEvent]) -> Vec<Receipt> {
         let answers = self.answers.lock().unwrap().clone();
         let answer = |event: &CloudEvent| {
-            let told = answers.iter().find(|(subject, _)| *subject == event.subject);
+            let told = answers.iter().find(|(subject, _)| *subject == event.subject || subject == ALL);
             let receipt = told.map_or(Receipt::Taken, |(_, receipt)| receipt.clone());
             if receipt.is_taken() {
                 self.taken.lock().unwrap().push(event.clone());
             }
             receipt
         };
-        events.iter().map(answer).collect()
+        let receipts = events.iter().map(answer).collect();
+        self.changed.send_replace(());
+        receipts
+    }
+}
+
+#[async_trait]
+impl Sink for Notebook {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    async fn publish(&self, events: &[CloudEvent]) -> Vec<Receipt> {
+        let subjects: BTreeSet<_> = events.iter().map(|event| &event.subject).collect();
+        assert_eq!(subjects.len(), events.len(), "two of one subject side by side");
+        self.handle(events).await
     }
 }

@@ -9,7 +9,6 @@ use serde::Serialize;
 use service_kit::ids;
 use service_kit::refusal::Fault;
 use service_kit::wire::duration_ms_of;
-use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
 use crate::desk::Face;
@@ -55,17 +54,11 @@ impl Order {
     pub(super) fn new(kind: &Kind, asked: Asked<impl Serialize>, config: &Config) -> Result<Self, Fault> {
         let request_id = ids::uuid("request_id", &asked.request_id)?;
         let wait = asked.wait.map_or(Ok(config.wait()), wait)?;
-        let input = serde_json::to_vec(&asked.input).expect("plain text and numbers always serialize");
         let new = NewSaga {
-            id: ids::saga_id(kind.definition.plan().kind, &asked.subject, request_id),
-            definition: kind.definition,
-            subject: asked.subject,
             reference: asked.reference,
-            // All of the request that the saga depends on; how long the caller waits is not.
-            request_hash: Sha256::digest(&input).to_vec(),
-            input,
             skip: asked.skip,
             undecided_for: config.undecided_for(),
+            ..NewSaga::new(kind.definition, asked.subject, request_id, &asked.input)
         };
         Ok(Self { new, wait })
     }

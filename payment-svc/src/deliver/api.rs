@@ -2,7 +2,7 @@
 
 use proto::payment::v1 as pb;
 use proto::payment::v1::delivery_service_server::{DeliveryService, DeliveryServiceServer};
-use service_kit::db::{Db, Tx};
+use service_kit::db::{self, Db, Tx};
 use service_kit::refusal::{Fault, Refusal};
 use service_kit::serve::MAX_MESSAGE_BYTES;
 use tonic::{Request, Response, Status};
@@ -16,11 +16,12 @@ const DOMAIN: &str = "ticketing.payment.v1";
 #[derive(Debug)]
 struct Api {
     db: Db,
+    reason_limit: usize,
 }
 
 /// The delivery service.
-pub(super) fn service(db: Db) -> DeliveryServiceServer<impl DeliveryService> {
-    DeliveryServiceServer::new(Api { db }).max_decoding_message_size(MAX_MESSAGE_BYTES)
+pub(super) fn service(db: Db, reason_limit: usize) -> DeliveryServiceServer<impl DeliveryService> {
+    DeliveryServiceServer::new(Api { db, reason_limit }).max_decoding_message_size(MAX_MESSAGE_BYTES)
 }
 
 #[tonic::async_trait]
@@ -44,8 +45,9 @@ impl DeliveryService for Api {
         &self,
         request: Request<pb::RetryDeliveryRequest>,
     ) -> Result<Response<pb::Delivery>, Status> {
-        let id = wire::name(&request.get_ref().name).map_err(status)?;
-        answer(self.db.write(async move |tx| retry(tx, id).await).await.map(|delivery| wire::encode(&delivery)))
+        let (id, reason) = wire::retry(request.get_ref(), self.reason_limit).map_err(status)?;
+        let retried = self.db.write(async move |tx| retry(tx, id, &reason).await);
+        answer(retried.await.map(|delivery| wire::encode(&delivery)))
     }
 }
 
@@ -55,7 +57,7 @@ async fn found(tx: &mut Tx<'_>, id: Uuid) -> Result<Delivery, Fault> {
 }
 
 /// What went out as an SMS does not go out again: it would arrive twice.
-async fn retry(tx: &mut Tx<'_>, id: Uuid) -> Result<Delivery, Fault> {
+async fn retry(tx: &mut Tx<'_>, id: Uuid, reason: &str) -> Result<Delivery, Fault> {
     let delivery = found(tx, id).await?;
     if delivery.state == State::Dead && delivery.draft.channel == Channel::Alimtalk {
         let stand_in = delivery::id(&delivery.draft.event_source, delivery.draft.event_id, Channel::Sms);
@@ -64,9 +66,12 @@ async fn retry(tx: &mut Tx<'_>, id: Uuid) -> Result<Delivery, Fault> {
         }
     }
     let expire_time = tx.now_ms().saturating_add(NOTICE_MS);
-    match store::retry(tx, id, expire_time).await? {
+    match store::retry(tx, &delivery, (expire_time, reason)).await? {
         Some(delivery) => Ok(delivery),
-        None => Err(found(tx, id).await?.cannot_retry(None).into()),
+        None => match found(tx, id).await? {
+            ended if matches!(ended.state, State::Succeeded | State::Skipped) => Err(ended.cannot_retry(None).into()),
+            _ => Err(db::Error::Unavailable("the delivery is being worked on".into()).into()),
+        },
     }
 }
 

@@ -22,7 +22,7 @@ pub struct MessengerConfig {
 
 impl Default for MessengerConfig {
     fn default() -> Self {
-        Self { url: String::new(), timeout_ms: 10_000, concurrency: 64 }
+        Self { url: String::new(), timeout_ms: 10_000, concurrency: 128 }
     }
 }
 
@@ -75,7 +75,7 @@ pub struct DeliveriesConfig {
 
 impl Default for DeliveriesConfig {
     fn default() -> Self {
-        Self { events_secret: String::new(), customer_timeout_ms: 2_000, retention_days: 30, purge_batch: 500 }
+        Self { events_secret: String::new(), customer_timeout_ms: 2_000, retention_days: 30, purge_batch: 100 }
     }
 }
 

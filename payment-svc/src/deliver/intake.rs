@@ -41,17 +41,25 @@ impl Handler for Intake {
 
     async fn handle(&self, events: &[CloudEvent]) -> Vec<Receipt> {
         let drafts: Vec<_> = events.iter().map(|event| self.wanted.drafts(event)).collect();
-        let all: Arc<[Draft]> = drafts.iter().flatten().flatten().cloned().collect();
-        let stored = match all.is_empty() {
-            true => Receipt::Taken,
-            false => receipt(self.db.write(async move |tx| store::insert(tx, &all).await).await),
-        };
+        let stored = receipt(self.store(drafts.iter().flatten().flatten().cloned().collect()).await);
         let of_each = |made: Result<Vec<Draft>, Malformed>| match made {
             Ok(drafts) if drafts.is_empty() => Receipt::Taken,
             Ok(_) => stored.clone(),
             Err(malformed) => Receipt::Refused(malformed.to_string()),
         };
         drafts.into_iter().map(of_each).collect()
+    }
+}
+
+impl Intake {
+    /// Makes them durable, in short transactions: those of one event may come to lie in two, and if only the first is
+    /// written, the event comes again and finds it there.
+    async fn store(&self, drafts: Vec<Draft>) -> Result<(), db::Error> {
+        for some in drafts.chunks(store::AT_ONCE) {
+            let some: Arc<[Draft]> = some.into();
+            self.db.write(async move |tx| store::insert(tx, &some).await).await?;
+        }
+        Ok(())
     }
 }
 

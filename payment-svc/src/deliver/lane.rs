@@ -99,9 +99,7 @@ impl Lane {
             return Ok((Vec::new(), LOOK.min(Duration::from_millis(wait_ms.unsigned_abs()))));
         }
         let limit = if is_probing { 1 } else { calls.saturating_mul(self.per_call) };
-        let claim = (i64::try_from(limit).unwrap_or(i64::MAX), self.lease_ms);
-        let claim = async move |tx: &mut db::Tx<'_>| Ok((store::claim(tx, channel, claim).await?, tx.now_ms()));
-        let (claimed, now_ms): (Vec<Delivery>, i64) = self.db.write::<_, db::Error, _>(claim).await?;
+        let (claimed, now_ms) = self.claim(limit).await?;
         let wait = match claimed.len() {
             0 => RACE,
             count if count < limit => LOOK,
@@ -109,6 +107,29 @@ impl Lane {
         };
         let calls = claimed.chunks(self.per_call.max(1)).map(|part| (part.to_vec(), now_ms)).collect();
         Ok((calls, wait))
+    }
+
+    /// Claims so many due deliveries, in short transactions, and tells when.
+    async fn claim(&self, limit: usize) -> Result<(Vec<Delivery>, i64), db::Error> {
+        let (channel, lease_ms) = (self.channel, self.lease_ms);
+        let (mut claimed, mut claimed_ms) = (Vec::new(), i64::MAX);
+        while claimed.len() < limit {
+            let count = (limit - claimed.len()).min(store::AT_ONCE);
+            let claim = (i64::try_from(count).unwrap_or(i64::MAX), lease_ms);
+            let claim = async move |tx: &mut db::Tx<'_>| Ok((store::claim(tx, channel, claim).await?, tx.now_ms()));
+            let (some, now_ms): (Vec<Delivery>, i64) = match self.db.write::<_, db::Error, _>(claim).await {
+                Ok(some) => some,
+                Err(error) if claimed.is_empty() => return Err(error),
+                Err(_) => break,
+            };
+            claimed_ms = claimed_ms.min(now_ms);
+            let was_last = some.len() < count;
+            claimed.extend(some);
+            if was_last {
+                break;
+            }
+        }
+        Ok((claimed, claimed_ms))
     }
 
     /// Makes one call and writes what became of its deliveries. Tells what is wrong with the other side, if it is out.
@@ -120,18 +141,31 @@ impl Lane {
             }
         };
         let outage = outcomes.iter().find_map(Outcome::outage).map(str::to_owned);
-        let attempted: Arc<[(Delivery, Outcome)]> = deliveries.into_iter().zip(outcomes).collect();
+        let mut attempted = deliveries.into_iter().zip(outcomes).peekable();
+        while attempted.peek().is_some() {
+            let some = attempted.by_ref().take(store::AT_ONCE).collect();
+            if let Err(error) = self.settle(some).await {
+                let channel = self.channel.name();
+                tracing::warn!(channel, %error, "what became of deliveries cannot be written; they go again");
+            }
+        }
+        outage
+    }
+
+    /// Writes what became of some, in one transaction.
+    async fn settle(&self, attempted: Arc<[(Delivery, Outcome)]>) -> Result<(), db::Error> {
         let jitter = self.ids.random();
         let settle = async move |tx: &mut db::Tx<'_>| {
             let now_ms = tx.now_ms();
-            let change = |(delivery, outcome): &(Delivery, Outcome)| delivery.after(outcome, now_ms, jitter);
-            let settled: Vec<_> = attempted.iter().map(|one| (&one.0, change(one))).collect();
+            // Each has a jitter of its own, or they would all come back at once.
+            let change = |place: usize, (delivery, outcome): &(Delivery, Outcome)| {
+                delivery.after(outcome, now_ms, jitter.rotate_left(u32::try_from(place % 64).unwrap_or_default()))
+            };
+            let settled: Vec<_> =
+                attempted.iter().enumerate().map(|(place, one)| (&one.0, change(place, one))).collect();
             store::settle(tx, &settled).await
         };
-        if let Err(error) = self.db.write::<_, db::Error, _>(settle).await {
-            tracing::warn!(channel = self.channel.name(), %error, "what became of deliveries cannot be written; they go again");
-        }
-        outage
+        self.db.write(settle).await
     }
 }
 

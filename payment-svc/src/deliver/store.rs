@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use super::delivery::{Change, Channel, Delivery, Draft, State};
 
+/// Deliveries that are written in one transaction at most. Checkouts may wait for it, so it is short.
+pub(crate) const AT_ONCE: usize = 100;
+
 /// The columns of a delivery, in the order in which a row is read.
 macro_rules! columns {
     () => {
@@ -91,17 +94,29 @@ pub(crate) async fn find(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Delivery>, 
     tx.fetch_optional(SELECT, args![id]).await
 }
 
-/// Makes one due that has not arrived; none if it has ended well or was skipped. What was given up because its time was
-/// over gets time until `expire_time`.
-pub(crate) async fn retry(tx: &mut Tx<'_>, id: Uuid, expire_time: i64) -> Result<Option<Delivery>, db::Error> {
+/// Makes one due that has not arrived, and keeps why; tells whether it was still as it was found. What was given up because
+/// its time was over gets time until `expire_time`. An attempt that is under way loses its claim.
+pub(crate) async fn retry(
+    tx: &mut Tx<'_>,
+    delivery: &Delivery,
+    (expire_time, reason): (i64, &str),
+) -> Result<Option<Delivery>, db::Error> {
     const RETRY: &str = concat!(
-        "update payment_deliveries set state = case when state = 1 then 1 else 3 end, next_attempt_time = $2, ",
-        "end_time = null, expire_time = case when expire_time <= $2 then $3 else expire_time end ",
-        "where id = $1 and state in (1, 3, 4) returning ",
+        "update payment_deliveries set state = case when state = 1 then 1 else 3 end, next_attempt_time = $3, ",
+        "version = version + 1, end_time = null, ",
+        "expire_time = case when expire_time <= $3 then $4 else expire_time end ",
+        "where id = $1 and version = $2 and state in (1, 3, 4) returning ",
         columns!()
     );
+    const KEEP: &str = "insert into payment_delivery_retries (delivery_id, version, from_state, reason, create_time) \
+        values ($1, $2, $3, $4, $5)";
     let now_ms = tx.now_ms();
-    tx.fetch_optional(RETRY, args![id, now_ms, expire_time]).await
+    let retried: Option<Delivery> =
+        tx.fetch_optional(RETRY, args![delivery.id, delivery.version, now_ms, expire_time]).await?;
+    if let Some(retried) = &retried {
+        tx.execute(KEEP, args![retried.id, retried.version, delivery.state as i64, reason, now_ms]).await?;
+    }
+    Ok(retried)
 }
 
 /// Which deliveries are asked for; every condition that is set must hold.
@@ -140,11 +155,16 @@ pub(crate) async fn list(tx: &mut Tx<'_>, wanted: &Wanted) -> Result<Vec<Deliver
     tx.fetch_all(select, args![first, last, wanted.event, wanted.channel, wanted.state, wanted.limit]).await
 }
 
-/// Forgets so many deliveries that ended before a time; tells how many.
+/// Forgets so many deliveries that ended before a time, and so many tries of then that somebody asked for, which are few.
+/// Tells how many of whichever were more.
 pub(crate) async fn purge(tx: &mut Tx<'_>, before_ms: i64, limit: i64) -> Result<u64, db::Error> {
     const DELETE: &str = "delete from payment_deliveries where id in (select id from payment_deliveries \
         where end_time < $1 order by end_time limit $2)";
-    tx.execute(DELETE, args![before_ms, limit]).await
+    const RETRIES: &str = "delete from payment_delivery_retries where (delivery_id, version) in (select delivery_id, \
+        version from payment_delivery_retries where create_time < $1 limit $2)";
+    let args = || args![before_ms, limit].to_vec();
+    let purged = tx.execute_each(&[(DELETE, args()), (RETRIES, args())]).await?;
+    Ok(purged.into_iter().max().unwrap_or_default())
 }
 
 /// How many deliveries of a channel are in a state in which somebody should care, and since when the oldest is due.

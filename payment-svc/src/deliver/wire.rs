@@ -15,6 +15,18 @@ pub(crate) fn name(name: &str) -> Result<Uuid, Fault> {
     ids::name("name", name, "deliveries")
 }
 
+/// The delivery that is to be tried again, and why.
+pub(crate) fn retry(request: &pb::RetryDeliveryRequest, limit: usize) -> Result<(Uuid, String), Fault> {
+    let id = name(&request.name)?;
+    let wrong = |problem: String| Err(Fault::field("reason", problem));
+    match request.reason.as_str() {
+        reason if reason.trim().is_empty() => wrong("is required: why it is tried again".into()),
+        reason if reason.contains('\0') => wrong("must not contain the character NUL".into()),
+        reason if reason.chars().count() > limit => wrong(format!("must have at most {limit} characters")),
+        reason => Ok((id, reason.to_owned())),
+    }
+}
+
 /// The deliveries that are asked for, one more than fill the page. Those of one event lie at its time, so no other is read
 /// for them.
 pub(crate) fn wanted(request: &pb::ListDeliveriesRequest) -> Result<Wanted, Fault> {

@@ -168,3 +168,30 @@ async fn nothing_is_made_for_a_channel_that_is_off() {
     let off = off.await.deliveries.handler();
     assert!(!off.wants("ticketing.checkout.completed.v1"));
 }
+
+#[tokio::test]
+async fn events_come_over_http_as_well_once_they_are_signed() {
+    use outside::listen::Listening;
+    use service_kit::http::{Client, Request};
+    let mut stage = Stage::with(|config| config.deliveries.events_secret = "secret".into()).await;
+    let kim = stage.customers.put(1, PHONE, true);
+    let event = sold(5, kim);
+    let listening = Listening::on("127.0.0.1:0", stage.deliveries.pages()).await.unwrap();
+    let client = Client::new(&listening.url()).unwrap();
+    let body = events::json::encode(&event);
+    let sign = |secret: &str| events::signature::sign(secret, &body);
+    for (signature, expected) in [(sign("guess"), 401), (sign("secret"), 204), (sign("secret"), 204)] {
+        let mut request = Request::get("/events");
+        request.method = http::Method::POST;
+        request.body = body.clone().into();
+        request.headers = vec![
+            (http::header::CONTENT_TYPE, events::json::MEDIA_TYPE.parse().unwrap()),
+            (events::signature::HEADER.parse().unwrap(), signature.parse().unwrap()),
+        ];
+        let reply = client.send(request, std::time::Duration::from_secs(9)).await.unwrap();
+        assert_eq!(reply.status, expected);
+    }
+    stage.drain(HOUR_MS).await;
+    assert_eq!(stage.states_of(&event).await, ["KAKAO_ALIMTALK SUCCEEDED", "DATA_PLATFORM SUCCEEDED"]);
+    assert_eq!(stage.told(), [(reservation(5), 1)].into());
+}

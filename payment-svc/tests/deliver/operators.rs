@@ -5,7 +5,7 @@ use outside::mood::Mood;
 use payment_svc::deliver::verify::{self, Paid};
 use payment_svc::deliver::{Backlog, Channel, State};
 use proto::payment::v1 as pb;
-use service_kit::refusal;
+use service_kit::{db, refusal};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
@@ -20,7 +20,7 @@ fn broken() -> Behaviour {
 }
 
 async fn retry(stage: &mut Stage, name: &str) -> Result<pb::Delivery, Status> {
-    let request = pb::RetryDeliveryRequest { name: name.into() };
+    let request = pb::RetryDeliveryRequest { name: name.into(), reason: "the provider is back".into() };
     stage.api.retry_delivery(request).await.map(tonic::Response::into_inner)
 }
 
@@ -49,7 +49,15 @@ async fn a_delivery_that_was_given_up_arrives_after_another_try() {
     assert_eq!((again.state(), again.end_time.is_none()), (pb::delivery::State::Retrying, true));
     stage.drain(HOUR_MS).await;
     assert_eq!(stage.told(), [(reservation(5), 1)].into());
+    let kept = "select from_state, reason from payment_delivery_retries";
+    let kept: Result<Vec<(i64, String)>, db::Error> =
+        stage.db.read(async move |tx| tx.fetch_all(kept, &[]).await).await;
+    let kept = kept.unwrap();
+    assert_eq!(kept, [(State::Dead as i64, "the provider is back".to_owned())]);
     let ended = retry(&mut stage, &dead.name).await;
+    stage.after(40 * 24 * HOUR_MS).await;
+    stage.deliveries.purge().await.unwrap();
+    assert_eq!(stage.list("").await.unwrap(), []);
     assert_eq!(ended.as_ref().unwrap_err().get_details_error_info().unwrap().metadata["state"], "SUCCEEDED");
     assert_eq!(failed(ended), (Code::FailedPrecondition, "DELIVERY_ENDED".into()));
     stage.expect_sound().await;
@@ -97,6 +105,10 @@ async fn one_that_does_not_exist_or_cannot_is_told_precisely() {
         let request = pb::GetDeliveryRequest { name: name.into() };
         assert_eq!(violation(stage.api.get_delivery(request).await), "name");
         assert_eq!(violation(retry(&mut stage, name).await), "name");
+    }
+    for reason in [String::new(), " ".into(), "a\0b".into(), "x".repeat(501)] {
+        let request = pb::RetryDeliveryRequest { name: name.clone(), reason };
+        assert_eq!(violation(stage.api.retry_delivery(request).await), "reason");
     }
     for filter in ["state = GONE", "channel = FAX", "event_id = 1", "saga = x", "state = STATE_UNSPECIFIED"] {
         assert_eq!(violation(stage.list(filter).await), "filter", "{filter}");

@@ -17,6 +17,7 @@ use crate::harness::{self, Service, reservation_name, step};
 mod arbiter;
 mod crash;
 mod input;
+mod lies;
 mod random;
 mod refunds;
 mod steps;

@@ -1,7 +1,11 @@
 //! What sagas have locked and not let go.
 
+use std::sync::Arc;
+
 use prost_types::Timestamp;
 use proto::payment::v1 as pb;
+use service_kit::clock::ManualClock;
+use service_kit::db::Db;
 
 use crate::harness::{Service, payment_name, refund_name, saga_name, violation};
 
@@ -50,6 +54,30 @@ async fn what_is_locked_is_listed_oldest_first_page_by_page() {
     let page = service.payments.list_saga_locks(request).await.unwrap().into_inner();
     let [lock] = page.saga_locks.as_slice() else { unreachable!("{page:?}") };
     assert_eq!((&lock.saga, lock.lock_time), (&saga_name(2), Some(Timestamp { seconds: 1, nanos: 0 })));
+}
+
+/// The planner of PostgreSQL needs many rows to say the same.
+#[tokio::test]
+async fn the_oldest_locks_are_found_by_their_index_and_sorted_by_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(1_000));
+    let service = Service::over(Db::open(directory.path(), clock.clone()).unwrap(), clock).await;
+    for (explained, index) in [
+        (
+            "explain query plan select create_time from payment_payments where state in (1, 2) \
+             and (create_time, saga_id) > (1, x'00') and create_time < 9 order by create_time, saga_id limit 5",
+            "payment_payments_open",
+        ),
+        (
+            "explain query plan select create_time from payment_refunds where state = 1 \
+             and (create_time, saga_id) > (1, x'00') and create_time < 9 order by create_time, saga_id limit 5",
+            "payment_refunds_open",
+        ),
+    ] {
+        let rows = service.db.read(async move |tx| tx.fetch_all::<(i64, i64, i64, String)>(explained, &[]).await).await;
+        let plan: Vec<_> = rows.unwrap().into_iter().map(|(.., line)| line).collect();
+        assert!(plan.len() == 1 && plan[0].contains(index), "{plan:?}");
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Arg, Connection, Counters, Error, FromRow, Hints, Row, Stats, Tx, Value};
 use crate::clock::Clock;
@@ -140,6 +140,10 @@ impl Pool {
 
     pub(super) fn stats(&self) -> Stats {
         self.counters.stats()
+    }
+
+    pub(super) fn announcements(&self) -> watch::Receiver<()> {
+        self.counters.announcements()
     }
 
     pub(super) fn statements(&self) -> u64 {

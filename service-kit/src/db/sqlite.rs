@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::{Arg, Counters, Error, FromRow, Row, Stats, Tx};
 use crate::clock::Clock;
@@ -77,6 +77,10 @@ impl Sqlite {
         self.counters.stats()
     }
 
+    pub(super) fn announcements(&self) -> watch::Receiver<()> {
+        self.counters.announcements()
+    }
+
     pub(super) fn statements(&self) -> u64 {
         self.counters.statements()
     }
@@ -120,7 +124,7 @@ impl Sqlite {
 }
 
 fn transaction<'a>(connection: &'a mut rusqlite::Connection, counters: &'a Counters, now_ms: i64) -> Tx<'a> {
-    Tx { connection: super::Connection::Sqlite(connection), now_ms, counters }
+    Tx { connection: super::Connection::Sqlite(connection), now_ms, announces: false, counters }
 }
 
 /// Runs `work` to its end. It never waits, as its only awaits are statements on SQLite, and a panic is its error alone.

@@ -1,6 +1,8 @@
-//! Counts of what an engine has done, for people and for tests.
+//! Counts of what an engine has done, for people and for tests, and word of what its commits announced.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::sync::watch;
 
 /// What has been written since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +19,7 @@ pub(super) struct Counters {
     units: AtomicU64,
     statements: AtomicU64,
     broken: AtomicBool,
+    announced: watch::Sender<()>,
 }
 
 impl Counters {
@@ -26,6 +29,15 @@ impl Counters {
 
     pub(super) fn set_broken(&self) {
         self.broken.store(true, Ordering::Relaxed);
+    }
+
+    /// A commit announced something.
+    pub(super) fn announce(&self) {
+        self.announced.send_replace(());
+    }
+
+    pub(super) fn announcements(&self) -> watch::Receiver<()> {
+        self.announced.subscribe()
     }
 
     pub(super) fn stats(&self) -> Stats {

@@ -56,6 +56,7 @@ fn the_trailer_tells_what_became_of_the_step() {
     let cases = [
         (Refusal::precondition("NO", "no").into(), Code::FailedPrecondition, Some(SagaOutcome::Refused)),
         (Refusal::not_found("NO_SUCH", "seats/1").into(), Code::NotFound, Some(SagaOutcome::Refused)),
+        (Refusal::new(Code::Unavailable, "NOT_NOW", "no").into(), Code::Unavailable, Some(SagaOutcome::NotApplied)),
         (Fault::Pending(Duration::from_secs(2)), Code::Unavailable, Some(SagaOutcome::Pending)),
         (store(db::Error::Unavailable(text())), Code::Unavailable, Some(SagaOutcome::NotApplied)),
         (store(db::Error::Constraint(text())), Code::Internal, Some(SagaOutcome::NotApplied)),

@@ -105,6 +105,7 @@ enum Work {
     SucceedsOnce,
     Refuses,
     RefusesAgain,
+    RefusesForNow,
     IsInvalid,
     Fails,
     Panics,
@@ -124,6 +125,7 @@ async fn run(tx: &mut Tx<'_>, work: Work, points: i64) -> Result<i64, Fault> {
         }
         Work::Refuses => Err(refusal().into()),
         Work::RefusesAgain => Err(Refusal::precondition("POINTS_SPENT", "there is nothing left").into()),
+        Work::RefusesForNow => Err(Refusal::new(Code::Unavailable, "NOBODY_THERE", "ask again").into()),
         Work::IsInvalid => Err(Fault::field("points", "must not be asked for twice")),
         Work::Fails => Err(Error::Unavailable("the disk is full".into()).into()),
         Work::Panics => panic!("a bug"),
@@ -379,6 +381,15 @@ async fn a_refusal_may_tell_by_itself_whether_it_is_kept() {
     assert_eq!(no(world.forward(kept, Work::Refuses).await), refused("POINTS_SHORT"));
     assert_eq!(no(world.forward(kept, Work::RefusesAgain).await), refused("POINTS_SPENT"));
     assert_eq!(no(world.forward(kept, Work::Succeeds).await), refused("POINTS_SPENT"));
+}
+
+#[tokio::test]
+async fn a_refusal_that_holds_only_for_now_is_not_kept() {
+    let world = World::new().await;
+    let for_now = no(world.forward(Refusals::Kept, Work::RefusesForNow).await);
+    assert_eq!(for_now, (Some(SagaOutcome::NotApplied), Code::Unavailable, Some("NOBODY_THERE".into())));
+    assert_eq!(world.take().await.unwrap(), -5);
+    assert_eq!(world.forward(Refusals::Kept, Work::RefusesForNow).await.unwrap(), -5, "a repeat finds what was done");
 }
 
 #[tokio::test]

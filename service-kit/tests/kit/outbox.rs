@@ -5,7 +5,7 @@ use std::sync::Arc;
 use service_kit::clock::ManualClock;
 use service_kit::db::{Db, Error, Migration, Tx};
 use service_kit::ids::Ids;
-use service_kit::outbox::{Event, Outbox};
+use service_kit::outbox::{Batch, Event, Outbox};
 use uuid::Uuid;
 
 static OUTBOX: &Outbox = &service_kit::outbox!("test");
@@ -105,4 +105,39 @@ async fn only_what_came_about_before_a_time_and_is_published_is_forgotten_a_few_
     assert_eq!(purge(0, 11, 100).await, 0);
     assert_eq!(purge(0, 12, 100).await, 1);
     assert_eq!(take(&db, 100).await, events[1..2]);
+}
+
+#[tokio::test]
+async fn whoever_waits_hears_of_what_was_committed_and_of_nothing_else() {
+    let clock = Arc::new(ManualClock::at(100));
+    let (db, ids) = (open(&clock).await, Ids::seeded(1));
+    let mut announced = db.announcements();
+    let lost = event(&db, &ids, 5);
+    let failing = async move |tx: &mut Tx<'_>| -> Result<(), Error> {
+        OUTBOX.put(tx, &lost).await?;
+        Err(Error::Bug("refused".into()))
+    };
+    assert!(db.write(failing).await.is_err());
+    take(&db, 1).await;
+    assert!(!announced.has_changed().unwrap());
+    put(&db, &event(&db, &ids, 6)).await;
+    announced.changed().await.unwrap();
+    assert!(!announced.has_changed().unwrap());
+}
+
+#[tokio::test]
+async fn the_next_events_of_an_aggregate_are_those_with_the_lowest_versions() {
+    let clock = Arc::new(ManualClock::at(100));
+    let (db, ids) = (open(&clock).await, Ids::seeded(1));
+    // Its ages run against its versions.
+    let events: Vec<Event> = (1..=9).map(|age| Event { version: 10 - age, ..event(&db, &ids, age) }).collect();
+    for event in &events {
+        put(&db, event).await;
+    }
+    let next = async |limit: i64| db.read(async move |tx| OUTBOX.next(tx, limit).await).await.unwrap();
+    let versions = |batch: &Batch| batch.events.iter().map(|event| event.version).collect::<Vec<_>>();
+    let some = next(4).await;
+    assert_eq!((versions(&some), some.more), (vec![1, 2, 3, 4], true));
+    let all = next(100).await;
+    assert_eq!((versions(&all), all.more), ((1..=9).collect(), false));
 }

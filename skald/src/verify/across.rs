@@ -11,6 +11,7 @@ use payment_svc::verify::State as Paid;
 use super::Rule;
 use super::facts::Facts;
 
+mod notices;
 mod returns;
 
 type Judge = fn(&Facts) -> Vec<String>;
@@ -41,6 +42,7 @@ const RULES: &[(&str, &str, Judge)] = &[
         returns::cancelled_is_returned,
     ),
     ("X5", "no saga stays open for a minute, unless it waits for a person", none_stays_open),
+    ("X6", "only checkouts past their pivot are told of, each once a channel", notices::tell_of_what_is_bought),
     ("X7", "no effect belongs to a saga that nobody knows", no_orphans),
     ("J5", "every saga's row agrees with itself", rows_agree),
 ];

@@ -6,6 +6,7 @@ use concert_svc::verify::ReservationFact;
 use customer_svc::verify::{ConcertSums, Credited, PointReservation};
 use orchestrator::plans::checkout;
 use orchestrator::verify::{Course, SagaFact};
+use payment_svc::deliver::verify::Paid;
 use payment_svc::verify::{Payment, Refund};
 use service_kit::db::{self, Db, Tx};
 use token_svc::verify::CompletedToken;
@@ -26,6 +27,8 @@ pub(super) struct Facts {
     pub(super) refunds: BTreeMap<Uuid, Refund>,
     pub(super) credits: BTreeMap<Uuid, Credited>,
     pub(super) tokens: BTreeMap<Uuid, CompletedToken>,
+    /// Word that a checkout has completed, on its way or gone, by its own id.
+    pub(super) paid: BTreeMap<Uuid, Paid>,
     /// What the ledger has booked, for each concert that it has booked anything for.
     pub(super) concerts: BTreeMap<String, ConcertSums>,
     /// What was captured of payments with points, and given back of them.
@@ -62,6 +65,7 @@ impl Facts {
             points: pages!(books.customer, customer_svc::verify::point_reservations, saga),
             payments: pages!(books.payment, payment_svc::verify::payments, saga),
             tokens: pages!(books.token, token_svc::verify::completed_tokens, saga),
+            paid: pages!(books.payment, payment_svc::deliver::verify::paid, id),
             refunds: pages!(books.payment, payment_svc::verify::refunds, saga),
             credits: books.customer.read(customer_svc::verify::credits).await?,
             concerts: concerts(&books.customer).await?,

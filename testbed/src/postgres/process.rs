@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::folder::Folder;
+use crate::folder::Folder;
 
 /// The shell tells the keeper its number and becomes the server, so no server runs that the keeper does not know.
 const ANNOUNCED: &str = r#"echo "$$"; exec "$0" "$@" >>log 2>&1 </dev/null"#;
@@ -130,7 +130,7 @@ impl Process {
 }
 
 /// Sends a signal. Processes that are gone do not count.
-fn kill(signal: &str, processes: &[u32]) -> Result<()> {
+pub(crate) fn kill(signal: &str, processes: &[u32]) -> Result<()> {
     let numbers = processes.iter().map(ToString::to_string);
     let mut shell = Command::new("sh");
     shell.args(["-c", r#"for it do kill -"$0" "$it" 2>/dev/null || true; done"#, signal]).args(numbers);
@@ -142,7 +142,7 @@ fn kill(signal: &str, processes: &[u32]) -> Result<()> {
 }
 
 /// Waits, within a bound, until something holds.
-pub(super) fn poll(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
+pub(crate) fn poll(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
     for _ in 0..PAUSES {
         if holds()? {
             return Ok(());

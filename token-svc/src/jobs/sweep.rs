@@ -9,6 +9,9 @@ use crate::queue::Token;
 use crate::room::{Room, RoomState};
 use crate::{events, store};
 
+/// Batches of a room in one round: a million who are sent away when their room closes do not hold up the other rooms.
+const BATCHES: usize = 100;
+
 /// What a batch came to.
 struct Swept {
     /// Those that it ended.
@@ -35,13 +38,15 @@ impl Jobs {
 
     async fn sweep_room(&self, room: &Room) -> Result<(), db::Error> {
         let (id, batch) = (room.id, self.config.sweep_batch.max(1));
-        loop {
+        for _ in 0..BATCHES {
             let swept = self.db.write(async move |tx| sweep_in(tx, id, batch).await).await?;
             self.line.settle(id, &swept.ended).await;
             if !swept.more {
                 return self.line.mend(room, batch).await;
             }
         }
+        // The next round goes on.
+        Ok(())
     }
 }
 

@@ -70,13 +70,16 @@ impl RedisLine {
         self.host.clock.now_ms()
     }
 
-    /// Loads a line that was missed; returns once it is there.
+    /// Loads a line that was missed; returns once it is there. A long line takes longer than anybody waits for an answer:
+    /// it is loaded to its end even if nobody does.
     async fn reload(&self, room: Uuid) -> Result<(), db::Error> {
         for _ in 0..LOAD_TRIES {
-            if self.load(room).await? == Loaded::Here {
-                return Ok(());
+            let line = self.clone();
+            let loaded = self.host.tasks.spawn(async move { line.load(room).await }).await;
+            match loaded.map_err(|error| db::Error::Unavailable(error.to_string()))?? {
+                Loaded::Here => return Ok(()),
+                Loaded::Elsewhere => tokio::time::sleep(LOAD_PAUSE).await,
             }
-            tokio::time::sleep(LOAD_PAUSE).await;
         }
         Err(db::Error::Unavailable(format!("the line of room {room} is being loaded; try again")))
     }

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use proto::token::v1::WaitingRoom;
 use proto::token::v1::queue_token::State;
 use proto::token::v1::waiting_room::Ordering;
+use proto::token::v1::{GetQueueTokenRequest, QueueToken, WaitingRoom};
 use service_kit::clock::ManualClock;
 use service_kit::ids::Ids;
 use service_kit::wire::timestamp;
 use testbed::redis::Server;
 use token_svc::Config;
+use tonic::{Code, Response, Status};
 
 use crate::verify::anything;
-use crate::world::{T0, World, config, small_room};
+use crate::world::{T0, World, completion, config, customer_name, refusal, refused, small_room};
 
 /// A service whose line is on a server that can be stopped.
 async fn service(server: &Server) -> World {
@@ -28,6 +29,11 @@ async fn told(world: &World, tokens: &[String]) -> BTreeMap<String, (State, Opti
         told.insert(token.clone(), (polled.state(), polled.sequence));
     }
     told
+}
+
+async fn poll(world: &World, token: &str) -> Result<QueueToken, Status> {
+    let request = GetQueueTokenRequest { name: token.into() };
+    world.tokens.clone().get_queue_token(request).await.map(Response::into_inner)
 }
 
 #[tokio::test]
@@ -176,4 +182,76 @@ async fn a_line_may_move_between_redis_and_the_tables_and_back() {
     third.tick(1).await;
     assert_eq!(third.states(&tokens).await, "AAAALAAAAA");
     third.verify().await;
+}
+
+/// Two hundred come; some ask far too often, some vanish, some do not claim their turn, some buy. Redis is wiped twice,
+/// and the leader dies. Whoever waits patiently gets in, in order.
+#[tokio::test]
+async fn a_queue_that_is_abused_and_lost_lets_the_patient_in_in_their_order() {
+    const COMERS: u128 = 200;
+    let mut server = Server::start().unwrap();
+    let clock = Arc::new(ManualClock::at(T0));
+    let db = testbed::db(clock.clone()).await;
+    let mut processes = Vec::new();
+    for seed in [1, 2] {
+        let config = Config { store: server.url(), poll_burst: 3, ..config() };
+        let world = World::seeded((db.clone(), clock.clone()), seed, config).await;
+        world.host.stop.cancel();
+        processes.push(world);
+    }
+    let quick = WaitingRoom { max_active_tokens: 40, admissions_per_second: 10.0, ..small_room() };
+    let room = processes[0].open(quick).await;
+    let tokens = processes[0].join(&room, COMERS).await;
+    let (mut activated, mut too_fast, mut inside) = (Vec::new(), 0, Vec::new());
+    for second in 0..300_usize {
+        clock.advance(1_000);
+        // The leader dies after a while.
+        let leader = usize::from(second > 60);
+        if [40, 120].contains(&second) {
+            server.restart().unwrap();
+        }
+        processes[leader].jobs.admit(900).await.unwrap();
+        if second % 5 == 0 {
+            processes[1].jobs.sweep().await.unwrap();
+            // Who is in buys after a while.
+            for number in inside.drain(..) {
+                let (token, customer): (&String, usize) = (&tokens[number], number + 1);
+                let buy = completion(token, &customer_name(customer as u128), customer as u128);
+                processes[1].tokens.clone().complete_queue_token(buy).await.unwrap();
+            }
+        }
+        for (number, token) in tokens.iter().enumerate() {
+            let polls = match number % 10 {
+                // Ten in a second; vanished; asks too late to claim its turn; every other second.
+                0 => 10,
+                1..=3 => 0,
+                4..=5 => usize::from(second % 100 == 99),
+                _ => usize::from((second + number) % 2 == 0),
+            };
+            for _ in 0..polls {
+                match poll(&processes[1], token).await {
+                    Ok(polled) if polled.state() == State::Active && !activated.contains(&number) => {
+                        activated.push(number);
+                        inside.push(number);
+                    }
+                    Ok(_) => {}
+                    Err(status) => {
+                        assert_eq!(refusal::<()>(Err(status)), refused(Code::ResourceExhausted, "POLL_TOO_FAST"));
+                        too_fast += 1;
+                    }
+                }
+            }
+        }
+        let counted = processes[1].room(&room).await;
+        assert!(counted.active_count <= 40, "{counted:?}");
+    }
+    let patient: Vec<_> = activated.iter().copied().filter(|number| number % 10 > 5).collect();
+    assert_eq!(patient.len() as u128, COMERS * 4 / 10);
+    // In order, give or take the two seconds between two polls.
+    for (before, after) in patient.iter().zip(&patient[1..]) {
+        assert!(before < &(after + 40), "{before} before {after}");
+    }
+    assert!(too_fast > 5_000, "{too_fast}");
+    assert_eq!(processes[1].room(&room).await.waiting_count, 0);
+    processes[1].verify().await;
 }

@@ -1,19 +1,9 @@
 //! What stops admissions besides the operator's pause: a sale that has nothing left, and a host that is overloaded.
 
 use proto::token::v1 as pb;
-use tonic::{Code, Response, Status};
+use tonic::Code;
 
 use crate::world::{T0, World, refusal, refused, small_room};
-
-async fn mark(world: &World, room: &str) -> Result<pb::WaitingRoom, Status> {
-    let request = pb::MarkSoldOutRequest { name: room.into(), reason: "the last seat is held".into() };
-    world.rooms.clone().mark_sold_out(request).await.map(Response::into_inner)
-}
-
-async fn clear(world: &World, room: &str) -> Result<pb::WaitingRoom, Status> {
-    let request = pb::ClearSoldOutRequest { name: room.into(), reason: "a hold has expired".into() };
-    world.rooms.clone().clear_sold_out(request).await.map(Response::into_inner)
-}
 
 #[tokio::test]
 async fn a_sold_out_sale_turns_newcomers_away_and_keeps_the_line() {
@@ -23,7 +13,7 @@ async fn a_sold_out_sale_turns_newcomers_away_and_keeps_the_line() {
     world.tick(1).await;
     assert_eq!(world.states(&tokens).await, "AAWWWW");
     for _ in 0..2 {
-        let marked = mark(&world, &room).await.unwrap();
+        let marked = world.sell_out(&room, true).await.unwrap();
         assert_eq!((marked.etag.as_str(), marked.sold_out_time.is_some()), ("2", true));
     }
     assert_eq!(refusal(world.issue(&room, 7).await), refused(Code::FailedPrecondition, "SOLD_OUT"));
@@ -36,7 +26,7 @@ async fn a_sold_out_sale_turns_newcomers_away_and_keeps_the_line() {
     world.complete(&tokens[0], 1).await.unwrap();
 
     for _ in 0..2 {
-        assert_eq!(clear(&world, &room).await.unwrap().sold_out_time, None);
+        assert_eq!(world.sell_out(&room, false).await.unwrap().sold_out_time, None);
     }
     world.tick(1).await;
     assert_eq!(world.states(&tokens).await, "CAAAWW");
@@ -50,8 +40,8 @@ async fn a_closed_room_cannot_sell_out_any_more() {
     let room = world.open(small_room()).await;
     world.close(&room).await;
     let closed = refused(Code::FailedPrecondition, "WAITING_ROOM_CLOSED");
-    assert_eq!(refusal(mark(&world, &room).await), closed);
-    assert_eq!(refusal(clear(&world, &room).await), closed);
+    assert_eq!(refusal(world.sell_out(&room, true).await), closed);
+    assert_eq!(refusal(world.sell_out(&room, false).await), closed);
     let long = pb::MarkSoldOutRequest { name: room, reason: "x".repeat(501) };
     let refused_field = refusal(world.rooms.clone().mark_sold_out(long).await);
     assert_eq!(refused_field, refused(Code::InvalidArgument, "FIELD_INVALID"));

@@ -57,7 +57,8 @@ pub(crate) async fn anything(world: &World, room: &str, tokens: &mut Vec<String>
             _ => drop(world.poll(&token).await),
         }
     }
-    match below(12) {
+    match below(13) {
+        12 => drop(world.sell_out(room, below(2) == 0).await),
         0 => world.tick(1).await,
         1 => world.clock.advance(below(50_000) as i64),
         2 => world.sweep().await,

@@ -155,6 +155,16 @@ impl World {
         self.rooms.clone().resume_waiting_room(request).await.map(Response::into_inner)
     }
 
+    /// Says that there is nothing left to sell, or that there is something again.
+    pub(crate) async fn sell_out(&self, room: &str, out: bool) -> Result<pb::WaitingRoom, Status> {
+        let (name, reason, mut rooms) = (room.to_owned(), "the last seat".to_owned(), self.rooms.clone());
+        match out {
+            true => rooms.mark_sold_out(pb::MarkSoldOutRequest { name, reason }).await,
+            false => rooms.clear_sold_out(pb::ClearSoldOutRequest { name, reason }).await,
+        }
+        .map(Response::into_inner)
+    }
+
     pub(crate) async fn close(&self, room: &str) -> pb::WaitingRoom {
         let request = pb::CloseWaitingRoomRequest { name: room.into(), reason: "rain".into() };
         self.rooms.clone().close_waiting_room(request).await.unwrap().into_inner()

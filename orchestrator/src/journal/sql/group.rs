@@ -131,6 +131,9 @@ async fn land(tx: &mut Tx<'_>, writes: &[Arc<Write>]) -> Result<Vec<bool>, Error
     let rows: Vec<_> = writes.iter().map(|write| write.on_row(tx.bucket(write.id()))).collect();
     let landed: Vec<_> = tx.execute_each(&rows).await?.into_iter().map(|changed| changed == 1).collect();
     let those = writes.iter().zip(&landed).filter(|(_, landed)| **landed);
+    if those.clone().any(|(write, _)| write.announces()) {
+        tx.announces();
+    }
     let beside: Vec<_> = those.flat_map(|(write, _)| write.beside_row(tx.bucket(write.id()))).collect();
     tx.execute_each(&beside).await?;
     Ok(landed)

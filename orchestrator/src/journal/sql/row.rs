@@ -137,6 +137,11 @@ impl Write {
         (sql, row.to_vec())
     }
 
+    /// Whether events land with the row.
+    pub(super) fn announces(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// What lands with the row: its history and its events.
     pub(super) fn beside_row(&self, bucket: i64) -> impl Iterator<Item = (&'static str, Vec<Arg<'_>>)> {
         let events = self.events.iter().map(move |event| OUTBOX.insertion(bucket, event));

@@ -225,7 +225,10 @@ async fn compare(cards: &Cards, ends: &BTreeMap<u128, End>) {
                 assert!(matches!(state, Some(State::Voided | State::Declined)), "{name} is {state:?} there");
                 assert_eq!(end, End::Compensated, "{name}");
             }
-            other => unreachable!("{name} is {other:?} for a saga that has {end:?}"),
+            other
+            @ (pb::payment::State::Unspecified | pb::payment::State::Pending | pb::payment::State::Authorized) => {
+                unreachable!("{name} is {other:?} for a saga that has {end:?}")
+            }
         }
     }
     let known: Vec<_> = ours.iter().map(|payment| payment.name.replace("payments/", "")).collect();

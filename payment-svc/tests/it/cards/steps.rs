@@ -2,6 +2,7 @@
 
 use outside::processor::Faults;
 use proto::payment::v1 as pb;
+use service_kit::refusal::SagaOutcome;
 use tonic::Code;
 
 use super::{Cards, both, charge, checkout, pending};
@@ -133,6 +134,28 @@ async fn a_processor_that_is_down_is_asked_again_until_it_is_up() {
     cards.drain().await;
     cards.capture(1).await.unwrap();
     assert_eq!(cards.standing(1).await, both("CAPTURED", "Captured"));
+    cards.service.expect_sound().await;
+}
+
+#[tokio::test]
+async fn with_a_processor_that_is_known_to_be_down_nothing_is_begun() {
+    let mut cards = Cards::new().await;
+    cards.misbehave(Faults { down: true, ..Faults::default() });
+    for saga in 1..=3 {
+        assert_eq!(pending(cards.charge(saga, "tok_1").await), "PROCESSOR_UNAVAILABLE");
+    }
+    let refused_for_now = cards.charge(4, "tok_1").await;
+    assert_eq!(SagaOutcome::of(refused_for_now.as_ref().unwrap_err()), Some(SagaOutcome::NotApplied));
+    assert_eq!(failed(refused_for_now), (Code::Unavailable, "PROCESSOR_UNAVAILABLE".into()));
+    assert_eq!(pending(cards.charge(1, "tok_1").await), "PROCESSOR_UNAVAILABLE", "what is begun is begun");
+    assert_eq!(cards.cancel(4).await.unwrap().payment, None, "and what is not is given up at once");
+    assert_eq!(cards.standing(4).await, both("PAYMENT_NOT_FOUND", "unknown"));
+
+    cards.behave();
+    cards.service.clock.advance(2_000);
+    cards.charge(5, "tok_1").await.unwrap();
+    cards.charge(6, "tok_1").await.unwrap();
+    cards.drain().await;
     cards.service.expect_sound().await;
 }
 

@@ -172,11 +172,12 @@ impl Worker {
         let share = jobs.len() > 1;
         let (mut done, mut again) = (Vec::with_capacity(jobs.len()), Vec::new());
         let mut jobs = jobs.into_iter();
-        let (mut keeps, mut lost) = (false, false);
+        let (mut keeps, mut announces, mut lost) = (false, false, false);
         for mut job in jobs.by_ref() {
             match run_job((session, &self.work.counters), &mut *job, now_ms, share).await {
-                Ended::Kept => {
+                Ended::Kept { announces: something } => {
                     keeps = true;
+                    announces |= something;
                     done.push(job);
                 }
                 Ended::Refused => done.push(job),
@@ -196,6 +197,9 @@ impl Worker {
             Ok(()) => {
                 self.work.counters.count(done.len());
                 done.into_iter().for_each(|job| job.answer(Ok(())));
+                if announces {
+                    self.work.counters.announce();
+                }
             }
             Err(error @ Error::InDoubt(_)) => {
                 self.set(None);
@@ -248,10 +252,14 @@ impl Worker {
 
     async fn once(&mut self, job: &mut dyn Job, mode: Mode) -> Result<(), Error> {
         let session = self.session.as_mut().ok_or_else(|| Error::Unavailable("there is no connection".into()))?;
+        let mut announces = false;
         let settled = match session.begin(mode).await {
             Ok(now_ms) => match run_job((session, &self.work.counters), job, now_ms, false).await {
-                Ended::Kept if mode != Mode::Read => finish(session, true).await,
-                Ended::Kept | Ended::Refused => finish(session, false).await,
+                Ended::Kept { announces: something } if mode != Mode::Read => {
+                    announces = something;
+                    finish(session, true).await
+                }
+                Ended::Kept { .. } | Ended::Refused => finish(session, false).await,
                 Ended::Again => finish(session, false).await.and(Err(Error::Unavailable(
                     "the database gave the transaction up, as others held what it needs".into(),
                 ))),
@@ -263,6 +271,9 @@ impl Worker {
             self.set(None);
         } else if settled.is_ok() && mode != Mode::Read {
             self.work.counters.count(1);
+            if announces {
+                self.work.counters.announce();
+            }
         }
         settled
     }
@@ -277,7 +288,7 @@ impl Drop for Worker {
 
 /// How the run of a job ended.
 enum Ended {
-    Kept,
+    Kept { announces: bool },
     Refused,
     Again,
     Lost,
@@ -289,10 +300,12 @@ async fn run_job((session, counters): (&mut Session, &Counters), job: &mut dyn J
         return Ended::Lost;
     }
     let now_ms = job.now_ms().unwrap_or(now_ms);
-    let keep = job.run(&mut Tx { connection: Connection::Postgres(session), now_ms, counters }).await;
+    let mut tx = Tx { connection: Connection::Postgres(session), now_ms, announces: false, counters };
+    let keep = job.run(&mut tx).await;
+    let announces = tx.announces;
     match (session.fate(), keep) {
         (Some(Fate::Lost), _) => return Ended::Lost,
-        (None, true) => return Ended::Kept,
+        (None, true) => return Ended::Kept { announces },
         (Some(Fate::Spoiled), true) => {
             job.fail(Error::Bug("a unit of work went on after a statement had failed".into()));
         }

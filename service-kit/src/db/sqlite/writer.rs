@@ -33,6 +33,7 @@ pub(super) trait Job: Send {
 /// What became of a unit of work within its batch.
 pub(super) struct Verdict {
     keep: bool,
+    announces: bool,
     answer: Box<dyn FnOnce(Result<(), Error>) + Send>,
 }
 
@@ -53,7 +54,9 @@ where
         let result = perform(tx, work);
         let keep = result.is_ok();
         // A caller that has gone does not need its answer.
-        Verdict { keep, answer: Box::new(move |committed| drop(answer.send(committed.map_err(E::from).and(result)))) }
+        let answer =
+            Box::new(move |committed: Result<(), Error>| drop(answer.send(committed.map_err(E::from).and(result))));
+        Verdict { keep, announces: keep && tx.announces, answer }
     }
 
     fn refuse(self: Box<Self>, error: Error) {
@@ -134,8 +137,12 @@ impl Writer {
         if committed.is_ok() {
             self.counters.count(verdicts.len());
         }
+        let announces = committed.is_ok() && verdicts.iter().any(|verdict| verdict.announces);
         for verdict in verdicts {
             (verdict.answer)(committed.clone());
+        }
+        if announces {
+            self.counters.announce();
         }
         if let Err(error) = committed {
             jobs.for_each(|job| job.refuse(error.clone()));

@@ -2,6 +2,7 @@
 //! was told of, and the head before anybody saw it: so no sequence and no head falls, who is in stays in, and whoever had
 //! his turn has it still, with the whole time to claim it.
 
+use futures_util::future::try_join;
 use service_kit::db::{self, Tx};
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use crate::room::Room;
 use crate::store;
 
 /// Tokens that are read and loaded at once.
-const PAGE: i64 = 500;
+const PAGE: i64 = 1_000;
 /// How long one who loads may be silent before somebody else begins anew.
 const LOADING_MS: i64 = 10_000;
 
@@ -57,18 +58,21 @@ impl RedisLine {
 
     async fn load_all(&self, loader: Loader) -> Result<Loaded, db::Error> {
         let room = loader.room.id;
-        let (mut after, mut waiting) = (Uuid::nil(), Vec::new());
-        loop {
-            let page = self.host.db.read(async move |tx| store::live_tokens(tx, room, after, PAGE).await).await?;
-            let Some(last) = page.last() else {
-                break;
-            };
-            after = last.customer;
+        let read =
+            async |after| self.host.db.read(async move |tx| store::live_tokens(tx, room, after, PAGE).await).await;
+        let (mut page, mut waiting) = (read(Uuid::nil()).await?, Vec::new());
+        while let Some(last) = page.last() {
+            if self.host.tasks.is_closed() {
+                return Err(db::Error::Unavailable("the process ends; another one loads the line".into()));
+            }
             let ahead = |token: &&Token| token.sequence > loader.room.admitted_through;
             waiting.extend(page.iter().filter(ahead).map(|token| token.sequence));
-            if !self.load_some(&loader, &page).await? {
+            // The tables read ahead while Redis loads.
+            let (mine, next) = try_join(self.load_some(&loader, &page), read(last.customer)).await?;
+            if !mine {
                 return Ok(Loaded::Elsewhere);
             }
+            page = next;
         }
         self.load_gone(&loader, waiting).await?;
         self.finish(&loader).await

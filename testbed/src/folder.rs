@@ -25,9 +25,18 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$1" && break; sleep 0.1; done
 /// PostgreSQL refuses to run as root; root's tests run it as the first of these users that exists.
 const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 
+/// Who runs a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum User {
+    /// Whoever runs the tests.
+    Same,
+    /// Somebody else if that is root.
+    NotRoot,
+}
+
 /// A temporary folder, owned by whoever runs the server.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     user: Option<(u32, u32)>,
     pipe: Option<PipeWriter>,
@@ -35,8 +44,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    pub(super) fn new() -> Result<Self> {
-        let path = tempfile::Builder::new().prefix("skald-postgres-").tempdir()?.keep();
+    pub(crate) fn new(server: &str, user: User) -> Result<Self> {
+        let path = tempfile::Builder::new().prefix(&format!("skald-{server}-")).tempdir()?.keep();
         let (reader, writer) = pipe()?;
         let keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
@@ -49,7 +58,7 @@ impl Folder {
             .spawn()
             .context("cannot start sh")?;
         let mut folder = Self { path, user: None, pipe: Some(writer), keeper };
-        if std::fs::metadata(&folder.path)?.uid() == 0 {
+        if user == User::NotRoot && std::fs::metadata(&folder.path)?.uid() == 0 {
             let user = unprivileged()?;
             chown(&folder.path, Some(user.0), Some(user.1))?;
             folder.user = Some(user);
@@ -57,16 +66,16 @@ impl Folder {
         Ok(folder)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.path.join("data")
     }
 
     /// Runs a program to its end as the server's user and gives what it printed.
-    pub(super) fn run(&self, program: &Path, arguments: &[&str]) -> Result<String> {
+    pub(crate) fn run(&self, program: &Path, arguments: &[&str]) -> Result<String> {
         let output = self.command(program).args(arguments).stdin(Stdio::null()).output();
         let output = output.with_context(|| format!("cannot run {}", program.display()))?;
         if !output.status.success() {
@@ -76,7 +85,7 @@ impl Folder {
     }
 
     /// A command that runs as the server's user, apart from the terminal.
-    pub(super) fn command(&self, program: &Path) -> Command {
+    pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.path).process_group(0);
         if let Some((uid, gid)) = self.user {
@@ -86,12 +95,12 @@ impl Folder {
     }
 
     /// Where a server process writes its number as it starts.
-    pub(super) fn announcement(&self) -> Result<Stdio> {
+    pub(crate) fn announcement(&self) -> Result<Stdio> {
         Ok(self.pipe.as_ref().context("the keeper has been let go")?.try_clone()?.into())
     }
 
     /// Tells the keeper that no server process is left.
-    pub(super) fn announce_none(&self) -> Result<()> {
+    pub(crate) fn announce_none(&self) -> Result<()> {
         let mut pipe = self.pipe.as_ref().context("the keeper has been let go")?;
         Ok(pipe.write_all(b"\n")?)
     }
