@@ -66,12 +66,20 @@ pub(crate) async fn customers(
     state: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Customer>, db::Error> {
-    const SELECT: &str = concat!(
+    const ALL: &str = concat!(
         "select ",
         columns!(),
-        " from customer_customers where customer_id >= $1 and (state = $2 or $2 is null) order by customer_id limit $3"
+        " from customer_customers where customer_id >= $1 order by customer_id limit $2"
     );
-    tx.fetch_all(SELECT, args![from, state, limit]).await
+    const OF_STATE: &str = concat!(
+        "select ",
+        columns!(),
+        " from customer_customers where state = $3 and customer_id >= $1 order by customer_id limit $2"
+    );
+    match state {
+        None => tx.fetch_all(ALL, args![from, limit]).await,
+        Some(state) => tx.fetch_all(OF_STATE, args![from, limit, state]).await,
+    }
 }
 
 /// Moves a customer to another state, unless the rules say no.

@@ -31,4 +31,5 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0024_archived_sagas",
     "0025_archived_sagas_time",
     "0026_idempotency_time",
+    "0027_customers_state",
 ];

@@ -54,6 +54,7 @@ impl process::Service for Process {
         let payment = crate::start(host, self.payment.clone()).await?;
         let deliveries = Deliveries::new(host, &self.payment, customers)?;
         deliveries.spawn(host);
+        events::start(host, &self.events, &OUTBOX, &[deliveries.handler()]).await?;
         let pages = payment.pages.unwrap_or_default().merge(deliveries.pages());
         let started = Started::new(deliveries.beside(payment.routes), SERVICES);
         Ok(Started { pages: Some(pages), ..started })

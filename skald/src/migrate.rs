@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use serde_json::json;
 use service_kit::clock::SystemClock;
-use service_kit::db::Migration;
+use service_kit::db::{self, Db, Migration};
 use service_kit::process;
 
 use crate::settings::Settings;
@@ -48,7 +48,7 @@ pub async fn run(settings: &Settings, services: &[Service], as_json: bool) -> Re
         let (name, migrations) = service.tables();
         let place = settings.database.shown(directory, name);
         let db = process::open(directory, (&settings.database, name), Arc::new(SystemClock)).await?;
-        let applied = db.migrate(name, migrations).await;
+        let applied = all(&db, name, migrations).await;
         let applied =
             applied.with_context(|| format!("the tables of {name} ({place}) cannot be brought up to date"))?;
         if !as_json {
@@ -62,4 +62,14 @@ pub async fn run(settings: &Settings, services: &[Service], as_json: bool) -> Re
         println!("{:#}", json!(done));
     }
     Ok(())
+}
+
+/// The tables of a service, and those that its events need.
+async fn all(db: &Db, name: &'static str, migrations: &'static [Migration]) -> Result<Vec<&'static str>, db::Error> {
+    let mut applied = db.migrate(name, migrations).await?;
+    applied.extend(db.migrate("events", migrations::events::MIGRATIONS).await?);
+    if let Some((list, steps)) = migrations::events::outbox(name) {
+        applied.extend(db.migrate(list, steps).await?);
+    }
+    Ok(applied)
 }

@@ -24,6 +24,8 @@ pub struct Settings {
     pub payment: payment_svc::Config,
     /// Waiting rooms and queue tokens.
     pub token: token_svc::Config,
+    /// Where events go.
+    pub events: events::Settings,
 }
 
 impl Default for Settings {
@@ -37,6 +39,7 @@ impl Default for Settings {
             concert: concert_svc::Config::default(),
             payment: payment_svc::Config::default(),
             token: token_svc::Config::default(),
+            events: events::Settings::default(),
         }
     }
 }

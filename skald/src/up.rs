@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use events::Handler;
 use orchestrator::participants::{Participant, Participants};
 use orchestrator::plans::Plans;
 use orchestrator::shards::{self, Shards};
@@ -17,7 +18,7 @@ use service_kit::db::{Db, Stats};
 use service_kit::host::Host;
 use service_kit::ids::Ids;
 use service_kit::peer::Client;
-use service_kit::process::{self, Port, Serving};
+use service_kit::process::{self, BoxError, Port, Serving};
 use service_kit::serve::Served;
 use tonic::service::Routes;
 
@@ -170,13 +171,38 @@ async fn start_services(hosts: &Hosts, settings: Settings, wrap: Wrap) -> anyhow
     let participants = participants.map(|(name, routes)| (name, wrap(name, Participant::new(routes.clone()))));
     let participants = Participants::new(participants);
     let spread = shards::open(&settings.shards, &settings.database).await.map_err(anyhow::Error::from_boxed)?;
+    let databases = shards::databases(&hosts.orchestrator, &spread);
     let coordinator =
         orchestrator::start(&hosts.orchestrator, settings.orchestrator, Plans::default(), participants, spread).await?;
+    relay(hosts, &databases, &settings.events, &[deliveries.handler()]).await.map_err(anyhow::Error::from_boxed)?;
     let all = [concert, customer, payment, token, coordinator.grpc];
     let grpc = all.into_iter().map(|routes| routes.into_axum_router().reset_fallback());
     let grpc = grpc.fold(axum::Router::new(), axum::Router::merge);
     let pages = coordinator.pages.merge(webhooks);
     Ok(Services { grpc: Routes::from(grpc), pages, shards: coordinator.shards })
+}
+
+/// Takes the events of all services to all sinks, and to the handlers of this process.
+async fn relay(
+    hosts: &Hosts,
+    databases: &[Db],
+    settings: &events::Settings,
+    handlers: &[Arc<dyn Handler>],
+) -> Result<(), BoxError> {
+    let sinks = events::sinks(settings, handlers)?;
+    for db in databases {
+        events::relay(&hosts.orchestrator, (db, &orchestrator::OUTBOX), &sinks, settings).await?;
+    }
+    for (host, outbox) in [
+        (&hosts.concert, &concert_svc::OUTBOX),
+        (&hosts.customer, &customer_svc::OUTBOX),
+        (&hosts.payment, &payment_svc::OUTBOX),
+        (&hosts.token, &token_svc::OUTBOX),
+    ] {
+        events::relay(host, (&host.db, outbox), &sinks, settings).await?;
+    }
+    events::consume(&hosts.payment, settings, handlers);
+    Ok(())
 }
 
 /// All services on the port, for health and reflection.

@@ -139,9 +139,31 @@ async fn look(books: &Books) -> Result<Report, db::Error> {
         }
     }
     rules.extend(own);
+    rules.push(outboxes(books).await?);
     let facts = Facts::read(books).await?;
     rules.extend(across::rules(&facts));
     Ok(Report { rules, checkouts: (facts.checkouts(), facts.open()) })
+}
+
+/// The rule of outboxes, over all of them.
+async fn outboxes(books: &Books) -> Result<Rule, db::Error> {
+    const CHECKS: [Check; 5] = [
+        service_kit::outbox_check!("concert"),
+        service_kit::outbox_check!("customer"),
+        service_kit::outbox_check!("payment"),
+        service_kit::outbox_check!("token"),
+        service_kit::outbox_check!("orchestrator"),
+    ];
+    let [concert, customer, payment, token, orchestrator] = &CHECKS;
+    let mut all = Vec::new();
+    let own = books.orchestrator.iter().map(|db| (db, orchestrator));
+    let services =
+        [(&books.concert, concert), (&books.customer, customer), (&books.payment, payment), (&books.token, token)];
+    for (db, check) in services.into_iter().chain(own) {
+        all.extend(within(db, std::slice::from_ref(check)).await?);
+    }
+    let findings = all.into_iter().flat_map(|rule| rule.findings).collect();
+    Ok(Rule { id: orchestrator.id, text: orchestrator.rule, findings })
 }
 
 /// The rules of one service, on one snapshot.

@@ -1,6 +1,6 @@
 //! The steps of a saga, over messages that are repeated, late and out of order.
 
-use crate::harness::{Service, capture, fact, failed, refused, step};
+use crate::harness::{Service, capture, fact, failed, refund, refused, step};
 use tonic::Code;
 
 #[tokio::test]
@@ -214,4 +214,28 @@ async fn a_customer_who_is_unknown_or_asleep_cannot_reserve() {
     assert_eq!(refused(asleep), "CUSTOMER_NOT_ACTIVE");
     service.capture(&customer, 2).await.expect("what was reserved before is spent all the same");
     service.expect_sound().await;
+}
+
+#[tokio::test]
+async fn a_step_costs_as_many_statements_as_it_has_rows_to_write_and_to_find() {
+    let mut service = Service::new().await;
+    let customer = service.customer(10_000).await;
+    let mut seen = service.db.statements();
+    let mut cost = |service: &Service| {
+        let now = service.db.statements();
+        let cost = now - seen;
+        seen = now;
+        cost
+    };
+    // Each with the row of its step; what travels together counts one by one.
+    service.reserve(&customer, 1, 100).await.unwrap();
+    assert_eq!(cost(&service), 4, "reservation, account, history");
+    service.capture(&customer, 1).await.unwrap();
+    assert_eq!(cost(&service), 7, "reservation, account, end of the chain, entry, event, history");
+    service.credit(refund(&customer, 2, 90, 10)).await.unwrap();
+    assert_eq!(cost(&service), 6, "account, end of the chain, entry, fee, event");
+    service.reserve(&customer, 3, 100).await.unwrap();
+    assert_eq!(cost(&service), 4);
+    service.release(&customer, 3).await.unwrap();
+    assert_eq!(cost(&service), 4, "reservation, account, history");
 }

@@ -27,7 +27,7 @@ pub fn consume(host: &Host, place: Place, handler: Arc<dyn Handler>) {
     let lease = Lease::new(host.db.clone(), lease_of(&*handler), holder);
     let stop = host.stop.clone();
     host.tasks.spawn(async move {
-        stop.run_until_cancelled(read_for_ever(&place, &handler, &lease)).await;
+        stop.run_until_cancelled(Box::pin(read_for_ever(&place, &handler, &lease))).await;
         if let Err(error) = lease.release().await {
             tracing::debug!(%error, "the next reader starts when this lease has ended");
         }

@@ -25,11 +25,11 @@ mod operate;
 #[cfg(test)]
 mod reconcile;
 #[cfg(test)]
-mod relay;
-#[cfg(test)]
 mod spread;
 #[cfg(test)]
 mod statistics;
+#[cfg(test)]
+mod tables;
 #[cfg(test)]
 mod watch;
 #[cfg(test)]

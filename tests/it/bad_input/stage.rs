@@ -91,10 +91,6 @@ impl Stage {
 
     /// The accepted request of a method, unless the method is not offered yet.
     pub(super) fn sample(&self, method: &Method) -> Option<Sent> {
-        // Of the same name in several services, and not offered by all.
-        if method.name == "ListSagaLocks" && !LOCKS_LISTED_BY.contains(&method.package.as_str()) {
-            return None;
-        }
         let message = self.message(&method.name)?;
         let step = STEPS.iter().find(|(name, _)| *name == method.name).map(|(_, step)| *step);
         let metadata = step.map(|step| vec![("saga-step", step.to_owned()), ("saga-epoch", "1".to_owned())]);
@@ -131,9 +127,6 @@ impl Stage {
         call::call(self.world.server(&method.package), sent).await
     }
 }
-
-/// Packages that list what sagas have locked.
-const LOCKS_LISTED_BY: [&str; 1] = ["ticketing.customer.v1"];
 
 /// Methods that are steps, or compensations of one, with the id of the step.
 pub(super) const STEPS: [(&str, &str); 11] = [
