@@ -40,6 +40,9 @@ pub(super) struct Stage {
     /// A checkout that has completed, and who bought.
     checkout: String,
     buyer: Held,
+    /// A cancellation and a charge that have ended.
+    cancellation: String,
+    charge: String,
     /// A saga that is suspended.
     parked: orchestrator::Saga,
     /// A saga that waits before it tries a step again.
@@ -61,6 +64,8 @@ impl Stage {
         let saga = format!("sagas/{}", world.id());
         lock(&world, &locked, &saga).await.expect("it can be locked");
         let checkout = world.buy(&buyer).await.name;
+        let cancellation = world.cancel(&world.bought(6).await).await.name;
+        let charge = world.charge(&buyer.customer).await.name;
         let operation = operate(&world, &buyer.customer).await;
         let parked = park(&world).await;
         let backing_off = back_off(&world).await;
@@ -72,6 +77,8 @@ impl Stage {
             saga,
             checkout,
             buyer,
+            cancellation,
+            charge,
             parked,
             backing_off,
             operation,
@@ -95,7 +102,8 @@ impl Stage {
         let found = self.catalogue(method).or_else(|| self.reservations(method)).or_else(|| self.customers(method));
         let found = found.or_else(|| self.points(method)).or_else(|| self.payments(method));
         let found = found.or_else(|| self.rooms(method)).or_else(|| self.tokens(method));
-        found.or_else(|| self.checkouts(method)).or_else(|| self.operations(method))
+        let found = found.or_else(|| self.checkouts(method)).or_else(|| self.returns(method));
+        found.or_else(|| self.operations(method))
     }
 
     fn concert(&self) -> String {

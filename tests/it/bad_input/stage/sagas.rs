@@ -43,6 +43,35 @@ impl Stage {
         }
     }
 
+    pub(super) fn returns(&self, method: &str) -> Option<Vec<u8>> {
+        match method {
+            "CreateCancellation" => encode(&pb::CreateCancellationRequest {
+                cancellation: Some(pb::Cancellation {
+                    reservation: self.buyer.reservation.clone(),
+                    customer: self.buyer.customer.clone(),
+                    ..Default::default()
+                }),
+                wait: Some(duration(10)),
+                request_id: self.request_id(),
+                ..Default::default()
+            }),
+            "GetCancellation" => encode(&pb::GetCancellationRequest { name: self.cancellation.clone() }),
+            "CreatePointCharge" => encode(&pb::CreatePointChargeRequest {
+                point_charge: Some(pb::PointCharge {
+                    customer: self.buyer.customer.clone(),
+                    amount: PRICE,
+                    payment_method: Method::Card.into(),
+                    ..Default::default()
+                }),
+                wait: Some(duration(10)),
+                request_id: self.request_id(),
+                card: Some(pb::Card { processor_token: "tok_visa".into(), last_four: "4242".into() }),
+            }),
+            "GetPointCharge" => encode(&pb::GetPointChargeRequest { name: self.charge.clone() }),
+            _ => None,
+        }
+    }
+
     pub(super) fn operations(&self, method: &str) -> Option<Vec<u8>> {
         let (name, expected_version) = (self.parked.name.clone(), self.parked.version);
         let reason = "by hand".to_owned();
