@@ -1,8 +1,6 @@
 //! The step of a checkout that ends its customer's token.
 
-use proto::token::v1::PurgeSagaOperationsRequest;
 use proto::token::v1::queue_token::State;
-use service_kit::retention::{self, Retention};
 use token_svc::verify::{TokenState, completed_tokens};
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -113,29 +111,4 @@ async fn a_verifier_reads_which_saga_completed_which_token_page_by_page() {
     assert_eq!(page(0).await, [(10, TokenState::Completed), (20, TokenState::Completed)]);
     assert_eq!(page(20).await, [(30, TokenState::Revoked)]);
     assert_eq!(page(30).await, []);
-}
-
-#[tokio::test]
-async fn the_steps_of_archived_sagas_are_forgotten_and_coming_again_have_no_second_effect() {
-    static RETENTION: Retention = service_kit::retention!("token");
-    let world = World::new().await;
-    let room = world.open(small_room()).await;
-    let tokens = world.join(&room, 2).await;
-    world.tick(1).await;
-    assert_eq!(world.states(&tokens).await, "AA");
-    world.complete(&tokens[0], 1).await.unwrap();
-    let archived = async |sagas: Vec<String>| {
-        world.tokens.clone().purge_saga_operations(PurgeSagaOperationsRequest { sagas }).await
-    };
-    let saga = |number: u128| format!("sagas/{}", Uuid::from_u128(number));
-    assert_eq!(archived(vec![saga(1), saga(2)]).await.unwrap().into_inner().known_count, 1);
-    assert_eq!(refusal(archived(vec![]).await), refused(Code::InvalidArgument, "FIELD_INVALID"));
-    world.clock.advance(7 * 24 * 3_600_000 + 1);
-    let forgotten = RETENTION.purge(&world.host.db, retention::Settings::default()).await.unwrap();
-    assert_eq!(forgotten.sagas, 1);
-    let again = world.complete(&tokens[0], 1).await.unwrap().queue_token.unwrap();
-    assert_eq!((again.name.as_str(), again.state()), (tokens[0].as_str(), State::Completed));
-    world.sweep().await;
-    assert_eq!(world.room(&room).await.active_count, 0);
-    world.verify().await;
 }

@@ -58,12 +58,21 @@ pub(crate) async fn anything(world: &World, room: &str, tokens: &mut Vec<String>
         }
     }
     match below(13) {
-        12 => drop(world.sell_out(room, below(2) == 0).await),
+        12 => {
+            // Something comes back at once, mostly.
+            drop(world.sell_out(room, true).await);
+            if below(4) > 0 {
+                drop(world.sell_out(room, false).await);
+            }
+        }
         0 => world.tick(1).await,
         1 => world.clock.advance(below(50_000) as i64),
         2 => world.sweep().await,
         3 => drop(world.pause(room).await),
-        4 | 5 => drop(world.resume(room).await),
+        4 | 5 => {
+            drop(world.resume(room).await);
+            drop(world.sell_out(room, false).await);
+        }
         _ => tokens.extend(world.issue(room, below(30).into()).await.ok().map(|token| token.name)),
     }
 }
