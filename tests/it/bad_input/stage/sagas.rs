@@ -5,6 +5,7 @@ use proto::orchestrator::v1::bulk_operation::Verb;
 use proto::orchestrator::v1::saga::step::State as StepState;
 use proto::payment::v1::payment::Method;
 use service_kit::wire::duration;
+use skald_tests::charges::AMOUNT;
 use skald_tests::world::PRICE;
 
 use super::{Stage, encode};
@@ -39,33 +40,23 @@ impl Stage {
                 customer: self.parked.customer.clone(),
                 reason: "changed my mind".into(),
             }),
-            _ => None,
+            _ => self.other_kinds(method),
         }
     }
 
-    pub(super) fn returns(&self, method: &str) -> Option<Vec<u8>> {
+    fn other_kinds(&self, method: &str) -> Option<Vec<u8>> {
+        let request_id = self.request_id();
         match method {
             "CreateCancellation" => encode(&pb::CreateCancellationRequest {
-                cancellation: Some(pb::Cancellation {
-                    reservation: self.buyer.reservation.clone(),
-                    customer: self.buyer.customer.clone(),
-                    ..Default::default()
-                }),
                 wait: Some(duration(10)),
-                request_id: self.request_id(),
-                ..Default::default()
+                request_id,
+                ..self.world.give_back(&self.buyer)
             }),
-            "GetCancellation" => encode(&pb::GetCancellationRequest { name: self.cancellation.clone() }),
+            "GetCancellation" => encode(&pb::GetCancellationRequest { name: self.returned.cancellation.clone() }),
             "CreatePointCharge" => encode(&pb::CreatePointChargeRequest {
-                point_charge: Some(pb::PointCharge {
-                    customer: self.buyer.customer.clone(),
-                    amount: PRICE,
-                    payment_method: Method::Card.into(),
-                    ..Default::default()
-                }),
                 wait: Some(duration(10)),
-                request_id: self.request_id(),
-                card: Some(pb::Card { processor_token: "tok_visa".into(), last_four: "4242".into() }),
+                request_id,
+                ..self.world.charge_of(&self.held.customer, AMOUNT)
             }),
             "GetPointCharge" => encode(&pb::GetPointChargeRequest { name: self.charge.clone() }),
             _ => None,
