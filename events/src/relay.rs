@@ -32,7 +32,7 @@ pub use lag::Lag;
 /// How often the outbox is looked into when no commit has asked for it.
 const PERIOD: Duration = Duration::from_secs(1);
 /// What passes between two looks at least, so that small commits make batches.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(25);
 /// Events published in one go: marked, or forgotten, in one commit, so that the writer is never held for long.
 const BATCH: i64 = 256;
 /// How often old events are forgotten.

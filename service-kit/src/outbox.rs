@@ -76,7 +76,7 @@ macro_rules! outbox {
 macro_rules! outbox_check {
     ($prefix:literal) => {
         $crate::verify::Check {
-            id: "X8",
+            id: "X8b",
             rule: "no event stays behind a later one of its aggregate, nor 5 s behind the relay",
             sql: concat!(
                 "select o.id, o.type || ' of ' || o.aggregate || ' at version ' || o.version || ' is unpublished' from ",

@@ -93,6 +93,14 @@ impl Notebook {
         assert!(waited.await.is_ok(), "{} of {count}", self.ids().len());
     }
 
+    /// Waits until it has taken an event of this version.
+    pub(crate) async fn has_version(&self, version: i64) {
+        let mut changed = self.changed.subscribe();
+        while !self.taken().iter().any(|event| event.version == version) {
+            tokio::time::timeout(LONG, changed.changed()).await.unwrap().unwrap();
+        }
+    }
+
     /// What it took, each the first time only, as `subject@version`.
     pub(crate) fn first_times(&self) -> Vec<String> {
         let mut known = BTreeSet::new();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use events::{CloudEvent, Error, Receipt, Relay, Sink};
-use service_kit::clock::{ManualClock, RuntimeClock, Stopwatch};
+use service_kit::clock::{ManualClock, RuntimeClock, Stopwatch, SystemClock};
 use service_kit::host::Host;
 use service_kit::ids::Ids;
 use tokio::sync::watch;
@@ -67,6 +67,25 @@ async fn a_commit_wakes_the_relay() {
         bell.rings(version as usize).await;
         assert!(since.elapsed_ms() < 50, "{} ms", since.elapsed_ms());
     }
+    host.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_wakes_the_relay_as_it_runs_in_production() {
+    let (clock, directory) = (Arc::new(SystemClock), tempfile::tempdir().unwrap());
+    let db = testbed::threaded(directory.path(), clock.clone()).await;
+    migrate(&db).await;
+    let (host, bell) = (Host::new(db, clock, Ids::system()), Bell::new("bell", false));
+    let sinks: [Arc<dyn Sink>; 1] = [bell.clone()];
+    Relay::new(&host, (&host.db, &OUTBOX), &sinks, POLICY).start(&host, 7);
+    let since = Stopwatch::start();
+    for version in 1..=40 {
+        announce(&host.db, "a", version).await;
+        bell.rings(version as usize).await;
+    }
+    // Looks without a wake are a second apart.
+    assert!(since.elapsed_ms() < 20_000, "{} ms", since.elapsed_ms());
+    println!("{} ms an event", since.elapsed_ms() / 40);
     host.shut_down().await;
 }
 

@@ -196,10 +196,10 @@ impl Worker {
         match finish(session, keeps).await {
             Ok(()) => {
                 self.work.counters.count(done.len());
-                done.into_iter().for_each(|job| job.answer(Ok(())));
                 if announces {
                     self.work.counters.announce();
                 }
+                done.into_iter().for_each(|job| job.answer(Ok(())));
             }
             Err(error @ Error::InDoubt(_)) => {
                 self.set(None);

@@ -136,13 +136,12 @@ impl Writer {
         let committed = self.attempt(&mut jobs, &mut verdicts);
         if committed.is_ok() {
             self.counters.count(verdicts.len());
+            if verdicts.iter().any(|verdict| verdict.announces) {
+                self.counters.announce();
+            }
         }
-        let announces = committed.is_ok() && verdicts.iter().any(|verdict| verdict.announces);
         for verdict in verdicts {
             (verdict.answer)(committed.clone());
-        }
-        if announces {
-            self.counters.announce();
         }
         if let Err(error) = committed {
             jobs.for_each(|job| job.refuse(error.clone()));
