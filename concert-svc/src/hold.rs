@@ -68,14 +68,16 @@ pub(crate) async fn hold(tx: &mut Tx<'_>, order: &Order) -> Result<Reservation, 
         }
     };
     let reservation = held(order, seats, policy.cancellation_terms.clone(), (now_ms, expire_time));
-    place(tx, &reservation, &order.cause).await?;
+    let queue_token = sale.concert.waiting_room.map_or("", |_| &order.cause.queue_token);
+    place(tx, &reservation, queue_token, &order.cause).await?;
     Ok(reservation)
 }
 
-/// Adds a reservation whose seats have just been taken, and writes down that it has come about.
-pub(crate) async fn place(tx: &mut Tx<'_>, held: &Reservation, cause: &Cause) -> Result<(), db::Error> {
+/// Adds a reservation whose seats have just been taken, with the place in the waiting room that it was held from, if its
+/// concert has one, and writes down that it has come about.
+async fn place(tx: &mut Tx<'_>, held: &Reservation, queue_token: &str, cause: &Cause) -> Result<(), db::Error> {
     let record = Record::new(tx, held, (None, held.version), cause);
-    store::insert_reservation(tx, &record).await
+    store::insert_reservation(tx, &record, queue_token).await
 }
 
 /// Gives up a hold, for its customer.

@@ -157,7 +157,17 @@ pub struct ReservationFact {
     pub fee: i64,
     /// What paid it.
     pub payment: Option<Uuid>,
+    /// When its seats were held.
+    pub create_time: i64,
+    /// The place in the waiting room that they were held from, by its name; empty when no pass was asked for. None when
+    /// that was not written down yet.
+    pub queue_token: Option<String>,
+    /// The waiting room of its concert, if that stood before it at the hold beyond doubt.
+    pub waiting_room: Option<Uuid>,
 }
+
+/// A hold takes no longer from when it looks at its concert until it is written, whichever clocks tell its time.
+const HOLD_MS: i64 = 60_000;
 
 impl FromRow for ReservationFact {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
@@ -171,6 +181,9 @@ impl FromRow for ReservationFact {
             payment: row.get(6)?,
             cancellation: row.get(7)?,
             fee: row.get(8)?,
+            create_time: row.get(9)?,
+            queue_token: row.get(10)?,
+            waiting_room: row.get(11)?,
         })
     }
 }
@@ -180,10 +193,12 @@ impl FromRow for ReservationFact {
 /// # Errors
 /// Of the store.
 pub async fn reservations(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<ReservationFact>, db::Error> {
-    let sql = "select reservation_id, customer_id, concert_id, state, \
-               coalesce(lock_saga_id, confirm_saga_id), total_amount, payment_id, \
-               case when state = 4 then lock_saga_id else cancel_saga_id end, cancellation_fee \
-               from concert_reservations where reservation_id > $1 \
-               order by reservation_id limit $2";
-    tx.fetch_all(sql, args![after, limit]).await
+    let sql = "select r.reservation_id, r.customer_id, r.concert_id, r.state, \
+               coalesce(r.lock_saga_id, r.confirm_saga_id), r.total_amount, r.payment_id, \
+               case when r.state = 4 then r.lock_saga_id else r.cancel_saga_id end, r.cancellation_fee, \
+               r.create_time, r.queue_token, \
+               case when k.waiting_room_time <= r.create_time - $3 then k.waiting_room_id end \
+               from concert_reservations r join concert_concerts k on k.concert_id = r.concert_id \
+               where r.reservation_id > $1 order by r.reservation_id limit $2";
+    tx.fetch_all(sql, args![after, limit, HOLD_MS]).await
 }

@@ -45,4 +45,6 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0038_archived_sagas",
     "0039_archived_sagas_time",
     "0040_idempotency_time",
+    "0041_reservations_queue_token",
+    "0042_concerts_waiting_room_time",
 ];

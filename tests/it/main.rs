@@ -13,6 +13,7 @@ mod doubt;
 mod fan_out;
 mod gift;
 mod parked;
+mod passes;
 mod point_charge;
 mod tidy;
 

@@ -68,6 +68,15 @@ impl World {
         performance
     }
 
+    /// Puts a waiting room before the concert of the one performance.
+    pub async fn put_behind(&self, room: &str) {
+        let name = self.performance().split("/performances/").next().expect("a name begins with its parent");
+        let concert = concert::Concert { name: name.into(), waiting_room: room.into(), ..Default::default() };
+        let update_mask = Some(prost_types::FieldMask { paths: vec!["waiting_room".into()] });
+        let request = concert::UpdateConcertRequest { concert: Some(concert), update_mask };
+        self.concerts().update_concert(request).await.expect("the concert is changed");
+    }
+
     /// A client of the catalogue, past the faults.
     pub fn concerts(&self) -> ConcertServiceClient<orchestrator::participants::Participant> {
         ConcertServiceClient::new(self.server("ticketing.concert.v1"))

@@ -7,6 +7,7 @@ pub mod crash;
 pub mod faults;
 pub mod hall;
 pub mod returns;
+pub mod rooms;
 pub mod world;
 
 pub use crash::{CrashPoint, Crashing};

@@ -24,6 +24,7 @@ use service_kit::host::Host;
 use service_kit::ids::Ids;
 use service_kit::peer::Client;
 use service_kit::wire::duration;
+use skald::verify::{Books, Report};
 use tonic::{Response, Status};
 use uuid::Uuid;
 
@@ -117,9 +118,8 @@ impl World {
         let ids = Ids::seeded(7);
         let host = Host::new(db.clone(), clock.clone(), ids.clone());
         let token = token_svc::start(&host, token_svc::Config::default()).await.expect("token-svc starts");
-        // Nobody listens: there is no waiting room in this world.
-        let (held, _) = tokio::sync::mpsc::channel(1);
-        let concert = concert_svc::start(&host, concert_svc::Config::default(), token.keys, held).await;
+        let (keys, held) = concert_svc::waiting_room::attend(&host, Client::new(token.routes.clone())).await;
+        let concert = concert_svc::start(&host, concert_svc::Config::default(), keys, held).await;
         let customer = customer_svc::start(&host, customer_svc::Config::default()).await;
         let url = processor.as_ref().map(Processor::url).unwrap_or_default();
         let customer = customer.expect("customer-svc starts");
@@ -249,12 +249,23 @@ impl World {
 
     /// Holds a seat of a performance.
     pub async fn hold_at(&self, performance: &str, customer: &str, seat: usize) -> Result<String, Status> {
+        self.hold_with("", performance, customer, seat).await
+    }
+
+    /// The same with an admission pass.
+    pub async fn hold_with(
+        &self,
+        admission_pass: &str,
+        performance: &str,
+        customer: &str,
+        seat: usize,
+    ) -> Result<String, Status> {
         let request = concert::CreateReservationRequest {
             customer: customer.into(),
             performance: performance.into(),
             seats: vec![format!("{performance}/seats/A-{seat}")],
+            admission_pass: admission_pass.into(),
             request_id: self.id().to_string(),
-            ..Default::default()
         };
         self.reservations().create_reservation(request).await.map(|held| held.into_inner().name)
     }
@@ -335,9 +346,13 @@ impl World {
 
     /// Checks all books.
     pub async fn verify(&self) {
-        let report =
-            skald::verify::check(&skald::verify::Books::in_one(&self.db)).await.expect("the database can be read");
+        let report = self.report().await;
         assert!(report.is_clean(), "{report}");
+    }
+
+    /// What a check of all books finds.
+    pub async fn report(&self) -> Report {
+        skald::verify::check(&Books::in_one(&self.db)).await.expect("the database can be read")
     }
 }
 

@@ -90,6 +90,67 @@ pub async fn completed_tokens(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Resul
     tx.fetch_all(SELECT, args![after, limit]).await
 }
 
+/// A token that was ACTIVE at some time, and had a pass from then on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdmittedToken {
+    /// The room.
+    pub room: Uuid,
+    /// The token.
+    pub token: Uuid,
+    /// Whom it admits.
+    pub customer: Uuid,
+    /// Since when.
+    pub activate_time: i64,
+}
+
+/// Reads at most `limit` tokens that were ACTIVE at some time, those after the token `after` of a room, in the order of
+/// rooms and tokens.
+///
+/// # Errors
+/// Of the store.
+pub async fn admitted_tokens(
+    tx: &mut Tx<'_>,
+    after: (Uuid, Uuid),
+    limit: i64,
+) -> Result<Vec<AdmittedToken>, db::Error> {
+    const SELECT: &str = "select room_id, token_id, customer_id, activate_time from token_tokens \
+        where (room_id, token_id) > ($1, $2) and activate_time is not null order by room_id, token_id limit $3";
+    tx.fetch_all(SELECT, args![after.0, after.1, limit]).await
+}
+
+impl FromRow for AdmittedToken {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Self { room: row.get(0)?, token: row.get(1)?, customer: row.get(2)?, activate_time: row.get(3)? })
+    }
+}
+
+/// A room, and whether all of its tokens are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomFact {
+    /// The room.
+    pub room: Uuid,
+    /// Whether none of its tokens is forgotten. That happens only once nothing can happen in the room any more; a line
+    /// outside the tables does not say then how many there were.
+    pub is_whole: bool,
+}
+
+/// Reads at most `limit` rooms after `after`, in order.
+///
+/// # Errors
+/// Of the store.
+pub async fn rooms(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<RoomFact>, db::Error> {
+    const SELECT: &str = "select room_id, cast(case when settled = 0 then 1 when line_generation <> 0 or purged <> 0 then 0 \
+        when issued_count = (select count(*) from token_tokens t where t.room_id = r.room_id) then 1 else 0 end as bigint) \
+        from token_rooms r where room_id > $1 order by room_id limit $2";
+    tx.fetch_all(SELECT, args![after, limit]).await
+}
+
+impl FromRow for RoomFact {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Self { room: row.get(0)?, is_whole: row.get::<i64>(1)? == 1 })
+    }
+}
+
 impl FromRow for CompletedToken {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
         let state = store::state(row, 3)?;

@@ -94,7 +94,8 @@ pub(crate) async fn insert_concert(tx: &mut Tx<'_>, concert: &Concert) -> Result
     let sql = "insert into concert_concerts (concert_id, title, artist, booking_open_time, booking_close_time, state, \
                waiting_room_id, hold_ttl, max_hold_lifetime, retry_grace, max_seats_per_reservation, \
                max_live_reservations_per_customer, max_seats_per_customer, create_time, update_time, version, \
-               cancellation_terms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+               cancellation_terms, waiting_room_time) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
                on conflict do nothing";
     let policy = &concert.policy;
     let terms = to_json(&policy.cancellation_terms)?;
@@ -116,6 +117,7 @@ pub(crate) async fn insert_concert(tx: &mut Tx<'_>, concert: &Concert) -> Result
         concert.update_time,
         concert.version,
         &terms,
+        concert.waiting_room.map(|_| concert.create_time),
     ];
     Ok(tx.execute(sql, row).await? == 1)
 }
@@ -147,7 +149,7 @@ pub(crate) async fn save_concert(tx: &mut Tx<'_>, before: &Concert, concert: &Co
         "state = $2, update_time = $3, version = $4, title = $5, artist = $6, booking_open_time = $7, \
          booking_close_time = $8, waiting_room_id = $9, hold_ttl = $10, max_hold_lifetime = $11, retry_grace = $12, \
          max_seats_per_reservation = $13, max_live_reservations_per_customer = $14, max_seats_per_customer = $15, \
-         cancellation_terms = $16 where concert_id = $1"
+         cancellation_terms = $16, waiting_room_time = coalesce($17, waiting_room_time) where concert_id = $1"
     );
     let policy = &concert.policy;
     let terms = to_json(&policy.cancellation_terms)?;
@@ -168,6 +170,7 @@ pub(crate) async fn save_concert(tx: &mut Tx<'_>, before: &Concert, concert: &Co
         policy.max_live_reservations_per_customer,
         policy.max_seats_per_customer,
         &terms,
+        (before.waiting_room != concert.waiting_room).then_some(concert.update_time),
     ];
     let change = CatalogueChange {
         aggregate: concert.id,

@@ -119,11 +119,15 @@ pub(crate) async fn offer(
     tx.fetch_optional(sql, args![concert, performance, customer, now_ms]).await
 }
 
-/// Adds a reservation, together with what is written down of it.
-pub(crate) async fn insert_reservation(tx: &mut Tx<'_>, record: &Record<'_>) -> Result<(), db::Error> {
+/// Adds a reservation, together with what is written down of it. Its `queue_token` is empty where no pass was asked for.
+pub(crate) async fn insert_reservation(
+    tx: &mut Tx<'_>,
+    record: &Record<'_>,
+    queue_token: &str,
+) -> Result<(), db::Error> {
     let sql = "insert into concert_reservations (reservation_id, customer_id, concert_id, performance_id, state, items, \
-               seat_count, total_amount, expire_time, create_time, version, cancellation_terms) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+               seat_count, total_amount, expire_time, create_time, version, cancellation_terms, queue_token) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     let reservation = record.reservation;
     let (items, terms) = (to_json(&reservation.items)?, to_json(&reservation.terms)?);
     let row = args![
@@ -139,6 +143,7 @@ pub(crate) async fn insert_reservation(tx: &mut Tx<'_>, record: &Record<'_>) -> 
         reservation.create_time,
         reservation.version,
         &terms,
+        queue_token,
     ];
     let mut statements = vec![(sql, row.to_vec())];
     statements.extend(record.statements());

@@ -12,6 +12,7 @@ use super::Rule;
 use super::facts::Facts;
 
 mod notices;
+mod passes;
 mod returns;
 
 type Judge = fn(&Facts) -> Vec<String>;
@@ -19,6 +20,11 @@ type Judge = fn(&Facts) -> Vec<String>;
 /// The rules, in the order of the report.
 const RULES: &[(&str, &str, Judge)] = &[
     ("S6b", "a reservation is locked exactly while an open saga has locked it", locks_are_of_open_sagas),
+    (
+        "Q5",
+        "no reservation of a concert behind a waiting room without a pass of that customer",
+        passes::opened_the_sale,
+    ),
     ("Y3", "checkout, reservation, points and payment speak of the same amount", amounts_agree),
     ("Y4", "what payments captured and refunded in points is what the ledger booked", payments_are_booked),
     (

@@ -9,7 +9,7 @@ use orchestrator::verify::{Course, SagaFact};
 use payment_svc::deliver::verify::Paid;
 use payment_svc::verify::{Payment, Refund};
 use service_kit::db::{self, Db, Tx};
-use token_svc::verify::CompletedToken;
+use token_svc::verify::{AdmittedToken, CompletedToken, RoomFact};
 use uuid::Uuid;
 
 use super::Books;
@@ -27,6 +27,9 @@ pub(super) struct Facts {
     pub(super) refunds: BTreeMap<Uuid, Refund>,
     pub(super) credits: BTreeMap<Uuid, Credited>,
     pub(super) tokens: BTreeMap<Uuid, CompletedToken>,
+    /// Tokens that were ACTIVE at some time, by room and token.
+    pub(super) admitted: BTreeMap<(Uuid, Uuid), AdmittedToken>,
+    pub(super) rooms: BTreeMap<Uuid, RoomFact>,
     /// Word that a checkout has completed, on its way or gone, by its own id.
     pub(super) paid: BTreeMap<Uuid, Paid>,
     /// What the ledger has booked, for each concert that it has booked anything for.
@@ -65,6 +68,8 @@ impl Facts {
             points: pages!(books.customer, customer_svc::verify::point_reservations, saga),
             payments: pages!(books.payment, payment_svc::verify::payments, saga),
             tokens: pages!(books.token, token_svc::verify::completed_tokens, saga),
+            rooms: pages!(books.token, token_svc::verify::rooms, room),
+            admitted: admitted(&books.token).await?,
             paid: pages!(books.payment, payment_svc::deliver::verify::paid, id),
             refunds: pages!(books.payment, payment_svc::verify::refunds, saga),
             credits: books.customer.read(customer_svc::verify::credits).await?,
@@ -120,6 +125,20 @@ impl Facts {
         let id = saga.reference.strip_prefix("reservations/")?;
         self.reservations.get(&Uuid::try_parse(id).ok()?)
     }
+}
+
+async fn admitted(db: &Db) -> Result<BTreeMap<(Uuid, Uuid), AdmittedToken>, db::Error> {
+    let read = async |tx: &mut Tx<'_>| {
+        let mut all = BTreeMap::new();
+        let mut after = (Uuid::nil(), Uuid::nil());
+        loop {
+            let page = token_svc::verify::admitted_tokens(tx, after, PAGE).await?;
+            let Some(last) = page.last() else { break Ok::<_, db::Error>(all) };
+            after = (last.room, last.token);
+            all.extend(page.into_iter().map(|token| ((token.room, token.token), token)));
+        }
+    };
+    db.read(read).await
 }
 
 /// What was booked on accounts of concerts. Points are spent on nothing else by checkouts.

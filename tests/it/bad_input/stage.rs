@@ -9,10 +9,8 @@ use proto::orchestrator::v1 as orchestrator;
 use proto::payment::v1 as payment;
 use proto::payment::v1::payment_service_client::PaymentServiceClient;
 use proto::token::v1 as token;
-use proto::token::v1::queue_token_service_client::QueueTokenServiceClient;
-use proto::token::v1::waiting_room_service_client::WaitingRoomServiceClient;
-use service_kit::wire::{duration, timestamp};
-use skald_tests::world::{NOW_MS, PRICE};
+use service_kit::wire::duration;
+use skald_tests::world::PRICE;
 use skald_tests::{Fault, Held, World};
 use tonic::{Request, Status};
 use uuid::Uuid;
@@ -67,7 +65,8 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) async fn new() -> Self {
         let world = World::new().await;
-        let (room, token, token_customer) = admit(&world).await;
+        let (room, token_customer) = (world.open_room().await, world.customer(0).await);
+        let token = world.admit(&room, &token_customer).await;
         let (held, locked, buyer) = (world.held(1).await, world.held(2).await, world.held(3).await);
         let saga = format!("sagas/{}", world.id());
         lock(&world, &locked, &saga).await.expect("it can be locked");
@@ -160,29 +159,6 @@ pub(super) const STEPS: [(&str, &str); 17] = [
     ("CancelRefund", "create-refund"),
     ("CompleteRefund", "complete-refund"),
 ];
-
-/// Somebody who has waited for his turn.
-async fn admit(world: &World) -> (String, token::QueueToken, String) {
-    let wanted = token::WaitingRoom {
-        open_time: Some(timestamp(NOW_MS - 1000)),
-        max_active_tokens: 10,
-        admissions_per_second: 10.0,
-        ..Default::default()
-    };
-    let request = token::CreateWaitingRoomRequest { waiting_room: Some(wanted), ..Default::default() };
-    let mut rooms = WaitingRoomServiceClient::new(world.server("ticketing.token.v1"));
-    let room = rooms.create_waiting_room(request).await.expect("a room opens").into_inner().name;
-    let customer = world.customer(0).await;
-    let request =
-        token::IssueQueueTokenRequest { parent: room.clone(), customer: customer.clone(), request_id: String::new() };
-    let mut tokens = QueueTokenServiceClient::new(world.server("ticketing.token.v1"));
-    let issued = tokens.issue_queue_token(request).await.expect("there is a place").into_inner();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let request = token::GetQueueTokenRequest { name: issued.name };
-    let active = tokens.get_queue_token(request).await.expect("it is his turn").into_inner();
-    assert!(!active.admission_pass.is_empty(), "{active:?}");
-    (room, active, customer)
-}
 
 /// The first steps of a checkout, by hand.
 async fn lock(world: &World, held: &Held, saga: &str) -> Result<(), Status> {
