@@ -116,10 +116,11 @@ impl Desk {
             return first;
         }
         let second = call().await;
-        if !SagaOutcome::is_pending(&second) {
+        if is_settled(&second) {
             return second;
         }
-        Err(self.problem(place).await.unwrap_or(second.err().unwrap_or_else(|| Status::internal("no answer"))))
+        // Whatever keeps the answer from being read, the step is in progress, and is not to be taken for one that never was.
+        self.problem(place).await.map_or(first, Err)
     }
 
     /// Attends to what there is about a payment, in the background: somebody says that the processor has news.
@@ -201,6 +202,11 @@ impl Desk {
         let refusal = Refusal::new(Code::Unavailable, problem.reason(), message).retry_after(PROBLEM_RETRY);
         Some(SagaOutcome::Pending.mark(refusal.into_status(BARRIER.domain)))
     }
+}
+
+/// Whether an answer tells how a step has ended.
+fn is_settled<R>(answer: &Result<R, Status>) -> bool {
+    answer.as_ref().err().is_none_or(|status| SagaOutcome::of(status) == Some(SagaOutcome::Refused))
 }
 
 /// What an errand asks the processor.

@@ -113,6 +113,25 @@ async fn nobody_charges_beyond_what_he_may_have_and_a_repeat_still_reads_its_cha
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_repeat_that_is_overtaken_by_the_charge_itself_reads_it_too() {
+    let (world, customer) = world().await;
+    world.give(&customer, 2_000_000 - AMOUNT).await;
+    let request = world.charge_of(&customer, AMOUNT);
+    // The first of the two looks before there is a charge, and sees the balance after it.
+    world.faults.once("GetPointAccount", Fault::Slow(Duration::from_millis(900)));
+    let overtaken = world.ask_charge(request.clone());
+    let first = async {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        world.ask_charge(request.clone()).await
+    };
+    let (overtaken, first) = tokio::join!(overtaken, first);
+    assert_eq!(overtaken.unwrap().name, first.unwrap().name);
+    world.settle().await;
+    assert_eq!(world.available(&customer).await, 2_000_000);
+    world.verify().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_is_gone_or_was_never_here_charges_nothing() {
     let (world, customer) = world().await;
     let mut customers = CustomerServiceClient::new(world.server("ticketing.customer.v1"));

@@ -111,6 +111,25 @@ async fn what_another_process_attends_to_is_left_to_it_until_its_time_is_over() 
     first.service.expect_sound().await;
 }
 
+#[tokio::test]
+async fn a_step_that_is_in_progress_is_never_said_to_be_not_applied_when_its_end_cannot_be_read() {
+    let mut cards = Cards::new().await;
+    cards.misbehave(Faults { hold: true, ..NONE });
+    let mut asking = cards.another(60_000).await;
+    let answer = tokio::spawn(async move { asking.charge(1, "tok_1").await });
+    while cards.attempts().await == 0 {
+        tokio::task::yield_now().await;
+    }
+    cards.service.sql("alter table payment_saga_op rename to payment_saga_op_away").await;
+    cards.behave();
+    let answer = answer.await.unwrap();
+    cards.service.sql("alter table payment_saga_op_away rename to payment_saga_op").await;
+    pending(answer);
+    cards.drain().await;
+    assert_eq!(cards.standing(1).await, both("AUTHORIZED", "Authorized"));
+    cards.service.expect_sound().await;
+}
+
 impl Cards {
     async fn attempts(&self) -> i64 {
         const SUM: &str = "select cast(coalesce(sum(attempts), 0) as bigint) from payment_errands";
