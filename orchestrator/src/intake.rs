@@ -124,9 +124,12 @@ impl CheckoutService for Intake {
 
     async fn create_point_charge(&self, request: Request<pb::CreatePointChargeRequest>) -> Answer<pb::PointCharge> {
         let (order, input) = point_charge::read(request.into_inner(), &self.0.config).map_err(status)?;
-        // Whoever asks again has the points by now, and must hear what became of them.
-        if !place::is_known(&self.0, &order).await.map_err(status)? {
-            point_charge::check(&self.0, &input).await?;
+        // Whoever asks again has the points by now, and must hear what became of them; also one who asks twice at once.
+        if !place::is_known(&self.0, &order).await.map_err(status)?
+            && let Err(refused) = point_charge::check(&self.0, &input).await
+            && !place::is_known(&self.0, &order).await.map_err(status)?
+        {
+            return Err(refused);
         }
         let record = place::place(&self.0, order).await.map_err(status)?;
         Ok(Response::new(point_charge::show(&record)))
