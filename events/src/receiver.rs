@@ -1,5 +1,6 @@
 //! `POST /events`: takes one CloudEvent in structured or binary mode from a webhook and hands it to the handlers of this
-//! process. 204 says that it is taken; 503, that it is to come again; 400 or 422, that it never will be taken.
+//! process. 204 says that it is taken; 503, that nobody can take anything now; 500, that this one failed and is to come
+//! again; 400 or 422, that it never will be taken.
 //!
 //! With a secret, only bodies that are signed with it get in; see `signature.rs`.
 
@@ -47,7 +48,9 @@ async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Byt
     match offer(&receiver.handlers, std::slice::from_ref(&event)).await.pop() {
         Some(Receipt::Taken) => (StatusCode::NO_CONTENT, String::new()),
         Some(Receipt::Refused(why)) => (StatusCode::UNPROCESSABLE_ENTITY, why),
-        Some(Receipt::Failed(why) | Receipt::Unavailable(why)) => (StatusCode::SERVICE_UNAVAILABLE, why),
+        // One event that fails again and again must not look as if nobody were there.
+        Some(Receipt::Failed(why)) => (StatusCode::INTERNAL_SERVER_ERROR, why),
+        Some(Receipt::Unavailable(why)) => (StatusCode::SERVICE_UNAVAILABLE, why),
         None => (StatusCode::SERVICE_UNAVAILABLE, "nobody says what became of it".into()),
     }
 }

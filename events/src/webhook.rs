@@ -1,5 +1,5 @@
 //! The sink of a webhook: each event is a POST in structured mode. 2xx says that it is taken; 4xx, that the event is at
-//! fault, but for 401, 403, 404, 408 and 429, which say nothing about the event; everything else, that it may come again.
+//! fault, but for 401, 403, 404, 405, 408 and 429, which say nothing about the event; everything else, that it may come again.
 
 use std::time::Duration;
 
@@ -61,6 +61,7 @@ fn not_taken(status: StatusCode, said: String) -> Receipt {
         StatusCode::UNAUTHORIZED
         | StatusCode::FORBIDDEN
         | StatusCode::NOT_FOUND
+        | StatusCode::METHOD_NOT_ALLOWED
         | StatusCode::REQUEST_TIMEOUT
         | StatusCode::TOO_MANY_REQUESTS
         | StatusCode::BAD_GATEWAY

@@ -55,8 +55,9 @@ pub struct Config {
     /// Polls beyond what they are told that a token may make at once, as somebody does who reloads a page.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub poll_burst: i64,
-    /// Tokens whose polls a process remembers, so that it can turn away those who ask too often; 32 bytes each.
-    #[serde(deserialize_with = "service_kit::config::positive")]
+    /// Tokens whose polls a process remembers, so that it can turn away those who ask too often; 40 bytes each, which are
+    /// taken at the start.
+    #[serde(deserialize_with = "memory")]
     pub poll_memory: i64,
     /// How long the tokens of a room are kept after it has closed.
     #[serde(deserialize_with = "service_kit::config::positive")]
@@ -93,10 +94,15 @@ impl Default for Config {
     }
 }
 
+fn memory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    service_kit::config::within(deserializer, 1..=10_000_000)
+}
+
 fn store<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let store = String::deserialize(deserializer)?;
-    if store == line::IN_TABLES || REDIS.iter().any(|scheme| store.starts_with(scheme)) {
+    let is_address = || REDIS.iter().any(|scheme| store.starts_with(scheme)) && redis::Client::open(&*store).is_ok();
+    if store == line::IN_TABLES || is_address() {
         return Ok(store);
     }
-    Err(D::Error::custom("it must be \"sql\" or an address that starts with redis://"))
+    Err(D::Error::custom("it must be \"sql\" or an address such as redis://host:port/0"))
 }

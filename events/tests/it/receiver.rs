@@ -52,7 +52,7 @@ async fn the_sender_learns_whether_to_come_again() {
     let client = listen([first.clone(), second.clone()], "").await;
     let event = CloudEvent::of("/ticketing/orchestrator", &completed());
     for (receipt, status) in [
-        (Receipt::Failed("locked".into()), 503),
+        (Receipt::Failed("locked".into()), 500),
         (Receipt::Unavailable("down".into()), 503),
         (Receipt::Refused("no such thing".into()), 422),
         (Receipt::Taken, 204),

@@ -47,6 +47,27 @@ async fn events_arrive_signed_as_they_were_sent() {
 }
 
 #[tokio::test]
+async fn an_event_that_its_handler_cannot_take_becomes_a_dead_letter_and_the_others_do_not_wait() {
+    let clock = Arc::new(ManualClock::at(NOW_MS));
+    let outside = Outside::over(testbed::db(clock.clone()).await, clock).await;
+    let notebook = Notebook::of("notices", "");
+    let url = serve(receiver::routes([notebook.clone() as Arc<dyn Handler>], "")).await;
+    let sink: Arc<dyn Sink> = Arc::new(Webhook::new(&url, "", TIMEOUT).unwrap());
+    let relay = Relay::new(&outside.host, (&outside.host.db, &OUTBOX), &[sink], POLICY);
+    notebook.answer("poison", Receipt::Failed("it cannot be stored".into()));
+    outside.announce("poison", 1).await;
+    for version in 1..=4 {
+        outside.announce("good", version).await;
+        relay.publish().await.unwrap();
+        // The webhook is not taken to be down for it.
+        assert_eq!(notebook.drain(), [format!("good@{version}")]);
+        outside.clock.advance(60_000);
+        relay.catch_up().await.unwrap();
+    }
+    assert_eq!(relay.lag().await.unwrap().dead, 1);
+}
+
+#[tokio::test]
 async fn a_status_says_whose_fault_it_is() {
     let event = CloudEvent::of("/ticketing/orchestrator", &completed());
     let says = async |status: u16| {
@@ -58,7 +79,7 @@ async fn a_status_says_whose_fault_it_is() {
     assert_eq!(says(202).await, Receipt::Taken);
     assert_eq!(says(422).await, Receipt::Refused("422 Unprocessable Entity: why".into()));
     assert_eq!(says(500).await, Receipt::Failed("500 Internal Server Error: why".into()));
-    for status in [401, 404, 408, 429, 503] {
+    for status in [401, 404, 405, 408, 429, 503] {
         assert!(matches!(says(status).await, Receipt::Unavailable(_)), "{status}");
     }
     let nobody = Webhook::new("http://127.0.0.1:1/events", "", TIMEOUT).unwrap();

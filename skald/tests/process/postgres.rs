@@ -40,7 +40,7 @@ async fn five_services_share_a_database_and_each_has_a_schema() {
         load::ended(&channel, checkout).await;
     }
     let report = text(&["verify"], &url);
-    assert!(report.contains("over 100 checkouts (0 still open): all hold"), "{report}");
+    assert!(report.contains("over 100 checkouts (0 sagas still open): all hold"), "{report}");
     assert_eq!(skald.terminate().await.0, Some(0));
 
     let skald = Skald::start(dir.path(), &["--postgres", &url]).await;

@@ -36,6 +36,8 @@ const LIFETIME_MS: i64 = 86_400_000;
 /// How often it is looked whether somebody else has loaded a line, and how many times.
 const LOAD_PAUSE: Duration = Duration::from_millis(100);
 const LOAD_TRIES: usize = 50;
+/// How often it is looked whether a server that was not there at the start is there.
+const LATER: Duration = Duration::from_secs(1);
 /// Tokens that the line is told of at once.
 const AT_ONCE: usize = 256;
 /// A turn that should have ended so long ago has no token.
@@ -60,10 +62,27 @@ impl RedisLine {
     pub(crate) async fn at(url: &str, host: &Host, view: View) -> Result<Self, db::Error> {
         let line = Self { host: host.clone(), view, server: Server::at(url)?, rooms: Rooms::default() };
         // What is left from before the lines were taken back into the tables is out of date.
-        for room in host.db.read(async |tx| store::rooms_here(tx).await).await? {
-            line.forget(room).await?;
+        let left = host.db.read(async |tx| store::rooms_here(tx).await).await?;
+        if let Err(error) = line.forget_all(&left).await {
+            tracing::warn!(%error, "the service starts without its lines; those who are in can buy");
+            let (late, stop) = (line.clone(), host.stop.clone());
+            host.tasks.spawn(async move { stop.run_until_cancelled(late.forget_later(left)).await });
         }
         Ok(line)
+    }
+
+    async fn forget_all(&self, rooms: &[Uuid]) -> Result<(), db::Error> {
+        for room in rooms {
+            self.forget(*room).await?;
+        }
+        Ok(())
+    }
+
+    /// The same once the server is there.
+    async fn forget_later(&self, rooms: Vec<Uuid>) {
+        while self.forget_all(&rooms).await.is_err() {
+            tokio::time::sleep(LATER).await;
+        }
     }
 
     fn now_ms(&self) -> i64 {

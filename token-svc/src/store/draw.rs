@@ -5,14 +5,17 @@ use service_kit::args;
 use service_kit::db::{self, Tx};
 use uuid::Uuid;
 
+use super::lock_room;
 use crate::queue::Token;
 use crate::room::Room;
 
-/// Fixes who takes part: everybody who has no sequence yet. Nothing when that is done.
+/// Fixes who takes part: everybody who has no sequence yet. Nothing when that is done. Whoever joins has the room while he
+/// does, so it is taken first: one who had it a moment ago would be counted by nobody, and be left behind for ever.
 pub(crate) async fn begin_draw(tx: &mut Tx<'_>, room: Uuid) -> Result<(), db::Error> {
     const UPDATE: &str = "update token_rooms set prequeued_count = \
         (select count(*) from token_tokens where room_id = $1 and sequence < 0) \
         where room_id = $1 and prequeued_count is null";
+    lock_room(tx, room).await?;
     tx.execute(UPDATE, args![room]).await.map(drop)
 }
 

@@ -94,7 +94,7 @@ pub(crate) async fn rooms_here(tx: &mut Tx<'_>) -> Result<Vec<Uuid>, db::Error> 
     Ok(rooms.into_iter().map(|(room,)| room).collect())
 }
 
-/// Counts a room here again.
+/// Counts a room here again, while nobody else changes its counts.
 pub(crate) async fn recount(tx: &mut Tx<'_>, room: Uuid) -> Result<(), db::Error> {
     const UPDATE: &str = "update token_rooms set line_generation = -abs(line_generation), issued_count = case when $2 > issued_count \
         then $2 else issued_count end, \
@@ -102,6 +102,7 @@ pub(crate) async fn recount(tx: &mut Tx<'_>, room: Uuid) -> Result<(), db::Error
         and t.sequence between 1 and token_rooms.admitted_through), \
         waiting_count = (select count(*) from token_tokens t where t.room_id = $1 and t.state = 1 \
         and (t.sequence > token_rooms.admitted_through or t.sequence < 1)) where room_id = $1";
+    super::lock_room(tx, room).await?;
     let last = last_sequence(tx, room).await?;
     tx.execute(UPDATE, args![room, last]).await.map(drop)
 }

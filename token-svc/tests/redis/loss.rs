@@ -153,6 +153,35 @@ async fn without_redis_those_who_are_in_can_buy_and_leave_and_nothing_is_lost() 
 }
 
 #[tokio::test]
+async fn a_service_starts_without_redis_and_its_lines_go_on_once_it_is_there() {
+    let mut server = Server::start().unwrap();
+    let clock = Arc::new(ManualClock::at(T0));
+    let db = testbed::db(clock.clone()).await;
+    let url = server.url();
+    let start = async |seed| {
+        let config = Config { store: url.clone(), ..config() };
+        World::seeded((db.clone(), clock.clone()), seed, config).await
+    };
+    let first = start(1).await;
+    let room = first.open(small_room()).await;
+    let tokens = first.join(&room, 2).await;
+    first.tick(1).await;
+    assert_eq!(first.states(&tokens).await, "AA");
+    // Nobody has been to this one, so its line was never loaded.
+    let other = first.open(small_room()).await;
+    first.host.shut_down().await;
+    server.stop().unwrap();
+
+    let second = start(2).await;
+    second.host.stop.cancel();
+    second.tokens.clone().complete_queue_token(completion(&tokens[0], &customer_name(1), 2)).await.unwrap();
+    server.restart().unwrap();
+    assert_eq!(second.states(&tokens).await, "CA");
+    assert_eq!(second.issue(&other, 1).await.unwrap().sequence, Some(1));
+    second.verify().await;
+}
+
+#[tokio::test]
 async fn a_line_may_move_between_redis_and_the_tables_and_back() {
     let server = Server::start().unwrap();
     let clock = Arc::new(ManualClock::at(T0));

@@ -4,12 +4,16 @@
 use std::sync::Arc;
 
 use proto::token::v1::{GetAdmissionKeysRequest, WaitingRoom};
+use service_kit::args;
 use service_kit::clock::ManualClock;
-use service_kit::db::Db;
+use service_kit::db::{self, Db, Tx};
 use service_kit::ids::Ids;
 use token_svc::Config;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
+use crate::shuffle::shuffled_room;
 use crate::verify::anything;
 use crate::world::{T0, World, config, small_room};
 
@@ -156,4 +160,70 @@ async fn a_room_counts_right_whatever_three_processes_do_in_it_at_once() {
         let counted = world.room(&room).await;
         assert!(counted.admitted_through > 0 && counted.issued_count > 20, "{counted:?}");
     }
+}
+
+/// One who joins a prequeue in its last moment has the room, and has not committed.
+async fn join_and_wait(
+    tx: &mut Tx<'_>,
+    room: Uuid,
+    (joined, go_on): (mpsc::Sender<i64>, Arc<Notify>),
+) -> Result<(), db::Error> {
+    const LOCK: &str = "select room_id from token_rooms where room_id = $1";
+    const INSERT: &str = "insert into token_tokens (room_id, token_id, customer_id, sequence, state, create_time, \
+        shuffle_key) values ($1, $2, $2, -4, 1, $3, $4)";
+    const COUNT: &str = "update token_rooms set issued_count = issued_count + 1, waiting_count = waiting_count + 1 \
+        where room_id = $1";
+    tx.lock_optional::<(Uuid,)>(LOCK, args![room]).await?;
+    let lot: &[u8] = &[7; 32];
+    tx.execute(INSERT, args![room, Uuid::from_u128(4), tx.now_ms(), lot]).await?;
+    tx.execute(COUNT, args![room]).await?;
+    let (pid,): (i64,) = tx.fetch_one("select cast(pg_backend_pid() as bigint)", &[]).await?;
+    joined.send(pid).await.unwrap();
+    go_on.notified().await;
+    Ok(())
+}
+
+/// Returns once somebody waits for a session.
+async fn until_waited_for(db: &Db, pid: i64) {
+    const WAITING: &str = "select count(*) from pg_stat_activity where cast($1 as bigint) = any(pg_blocking_pids(pid))";
+    loop {
+        let (waiting,): (i64,) =
+            db.read(async move |tx| tx.fetch_one::<(i64,)>(WAITING, args![pid]).await).await.unwrap();
+        if waiting > 0 {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_joins_in_the_moment_in_which_the_draw_begins_takes_part_in_it() {
+    let clock = Arc::new(ManualClock::at(T0));
+    // One who writes at a time, as on SQLite, cannot meet another.
+    let db = testbed::connected(clock.clone()).await;
+    let config = Config { store: "sql".to_owned(), ..config() };
+    let crowd = Crowd { _directory: Arc::new(tempfile::tempdir().unwrap()), db, clock, config };
+    let world = crowd.process(1).await;
+    let room = world.open(shuffled_room()).await;
+    world.join(&room, 3).await;
+    let id = Uuid::try_parse(room.rsplit('/').next().unwrap()).unwrap();
+
+    let (joined, mut pid) = mpsc::channel(1);
+    let go_on = Arc::new(Notify::new());
+    let (db, last) = (crowd.db.clone(), (joined, go_on.clone()));
+    let join = world.host.tasks.spawn(async move { db.write(async move |tx| join_and_wait(tx, id, last).await).await });
+    let pid = pid.recv().await.unwrap();
+    crowd.clock.advance(10_000);
+    let jobs = world.jobs.clone();
+    let draw = world.host.tasks.spawn(async move { jobs.draw().await });
+    until_waited_for(&crowd.db, pid).await;
+    go_on.notify_one();
+    join.await.unwrap().unwrap();
+    draw.await.unwrap().unwrap();
+
+    assert_eq!(world.room(&room).await.prequeued_count, Some(4));
+    world.tick(3).await;
+    let opened = world.room(&room).await;
+    assert_eq!((opened.admitted_through, opened.waiting_count), (4, 0), "nobody is left behind");
+    world.verify().await;
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::world::{T0, World, refusal, refused, small_room};
 
 /// Opens ten seconds after the beginning, with a shuffled prequeue until then.
-fn shuffled_room() -> WaitingRoom {
+pub(crate) fn shuffled_room() -> WaitingRoom {
     WaitingRoom {
         ordering: Ordering::ShuffledPrequeue.into(),
         prequeue_open_time: Some(timestamp(T0)),

@@ -189,7 +189,7 @@ async fn everything_fails_once_and_no_checkout_is_lost() {
     );
     assert!(completed > 0, "nobody could buy anything");
     let report = services.verify();
-    let all = format!("over {} checkouts (0 still open)", accepted.len());
+    let all = format!("over {} checkouts (0 sagas still open)", accepted.len());
     assert!(report.contains(&all), "{report}");
     let most = LEASE + Duration::from_secs(1);
     assert!(killed.after <= most && stopped.after <= most, "{:?}, {:?}", killed.after, stopped.after);

@@ -62,7 +62,7 @@ async fn sale(mut services: Services) {
         assert_eq!(load::ended(&channel, &checkout).await, State::Completed, "all are back");
     }
     let report = services.verify();
-    let all = format!("over {} checkouts (0 still open)", orders.len() + after.len());
+    let all = format!("over {} checkouts (0 sagas still open)", orders.len() + after.len());
     assert!(report.contains(&all), "{report}");
     services.end().await;
 }
