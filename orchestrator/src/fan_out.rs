@@ -95,11 +95,16 @@ impl FanOut {
     }
 
     fn pace(&self) -> Interval {
-        let mut pace = interval(Duration::from_secs(1) / self.desk.config.cancellations_per_second.max(1));
+        let mut pace = interval(period(self.desk.config.cancellations_per_second));
         // What was not started in time is not made up for.
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pace
     }
+}
+
+/// Between two starts, however many there are to be a second: never nothing.
+fn period(per_second: u32) -> Duration {
+    (Duration::from_secs(1) / per_second.max(1)).max(Duration::from_nanos(1))
 }
 
 /// One after the other, no faster than the pace, until the stop.
@@ -109,4 +114,15 @@ fn paced(names: Vec<String>, pace: Interval, stop: CancellationToken) -> impl St
         stop.run_until_cancelled(pace.tick()).await?;
         Some((name, (names, pace, stop)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_rate_is_too_large_or_too_small() {
+        assert_eq!(period(20), Duration::from_millis(50));
+        assert!([0, 1, u32::MAX].iter().all(|rate| !period(*rate).is_zero()));
+    }
 }
