@@ -12,6 +12,7 @@ use proto::customer::v1::customer_service_client::CustomerServiceClient;
 use proto::customer::v1::point_service_client::PointServiceClient;
 use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
 use proto::orchestrator::v1::saga_service_client::SagaServiceClient;
+use proto::payment::v1::delivery_service_client::DeliveryServiceClient;
 use proto::token::v1::queue_token_service_client::QueueTokenServiceClient;
 use proto::token::v1::waiting_room_service_client::WaitingRoomServiceClient;
 use tonic::Status;
@@ -120,6 +121,10 @@ impl Client {
 
     pub(crate) fn reservations(&self) -> ReservationServiceClient<Channel> {
         ReservationServiceClient::new(self.channel("concert"))
+    }
+
+    pub(crate) fn deliveries(&self) -> DeliveryServiceClient<Channel> {
+        DeliveryServiceClient::new(self.channel("payment"))
     }
 
     pub(crate) fn rooms(&self) -> WaitingRoomServiceClient<Channel> {

@@ -3,8 +3,10 @@
 //!
 //! [`run`] goes through the phases one by one: [`seed()`] prepares reservations, [`fire`] sends the checkouts,
 //! [`settle()`] waits until every saga has ended and reads them, and a [`Report`] sums up. Whether the books are in order
-//! afterwards is checked elsewhere, by whoever can read the tables.
+//! afterwards is checked elsewhere, by whoever can read the tables. [`aftermath()`] goes on with cards, returns and a cancelled
+//! performance.
 
+mod aftermath;
 mod client;
 mod clock;
 mod cpu;
@@ -19,6 +21,7 @@ mod seed;
 mod settle;
 mod tally;
 
+pub use aftermath::{Aftermath, aftermath};
 pub use client::Client;
 pub use drive::{Volley, fire};
 pub use faults::Faults;

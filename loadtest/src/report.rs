@@ -11,7 +11,7 @@ use crate::plan::{Load, Plan};
 use crate::settle::{Settled, Step};
 use crate::tally::Times;
 
-mod text;
+pub(crate) mod text;
 
 /// The report of one run.
 #[derive(Debug, Clone, Serialize)]

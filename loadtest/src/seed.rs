@@ -18,7 +18,9 @@ mod office;
 mod show;
 
 use office::Office;
-use show::{GALA, MATINEE, Seat, Show};
+pub(crate) use office::register;
+pub(crate) use show::{ENCORE, Show};
+use show::{GALA, MATINEE, Seat};
 
 /// Calls in flight while seeding: enough to keep a server busy, and not so many that it sheds some.
 const CALLS: usize = 128;

@@ -8,3 +8,28 @@ pub mod messenger;
 pub mod mood;
 pub mod platform;
 pub mod processor;
+
+/// One of them, as a process of its own.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// A card processor.
+    Processor(processor::Arguments),
+    /// A provider of messages to phones.
+    Messenger(messenger::Arguments),
+    /// A data platform.
+    Platform(platform::Arguments),
+}
+
+impl Command {
+    /// Runs it until it is asked to end. Its first line says where it listens.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Processor(arguments) => processor::run(arguments).await,
+            Self::Messenger(arguments) => messenger::run(arguments).await,
+            Self::Platform(arguments) => platform::run(arguments).await,
+        }
+    }
+}

@@ -5,11 +5,15 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use loadtest::{Faults, Plan, Progress, Report};
+use loadtest::{Aftermath, Faults, Plan, Progress, Report};
 use orchestrator::participants::Participant;
 use serde_json::json;
 use service_kit::serve;
 use tower::Layer as _;
+
+mod outside;
+
+use outside::Outside;
 
 use crate::settings::Settings;
 use crate::{up, verify};
@@ -29,36 +33,40 @@ pub struct Options {
 ///
 /// # Errors
 /// When it cannot start, or the load client is stopped by something that is no fault of the demo's.
-pub async fn run(settings: Settings, options: Options, as_json: bool) -> Result<bool> {
+pub async fn run(mut settings: Settings, options: Options, as_json: bool) -> Result<bool> {
     let faults = Faults::new(options.seed);
     let between = faults.clone();
     let wrap = move |name, participant: Participant| Participant::new(between.layer(name).layer(participant));
     let place = settings.database.shown(Path::new(&settings.server.data_dir), "of each service's name");
+    let outside = Outside::start(&mut settings, options.seed)?;
     let running = up::start(settings, Box::new(wrap)).await?;
     let address = format!("http://{}", running.address);
     if !as_json {
         println!("Skald runs at {address} with its data in {place}; open it in a browser and watch.");
         println!("A concert opens. Some of its customers have too few points, come too late, click twice, or go away;");
+        println!("3 % of the replies get lost after the commit, and the payment service is cut off for five seconds.");
         println!(
-            "3 % of the replies get lost after the commit, and the payment service is cut off for five seconds.\n"
+            "Then some charge points by card and buy, some return what they bought, and a performance is cancelled.\n"
         );
     }
     let plan = Plan { seed: options.seed, ..Plan::demo() };
     let report = loadtest::run(&address, &plan, Progress::Shown, Some(&faults)).await?;
+    let after = loadtest::aftermath(&loadtest::Client::connect(&address).await?, Progress::Shown).await?;
     let books = verify::check(&running.books()).await?;
-    print(&report, &books, as_json);
+    print(&report, &after, &books, as_json);
     if !options.exit {
         println!("\nEvery saga of this run: {address}  (Ctrl-C ends)");
         serve::shutdown_signal().context("cannot listen for signals")?.await;
     }
     running.shut_down().await?;
-    Ok(report.is_clean() && books.is_clean())
+    drop(outside);
+    Ok(report.is_clean() && after.is_clean() && books.is_clean())
 }
 
-fn print(report: &Report, books: &verify::Report, as_json: bool) {
+fn print(report: &Report, after: &Aftermath, books: &verify::Report, as_json: bool) {
     if as_json {
-        println!("{:#}", json!({ "load": report, "verify": books.json() }));
+        println!("{:#}", json!({ "load": report, "after": after, "verify": books.json() }));
     } else {
-        println!("{report}\n\n{books}");
+        println!("{report}\n\n{after}\n\n{books}");
     }
 }

@@ -62,6 +62,11 @@ enum Command {
     },
     /// Open a concert, send thousands of checkouts with customers and messages that go astray, and check the books.
     Demo(DemoArguments),
+    /// Run a stand-in for somebody outside, as the demo does: to try cards, messages and the data platform.
+    Outside {
+        #[command(subcommand)]
+        command: outside::Command,
+    },
     /// Place one checkout; without arguments, for a customer and a seat made up on the spot.
     Checkout {
         #[command(flatten)]
@@ -147,6 +152,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 log(&settings, Some(&settings.server.log))?;
                 process::runtime(&settings.server)?.block_on(migrate::run(&settings, &services, as_json))?;
             }
+        }
+        Command::Outside { command } => {
+            telemetry::init(telemetry::Format::default(), None)?;
+            tools()?.block_on(command.run())?;
         }
         Command::Checkout { order, server } => tools()?.block_on(checkout::run(order, &server.address, as_json))?,
         Command::Saga { command, server } => tools()?.block_on(sagas::run(command, &server.address, as_json))?,

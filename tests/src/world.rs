@@ -8,6 +8,7 @@ use orchestrator::journal::{Journal as _, LEASE, Query, SqlJournal};
 use orchestrator::participants::{Participant, Participants};
 use orchestrator::plans::Plans;
 use outside::processor::{Arguments, Processor};
+use payment_svc::deliver::Deliveries;
 use proto::concert::v1 as concert;
 use proto::concert::v1::reservation_service_client::ReservationServiceClient;
 use proto::customer::v1 as customer;
@@ -21,6 +22,7 @@ use service_kit::clock::{Clock, RuntimeClock};
 use service_kit::db::Db;
 use service_kit::host::Host;
 use service_kit::ids::Ids;
+use service_kit::peer::Client;
 use service_kit::wire::duration;
 use tonic::{Response, Status};
 use uuid::Uuid;
@@ -29,6 +31,8 @@ use crate::{CrashPoint, Crashing, Faults, Hall};
 
 /// When the world begins.
 pub const NOW_MS: i64 = 1_800_000_000_000;
+/// A data platform that nobody asks: deliveries to it are made, and none is sent.
+const PLATFORM: &str = "http://platform.invalid";
 /// What every seat costs.
 pub const PRICE: i64 = 50_000;
 
@@ -39,6 +43,7 @@ struct Services {
     customer: Participant,
     payment: Participant,
     token: Participant,
+    deliveries: Deliveries,
 }
 
 /// One life of the orchestrator.
@@ -117,14 +122,18 @@ impl World {
         let concert = concert_svc::start(&host, concert_svc::Config::default(), token.keys, held).await;
         let customer = customer_svc::start(&host, customer_svc::Config::default()).await;
         let url = processor.as_ref().map(Processor::url).unwrap_or_default();
-        let config = payment_svc::Config { processor: url, ..payment_svc::Config::default() };
-        let payment = payment_svc::start(&host, config).await;
+        let customer = customer.expect("customer-svc starts");
+        let mut config = payment_svc::Config { processor: url, ..payment_svc::Config::default() };
+        config.platform.url = PLATFORM.into();
+        let payment = payment_svc::start(&host, config.clone()).await.expect("payment-svc starts");
+        let deliveries = Deliveries::new(&host, &config, || Client::new(customer.clone())).expect("addresses are some");
         let services = Services {
             host,
             concert: Participant::new(concert.expect("concert-svc starts")),
-            customer: Participant::new(customer.expect("customer-svc starts")),
-            payment: Participant::new(payment.expect("payment-svc starts").routes),
+            customer: Participant::new(customer),
+            payment: Participant::new(deliveries.beside(payment.routes)),
             token: Participant::new(token.routes),
+            deliveries,
         };
         db.migrate("orchestrator", migrations()).await.expect("the orchestrator's tables are made");
         let faults = Faults::default();
@@ -172,6 +181,11 @@ impl World {
             _ => &self.life.face,
         };
         server.clone()
+    }
+
+    /// What is sent outside, of the events that a test hands in; none of it goes out.
+    pub fn deliveries(&self) -> &Deliveries {
+        &self.services.deliveries
     }
 
     /// The one performance: `concerts/{uuid}/performances/{uuid}`.

@@ -84,7 +84,7 @@ fn latencies<K: AsRef<str>>(title: &str, by: &BTreeMap<K, Latency>) -> Table {
     table
 }
 
-fn table(header: &[&str]) -> Table {
+pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_header(header);
     for column in table.column_iter_mut().skip(1) {
@@ -93,7 +93,7 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-fn row(table: &mut Table, name: &str, values: impl IntoIterator<Item = impl ToString>) {
+pub(crate) fn row(table: &mut Table, name: &str, values: impl IntoIterator<Item = impl ToString>) {
     let values = values.into_iter().map(|value| value.to_string());
     table.add_row([name.to_owned()].into_iter().chain(values));
 }

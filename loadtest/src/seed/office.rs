@@ -47,14 +47,15 @@ impl Office {
 
     /// Somebody with points, and when he came.
     pub(super) async fn stranger(&self) -> Result<(String, Timestamp)> {
-        let stranger = self.register("Stranger".into(), STRANGER_POINTS).await?;
+        let stranger = register(&self.client, "Stranger".into(), 0, STRANGER_POINTS).await?;
         let since = stranger.create_time.context("the server does not say when it registered a customer")?;
         Ok((stranger.name, since))
     }
 
     /// Registers a buyer with his points; where there is a waiting room, he takes his place.
     pub(super) async fn receive(&self, show: &Show, buyer: Buyer) -> Result<Guest> {
-        let customer = self.register(format!("Buyer {}", buyer.turn + 1), buyer.funds()).await?.name;
+        let customer =
+            register(&self.client, format!("Buyer {}", buyer.turn + 1), buyer.turn, buyer.funds()).await?.name;
         let token = if show.room.is_empty() { None } else { Some(self.queue(&show.room, &customer).await?) };
         self.customers.inc(1);
         Ok(Guest { buyer, customer, token })
@@ -83,24 +84,6 @@ impl Office {
         Ok((buyer.turn, Order { behaviour, customer, queue_token: token.name, reservation, amount, hold_end }))
     }
 
-    async fn register(&self, display_name: String, points: i64) -> Result<Customer> {
-        let request = CreateCustomerRequest {
-            customer: Some(Customer { display_name, ..Default::default() }),
-            request_id: clock::request_id(),
-            ..Default::default()
-        };
-        let created = self.client.customers().create_customer(request).await;
-        let customer = created.map_err(failed("register a customer"))?.into_inner();
-        let request = AdjustPointsRequest {
-            customer: customer.name.clone(),
-            amount: points,
-            reason: "points for a load test".into(),
-            request_id: clock::request_id(),
-        };
-        self.client.points().adjust_points(request).await.map_err(failed("give a customer points"))?;
-        Ok(customer)
-    }
-
     async fn queue(&self, room: &str, customer: &str) -> Result<QueueToken> {
         let request =
             IssueQueueTokenRequest { parent: room.into(), customer: customer.into(), request_id: clock::request_id() };
@@ -124,6 +107,30 @@ impl Office {
         }
         bail!("the waiting room let nobody in: {} is {}", token.name, token.state().as_str_name())
     }
+}
+
+/// Registers somebody with points, if any, and with a phone of his own. One in eight does not want to be told anything.
+pub(crate) async fn register(client: &Client, display_name: String, number: usize, points: i64) -> Result<Customer> {
+    let customer = Customer {
+        display_name,
+        phone_number: format!("+8210{:08}", number % 100_000_000),
+        notification_consent: number % 8 != 7,
+        ..Default::default()
+    };
+    let request =
+        CreateCustomerRequest { customer: Some(customer), request_id: clock::request_id(), ..Default::default() };
+    let created = client.customers().create_customer(request).await;
+    let customer = created.map_err(failed("register a customer"))?.into_inner();
+    if points > 0 {
+        let request = AdjustPointsRequest {
+            customer: customer.name.clone(),
+            amount: points,
+            reason: "points for a load test".into(),
+            request_id: clock::request_id(),
+        };
+        client.points().adjust_points(request).await.map_err(failed("give a customer points"))?;
+    }
+    Ok(customer)
 }
 
 /// How long a hold lasts, by the server's own clock.

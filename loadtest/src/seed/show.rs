@@ -21,7 +21,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// What distinguishes a concert from another one.
 #[derive(Debug)]
-pub(super) struct Bill {
+pub(crate) struct Bill {
     title: &'static str,
     has_waiting_room: bool,
     hold_seconds: i64,
@@ -32,24 +32,27 @@ pub(super) const GALA: Bill = Bill { title: "Skald: Gala", has_waiting_room: tru
 /// For those who come too late: holds last as short as they may.
 pub(super) const MATINEE: Bill = Bill { title: "Skald: Matinee", has_waiting_room: false, hold_seconds: 60 };
 
+/// For what comes after a sale.
+pub(crate) const ENCORE: Bill = Bill { title: "Skald: Encore", has_waiting_room: false, hold_seconds: 300 };
+
 /// A seat that nobody has taken.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(crate) struct Seat {
     pub(super) name: String,
     pub(super) price: i64,
 }
 
 /// A concert on sale.
 #[derive(Debug)]
-pub(super) struct Show {
+pub(crate) struct Show {
     /// Name of the waiting room; empty without one.
     pub(super) room: String,
-    pub(super) performance: String,
+    pub(crate) performance: String,
     pub(super) seats: vec::IntoIter<Seat>,
 }
 
 impl Show {
-    pub(super) async fn open(client: &Client, bill: &Bill, seats: usize) -> Result<Self> {
+    pub(crate) async fn open(client: &Client, bill: &Bill, seats: usize) -> Result<Self> {
         let now = clock::now();
         let room = if bill.has_waiting_room { open_room(client, now).await? } else { String::new() };
         let concert = publish(client, bill, room.clone(), now).await?;

@@ -1,4 +1,4 @@
-//! A world with something of everything in it, and for each method that is offered a request that it accepts there.
+//! A world with something of everything in it, and for each method a request that it accepts there.
 
 use std::time::Duration;
 
@@ -22,8 +22,12 @@ use super::contract::Method;
 
 mod accounts;
 mod concerts;
+mod deliveries;
 mod queues;
+mod returned;
 mod sagas;
+
+use returned::Returned;
 
 const DAY_MS: i64 = 86_400_000;
 /// Tables that say who runs and which tables there are, not what happened.
@@ -40,6 +44,13 @@ pub(super) struct Stage {
     /// A checkout that has completed, and who bought.
     checkout: String,
     buyer: Held,
+    /// The name of one of his tickets.
+    ticket: String,
+    returned: Returned,
+    /// A point charge; cards are not offered here, so it has failed.
+    charge: String,
+    /// Waits to be sent to the data platform.
+    delivery: String,
     /// A saga that is suspended.
     parked: orchestrator::Saga,
     /// A saga that waits before it tries a step again.
@@ -60,7 +71,11 @@ impl Stage {
         let (held, locked, buyer) = (world.held(1).await, world.held(2).await, world.held(3).await);
         let saga = format!("sagas/{}", world.id());
         lock(&world, &locked, &saga).await.expect("it can be locked");
-        let checkout = world.buy(&buyer).await.name;
+        let bought = world.buy(&buyer).await;
+        let (checkout, ticket) = (bought.name, bought.tickets[0].clone());
+        let returned = Returned::new(&world).await;
+        let charge = world.charge(&buyer.customer).await.name;
+        let delivery = deliveries::deliver(&world).await;
         let operation = operate(&world, &buyer.customer).await;
         let parked = park(&world).await;
         let backing_off = back_off(&world).await;
@@ -72,6 +87,10 @@ impl Stage {
             saga,
             checkout,
             buyer,
+            ticket,
+            returned,
+            charge,
+            delivery,
             parked,
             backing_off,
             operation,
@@ -82,18 +101,19 @@ impl Stage {
         }
     }
 
-    /// The accepted request of a method, unless the method is not offered yet.
-    pub(super) fn sample(&self, method: &Method) -> Option<Sent> {
-        let message = self.message(&method.name)?;
+    /// The accepted request of a method.
+    pub(super) fn sample(&self, method: &Method) -> Sent {
+        let message = self.message(&method.name).unwrap_or_else(|| panic!("{} has no sample", method.path));
         let step = STEPS.iter().find(|(name, _)| *name == method.name).map(|(_, step)| *step);
         let metadata = step.map(|step| vec![("saga-step", step.to_owned()), ("saga-epoch", "1".to_owned())]);
-        Some(Sent { path: method.path.clone(), metadata: metadata.unwrap_or_default(), message })
+        Sent { path: method.path.clone(), metadata: metadata.unwrap_or_default(), message }
     }
 
-    /// Encoded; nothing for a method that is not offered yet.
+    /// Encoded; methods of one name in several services take the same.
     fn message(&self, method: &str) -> Option<Vec<u8>> {
         let found = self.catalogue(method).or_else(|| self.reservations(method)).or_else(|| self.customers(method));
         let found = found.or_else(|| self.points(method)).or_else(|| self.payments(method));
+        let found = found.or_else(|| self.refunds(method)).or_else(|| self.deliveries(method));
         let found = found.or_else(|| self.rooms(method)).or_else(|| self.tokens(method));
         found.or_else(|| self.checkouts(method)).or_else(|| self.operations(method))
     }
@@ -121,7 +141,7 @@ impl Stage {
 }
 
 /// Methods that are steps, or compensations of one, with the id of the step.
-pub(super) const STEPS: [(&str, &str); 11] = [
+pub(super) const STEPS: [(&str, &str); 17] = [
     ("LockReservation", "lock-reservation"),
     ("UnlockReservation", "lock-reservation"),
     ("ConfirmReservation", "confirm-reservation"),
@@ -133,6 +153,12 @@ pub(super) const STEPS: [(&str, &str); 11] = [
     ("CancelPayment", "authorize-payment"),
     ("CapturePayment", "capture-payment"),
     ("CompleteQueueToken", "complete-token"),
+    ("BeginReservationCancellation", "begin-cancellation"),
+    ("AbortReservationCancellation", "begin-cancellation"),
+    ("CommitReservationCancellation", "commit-cancellation"),
+    ("CreateRefund", "create-refund"),
+    ("CancelRefund", "create-refund"),
+    ("CompleteRefund", "complete-refund"),
 ];
 
 /// Somebody who has waited for his turn.

@@ -24,15 +24,13 @@ impl Trial {
         Self { stage, contract: Contract::read(), reader, books, problems: Vec::new() }
     }
 
-    /// The methods that are offered, with a request that each accepts.
+    /// All methods, with a request that each accepts.
     pub(super) fn samples(&self) -> Vec<(Method, Sent)> {
-        let samples =
-            self.contract.methods.iter().filter_map(|method| Some((method.clone(), self.stage.sample(method)?)));
-        samples.collect()
+        self.contract.methods.iter().map(|method| (method.clone(), self.stage.sample(method))).collect()
     }
 
     pub(super) fn sample(&self, name: &str) -> (Method, Sent) {
-        self.samples().into_iter().find(|(method, _)| method.name == name).expect("the method is offered")
+        self.samples().into_iter().find(|(method, _)| method.name == name).expect("there is such a method")
     }
 
     /// The sample with another valid text in it.

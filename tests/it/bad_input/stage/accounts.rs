@@ -115,9 +115,7 @@ impl Stage {
             }),
             "CancelPayment" => encode(&payment::CancelPaymentRequest { saga, reason: "too dear".into(), request_id }),
             "CapturePayment" => encode(&payment::CapturePaymentRequest { saga, request_id }),
-            "GetPayment" => {
-                encode(&payment::GetPaymentRequest { name: self.checkout.replace("checkouts/", "payments/") })
-            }
+            "GetPayment" => encode(&payment::GetPaymentRequest { name: self.payment() }),
             "ListPayments" => encode(&payment::ListPaymentsRequest {
                 filter: format!("customer = \"{}\" AND state = CAPTURED", self.buyer.customer),
                 page_size: 1,

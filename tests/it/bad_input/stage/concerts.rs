@@ -48,6 +48,13 @@ impl Stage {
                 filter: "state = SCHEDULED AND start_time < '2100-01-01T00:00:00Z'".into(),
                 ..Default::default()
             }),
+            "CancelPerformance" => encode(&pb::CancelPerformanceRequest {
+                name: performance,
+                reason: "the singer is ill".into(),
+                // It has been created, and has got its seats.
+                etag: "2".into(),
+                request_id: self.request_id(),
+            }),
             "BatchCreateSeats" => encode(&pb::BatchCreateSeatsRequest {
                 parent: performance,
                 seats: vec![self.new_seat("B-1"), self.new_seat("B-2")],
@@ -163,6 +170,32 @@ impl Stage {
             "ListTickets" => {
                 let parent = self.buyer.reservation.clone();
                 encode(&pb::ListTicketsRequest { parent, page_size: 1, ..Default::default() })
+            }
+            "GetTicket" => encode(&pb::GetTicketRequest { name: self.ticket.clone() }),
+            "CheckInTicket" => encode(&pb::CheckInTicketRequest { name: self.ticket.clone(), request_id }),
+            _ => self.cancellations(method),
+        }
+    }
+
+    fn cancellations(&self, method: &str) -> Option<Vec<u8>> {
+        let (name, saga) = (self.returned.held.reservation.clone(), self.returned.saga.clone());
+        let request_id = self.request_id();
+        match method {
+            "BeginReservationCancellation" => encode(&pb::BeginReservationCancellationRequest {
+                name: self.buyer.reservation.clone(),
+                customer: self.buyer.customer.clone(),
+                saga: self.other_saga(),
+                request_id,
+                ..Default::default()
+            }),
+            "AbortReservationCancellation" => {
+                encode(&pb::AbortReservationCancellationRequest { name, saga, request_id })
+            }
+            "CommitReservationCancellation" => {
+                encode(&pb::CommitReservationCancellationRequest { name, saga, request_id })
+            }
+            "ListReservationsToCancel" => {
+                encode(&pb::ListReservationsToCancelRequest { page_size: 1, ..Default::default() })
             }
             _ => None,
         }

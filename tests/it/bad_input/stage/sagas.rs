@@ -5,6 +5,7 @@ use proto::orchestrator::v1::bulk_operation::Verb;
 use proto::orchestrator::v1::saga::step::State as StepState;
 use proto::payment::v1::payment::Method;
 use service_kit::wire::duration;
+use skald_tests::charges::AMOUNT;
 use skald_tests::world::PRICE;
 
 use super::{Stage, encode};
@@ -39,6 +40,25 @@ impl Stage {
                 customer: self.parked.customer.clone(),
                 reason: "changed my mind".into(),
             }),
+            _ => self.other_kinds(method),
+        }
+    }
+
+    fn other_kinds(&self, method: &str) -> Option<Vec<u8>> {
+        let request_id = self.request_id();
+        match method {
+            "CreateCancellation" => encode(&pb::CreateCancellationRequest {
+                wait: Some(duration(10)),
+                request_id,
+                ..self.world.give_back(&self.buyer)
+            }),
+            "GetCancellation" => encode(&pb::GetCancellationRequest { name: self.returned.cancellation.clone() }),
+            "CreatePointCharge" => encode(&pb::CreatePointChargeRequest {
+                wait: Some(duration(10)),
+                request_id,
+                ..self.world.charge_of(&self.held.customer, AMOUNT)
+            }),
+            "GetPointCharge" => encode(&pb::GetPointChargeRequest { name: self.charge.clone() }),
             _ => None,
         }
     }
