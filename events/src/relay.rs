@@ -59,7 +59,7 @@ struct Offered {
 }
 
 impl Relay {
-    /// A relay that does nothing yet. The tables of [`migrations::events`](../migrations/events) are there.
+    /// A relay that does nothing yet. The tables of `migrations::events` are there.
     pub fn new(host: &Host, (db, outbox): (&Db, &'static Outbox), sinks: &[Arc<dyn Sink>], policy: Policy) -> Self {
         let holder = host.ids.next(host.clock.now_ms());
         let lease = Arc::new(Lease::new(db.clone(), store::lease_of(outbox.source), holder));

@@ -48,7 +48,8 @@ impl Webhook {
             Ok(reply) if reply.status.is_success() => Receipt::Taken,
             Ok(reply) => {
                 let said: String = String::from_utf8_lossy(&reply.body).chars().take(SHOWN).collect();
-                not_taken(reply.status, format!("{}: {}", reply.status, said.trim()))
+                let said = if said.is_empty() { said } else { format!(": {}", said.trim()) };
+                not_taken(reply.status, format!("{}{said}", reply.status))
             }
             Err(error @ (Error::Unreachable(..) | Error::InDoubt(..))) => Receipt::Unavailable(error.to_string()),
         }

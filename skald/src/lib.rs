@@ -3,6 +3,7 @@
 pub mod checkout;
 pub mod client;
 pub mod demo;
+pub mod letters;
 pub mod migrate;
 pub mod sagas;
 pub mod settings;

@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use service_kit::process;
 use service_kit::{serve, telemetry};
 use skald::settings::Settings;
-use skald::{checkout, demo, migrate, sagas, up, verify};
+use skald::{checkout, demo, letters, migrate, sagas, up, verify};
 
 /// Many small messages are made and dropped on all threads; this one is built for that.
 #[global_allocator]
@@ -80,6 +80,11 @@ enum Command {
         command: sagas::Command,
         #[command(flatten)]
         server: Address,
+    },
+    /// Look at events that a sink would not take, and have them offered again.
+    Events {
+        #[command(subcommand)]
+        command: letters::Command,
     },
     /// Check every invariant over all services, reading only; exits with 1 when one is violated, with 2 when it cannot
     /// look.
@@ -154,6 +159,11 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Checkout { order, server } => tools()?.block_on(checkout::run(order, &server.address, as_json))?,
         Command::Saga { command, server } => tools()?.block_on(sagas::run(command, &server.address, as_json))?,
+        Command::Events { command } => {
+            if let Some(settings) = command.settings().settings::<Settings>()? {
+                process::runtime(&settings.server)?.block_on(letters::run(command, &settings, as_json))?;
+            }
+        }
         Command::Verify(settings) => {
             if let Some(settings) = settings.settings::<Settings>()? {
                 return Ok(process::runtime(&settings.server)?.block_on(run_verify(&settings, as_json)));

@@ -68,36 +68,50 @@ impl Books {
         let [concert, customer, payment, token] = [(); 4].map(|()| db.clone());
         Self { concert, customer, payment, token, orchestrator: vec![db.clone()] }
     }
+
+    /// Those that the settings lead to, to read: schemas on PostgreSQL, the directories of services that run on their own,
+    /// or the one file of `skald up`.
+    ///
+    /// # Errors
+    /// When there is no database, or it cannot be read.
+    pub async fn open(settings: &Settings) -> Result<Self> {
+        let (directory, clock) = (Path::new(&settings.server.data_dir), Arc::new(SystemClock));
+        let are_apart = directory.join("orchestrator").is_dir();
+        if !settings.database.is_remote() && !are_apart {
+            return Ok(Self::in_one(&Db::open_read_only(directory, clock)?));
+        }
+        let open = async |service| -> Result<Db> {
+            match settings.database.is_remote() {
+                true => Ok(process::open(directory, (&settings.database, service), clock.clone()).await?),
+                false => Ok(Db::open_read_only(&directory.join(service), clock.clone())?),
+            }
+        };
+        Ok(Self {
+            concert: open("concert").await?,
+            customer: open("customer").await?,
+            payment: open("payment").await?,
+            token: open("token").await?,
+            orchestrator: match settings.shards.is_empty() {
+                true => vec![open("orchestrator").await?],
+                false => sagas_of(settings).await?,
+            },
+        })
+    }
+
+    /// All of them; one that holds several services as often as it does.
+    pub fn all(&self) -> Vec<Db> {
+        let mut all = self.orchestrator.clone();
+        all.extend([&self.concert, &self.customer, &self.payment, &self.token].map(Db::clone));
+        all
+    }
 }
 
-/// Checks what the settings lead to, whether or not it is in use: schemas on PostgreSQL, the directories of services that
-/// run on their own, or the one file of `skald up`.
+/// Checks what the settings lead to, whether or not it is in use.
 ///
 /// # Errors
 /// When there is no database, or it cannot be read.
 pub async fn run(settings: &Settings) -> Result<Report> {
-    let (directory, clock) = (Path::new(&settings.server.data_dir), Arc::new(SystemClock));
-    let are_apart = directory.join("orchestrator").is_dir();
-    if !settings.database.is_remote() && !are_apart {
-        return Ok(check(&Books::in_one(&Db::open_read_only(directory, clock)?)).await?);
-    }
-    let open = async |service| -> Result<Db> {
-        match settings.database.is_remote() {
-            true => Ok(process::open(directory, (&settings.database, service), clock.clone()).await?),
-            false => Ok(Db::open_read_only(&directory.join(service), clock.clone())?),
-        }
-    };
-    let books = Books {
-        concert: open("concert").await?,
-        customer: open("customer").await?,
-        payment: open("payment").await?,
-        token: open("token").await?,
-        orchestrator: match settings.shards.is_empty() {
-            true => vec![open("orchestrator").await?],
-            false => sagas_of(settings).await?,
-        },
-    };
-    Ok(check(&books).await?)
+    Ok(check(&Books::open(settings).await?).await?)
 }
 
 /// The databases that sagas are spread over.

@@ -9,6 +9,7 @@ mod config;
 mod example;
 mod handover;
 mod kill;
+mod letters;
 mod load;
 mod postgres;
 mod process;
