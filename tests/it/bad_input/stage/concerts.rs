@@ -55,6 +55,13 @@ impl Stage {
                 etag: "2".into(),
                 request_id: self.request_id(),
             }),
+            _ => self.stock(method),
+        }
+    }
+
+    fn stock(&self, method: &str) -> Option<Vec<u8>> {
+        let performance = self.world.performance().to_owned();
+        match method {
             "BatchCreateSeats" => encode(&pb::BatchCreateSeatsRequest {
                 parent: performance,
                 seats: vec![self.new_seat("B-1"), self.new_seat("B-2")],
