@@ -29,6 +29,10 @@ pub struct Config {
     /// How often performances that are over are closed.
     #[serde(deserialize_with = "service_kit::config::positive")]
     pub close_period_ms: u64,
+    /// How often waiting rooms are told whether anything is left behind them. It costs a few reads, and a call when that
+    /// has changed.
+    #[serde(deserialize_with = "service_kit::config::positive")]
+    pub sold_out_period_ms: u64,
     /// When what is kept about steps and calls is forgotten.
     pub retention: service_kit::retention::Settings,
 }
@@ -45,6 +49,7 @@ impl Default for Config {
             announce_holds: true,
             retention: Default::default(),
             close_period_ms: 60_000,
+            sold_out_period_ms: 5_000,
         }
     }
 }

@@ -49,9 +49,10 @@ impl process::Service for Process {
     const NAME: &'static str = "concert";
 
     async fn start(self, host: &Host) -> Result<Started, BoxError> {
-        let token = Peer::new("token", &self.peers.token, self.peers.connections);
-        let (keys, held) = waiting_room::attend(host, Client::new(token)).await;
+        let token = Client::new(Peer::new("token", &self.peers.token, self.peers.connections));
+        let (keys, held) = waiting_room::attend(host, token.clone()).await;
         let routes = crate::start(host, self.concert, keys, held).await?;
+        waiting_room::tell_of_stock(host, &self.concert, token);
         events::start(host, &self.events, &OUTBOX, &[]).await?;
         Ok(Started::new(routes, SERVICES))
     }

@@ -11,6 +11,7 @@ mod seats;
 mod tickets;
 
 pub(crate) use cancellation::*;
+mod sold_out;
 mod stock;
 
 pub(crate) use best::*;
@@ -18,6 +19,7 @@ pub(crate) use catalogue::*;
 pub(crate) use history::*;
 pub(crate) use reservations::*;
 pub(crate) use seats::*;
+pub(crate) use sold_out::*;
 pub(crate) use stock::*;
 pub(crate) use tickets::*;
 

@@ -1,9 +1,11 @@
 //! What the sale needs of the waiting room, wherever that runs: the keys that its passes are checked with, fetched now and
-//! then, and an ear for holds, so that a place in line outlives them. The waiting room knows nothing of the sale.
+//! then, and an ear for holds, so that a place in line outlives them, and for the last seat. The waiting room knows nothing
+//! of the sale.
 
 use std::time::Duration;
 
 use proto::token::v1::queue_token_service_client::QueueTokenServiceClient;
+use proto::token::v1::waiting_room_service_client::WaitingRoomServiceClient;
 use proto::token::v1::{ExtendQueueTokenRequest, GetAdmissionKeysRequest};
 use service_kit::host::Host;
 use service_kit::pass::VerifyingKeys;
@@ -12,7 +14,9 @@ use service_kit::wire;
 use tokio::sync::mpsc;
 use tonic::{Response, Status};
 
-use crate::HoldPlaced;
+use crate::{Config, HoldPlaced};
+
+mod sold_out;
 
 /// How often the keys are fetched.
 const REFRESH_PERIOD: Duration = Duration::from_secs(30);
@@ -39,6 +43,16 @@ pub async fn attend(host: &Host, client: Client) -> (VerifyingKeys, mpsc::Sender
     let (held, holds) = mpsc::channel(HOLDS);
     host.tasks.spawn(tell(host.clone(), tokens, holds));
     (keys, held)
+}
+
+/// Tells the waiting rooms behind `client`, from here on, when what they stand before is sold out, and when it is not so any
+/// more: best effort, now and then. The tables are up to date.
+pub fn tell_of_stock(host: &Host, config: &Config, client: Client) {
+    let (db, rooms) = (host.db.clone(), WaitingRoomServiceClient::new(client));
+    host.every(Duration::from_millis(config.sold_out_period_ms), "news of what is left", move || {
+        let (db, rooms) = (db.clone(), rooms.clone());
+        async move { sold_out::tell_of_stock(&db, &rooms).await }
+    });
 }
 
 async fn refresh(host: Host, tokens: Tokens, keys: VerifyingKeys) {

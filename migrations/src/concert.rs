@@ -47,4 +47,6 @@ pub const MIGRATIONS: &[Migration] = super::steps![
     "0040_idempotency_time",
     "0041_reservations_queue_token",
     "0042_concerts_waiting_room_time",
+    "0043_rooms_sold_out",
+    "0044_concerts_roomed",
 ];

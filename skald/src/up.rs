@@ -157,8 +157,9 @@ struct Services {
 async fn start_services(hosts: &Hosts, settings: Settings, wrap: Wrap) -> anyhow::Result<Services> {
     let token = token_svc::start(&hosts.token, settings.token).await?.routes;
     let waiting_room = Client::new(token.clone());
-    let (keys, held) = concert_svc::waiting_room::attend(&hosts.concert, waiting_room).await;
+    let (keys, held) = concert_svc::waiting_room::attend(&hosts.concert, waiting_room.clone()).await;
     let concert = concert_svc::start(&hosts.concert, settings.concert, keys, held).await?;
+    concert_svc::waiting_room::tell_of_stock(&hosts.concert, &settings.concert, waiting_room);
     let customer = customer_svc::start(&hosts.customer, settings.customer).await?;
     let started = payment_svc::start(&hosts.payment, settings.payment.clone()).await;
     let started = started.map_err(anyhow::Error::from_boxed)?;

@@ -15,6 +15,7 @@ mod gift;
 mod parked;
 mod passes;
 mod point_charge;
+mod sold_out;
 mod tidy;
 
 /// The reason that a failure carries.

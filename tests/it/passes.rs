@@ -13,7 +13,7 @@ const WHILE: Duration = Duration::from_secs(90);
 async fn admitted() -> (World, String) {
     let world = World::new().await;
     let room = world.open_room().await;
-    world.put_behind(&room).await;
+    world.put_behind(&room, world.performance()).await;
     tokio::time::sleep(WHILE).await;
     let customer = world.customer(100_000).await;
     let pass = world.admit(&room, &customer).await.admission_pass;
@@ -113,9 +113,9 @@ async fn a_settled_room_that_nothing_is_forgotten_of_excuses_nobody() {
 async fn a_concert_may_get_another_waiting_room_or_none() {
     let (world, _) = admitted().await;
     let other = world.open_room().await;
-    world.put_behind(&other).await;
+    world.put_behind(&other, world.performance()).await;
     world.verify().await;
-    world.put_behind("").await;
+    world.put_behind("", world.performance()).await;
     tokio::time::sleep(WHILE).await;
     world.held(2).await;
     world.verify().await;

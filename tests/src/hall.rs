@@ -68,13 +68,20 @@ impl World {
         performance
     }
 
-    /// Puts a waiting room before the concert of the one performance.
-    pub async fn put_behind(&self, room: &str) {
-        let name = self.performance().split("/performances/").next().expect("a name begins with its parent");
+    /// Puts a waiting room before the concert of a performance, or takes it away.
+    pub async fn put_behind(&self, room: &str, performance: &str) {
+        let name = performance.split("/performances/").next().expect("a name begins with its parent");
         let concert = concert::Concert { name: name.into(), waiting_room: room.into(), ..Default::default() };
         let update_mask = Some(prost_types::FieldMask { paths: vec!["waiting_room".into()] });
         let request = concert::UpdateConcertRequest { concert: Some(concert), update_mask };
         self.concerts().update_concert(request).await.expect("the concert is changed");
+    }
+
+    /// Takes all seats of a performance off sale but the first so many.
+    pub async fn sell_only(&self, performance: &str, count: usize) {
+        let seats = (count..SEATS).map(|number| format!("A-{number}")).collect();
+        let request = concert::BlockSeatsRequest { parent: performance.into(), seats, ..Default::default() };
+        self.concerts().block_seats(request).await.expect("nobody has them");
     }
 
     /// A client of the catalogue, past the faults.

@@ -25,6 +25,7 @@ use service_kit::ids::Ids;
 use service_kit::peer::Client;
 use service_kit::wire::duration;
 use skald::verify::{Books, Report};
+use tonic::service::Routes;
 use tonic::{Response, Status};
 use uuid::Uuid;
 
@@ -118,8 +119,7 @@ impl World {
         let ids = Ids::seeded(7);
         let host = Host::new(db.clone(), clock.clone(), ids.clone());
         let token = token_svc::start(&host, token_svc::Config::default()).await.expect("token-svc starts");
-        let (keys, held) = concert_svc::waiting_room::attend(&host, Client::new(token.routes.clone())).await;
-        let concert = concert_svc::start(&host, concert_svc::Config::default(), keys, held).await;
+        let concert = concert(&host, Client::new(token.routes.clone())).await;
         let customer = customer_svc::start(&host, customer_svc::Config::default()).await;
         let url = processor.as_ref().map(Processor::url).unwrap_or_default();
         let customer = customer.expect("customer-svc starts");
@@ -129,7 +129,7 @@ impl World {
         let deliveries = Deliveries::new(&host, &config, || Client::new(customer.clone())).expect("addresses are some");
         let services = Services {
             host,
-            concert: Participant::new(concert.expect("concert-svc starts")),
+            concert: Participant::new(concert),
             customer: Participant::new(customer),
             payment: Participant::new(deliveries.beside(payment.routes)),
             token: Participant::new(token.routes),
@@ -354,6 +354,14 @@ impl World {
     pub async fn report(&self) -> Report {
         skald::verify::check(&Books::in_one(&self.db)).await.expect("the database can be read")
     }
+}
+
+async fn concert(host: &Host, waiting_room: Client) -> Routes {
+    let config = concert_svc::Config::default();
+    let (keys, held) = concert_svc::waiting_room::attend(host, waiting_room.clone()).await;
+    let routes = concert_svc::start(host, config, keys, held).await.expect("concert-svc starts");
+    concert_svc::waiting_room::tell_of_stock(host, &config, waiting_room);
+    routes
 }
 
 fn migrations() -> &'static [service_kit::db::Migration] {

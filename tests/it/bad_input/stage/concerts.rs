@@ -12,7 +12,7 @@ const UPDATABLE: [&str; 6] =
 
 impl Stage {
     pub(super) fn catalogue(&self, method: &str) -> Option<Vec<u8>> {
-        let (name, parent, performance) = (self.concert(), self.concert(), self.world.performance().to_owned());
+        let name = self.concert();
         // It has been created and published.
         let etag = "2".to_owned();
         match method {
@@ -35,6 +35,13 @@ impl Stage {
             "CloseConcert" => encode(&pb::CloseConcertRequest { name, etag }),
             "PublishConcert" => encode(&pb::PublishConcertRequest { name, etag }),
             "SuspendConcert" => encode(&pb::SuspendConcertRequest { name, etag }),
+            _ => self.performances(method),
+        }
+    }
+
+    fn performances(&self, method: &str) -> Option<Vec<u8>> {
+        let (parent, performance) = (self.concert(), self.world.performance().to_owned());
+        match method {
             "CreatePerformance" => encode(&pb::CreatePerformanceRequest {
                 parent,
                 performance: Some(new_performance()),
