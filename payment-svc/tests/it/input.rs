@@ -109,11 +109,13 @@ async fn a_message_beyond_the_limit_is_not_read() {
 }
 
 #[tokio::test]
-async fn what_comes_later_says_so() {
+async fn a_notice_of_archived_sagas_names_some_and_not_too_many() {
     let mut service = Service::new().await;
-    let purge = service.payments.purge_saga_operations(pb::PurgeSagaOperationsRequest::default()).await.unwrap_err();
-    assert_eq!(purge.code(), Code::Unimplemented);
-    assert_eq!(purge.message(), "PurgeSagaOperations is not offered yet; it comes with the archiving of sagas");
+    let too_many = (0..=1_000).map(saga_name).collect();
+    for sagas in [Vec::new(), too_many, vec!["sagas/2".to_owned()]] {
+        let notice = pb::PurgeSagaOperationsRequest { sagas };
+        assert_eq!(violation(service.payments.purge_saga_operations(notice).await), "sagas");
+    }
 }
 
 #[tokio::test]

@@ -116,13 +116,14 @@ async fn a_step_that_is_in_progress_is_never_said_to_be_not_applied_when_its_end
     let mut cards = Cards::new().await;
     cards.misbehave(Faults { hold: true, ..NONE });
     let mut asking = cards.another(60_000).await;
-    let answer = tokio::spawn(async move { asking.charge(1, "tok_1").await });
-    while cards.attempts().await == 0 {
-        tokio::task::yield_now().await;
-    }
-    cards.service.sql("alter table payment_saga_op rename to payment_saga_op_away").await;
-    cards.behave();
-    let answer = answer.await.unwrap();
+    let losing = async {
+        while cards.attempts().await == 0 {
+            tokio::task::yield_now().await;
+        }
+        cards.service.sql("alter table payment_saga_op rename to payment_saga_op_away").await;
+        cards.behave();
+    };
+    let (answer, ()) = tokio::join!(asking.charge(1, "tok_1"), losing);
     cards.service.sql("alter table payment_saga_op_away rename to payment_saga_op").await;
     pending(answer);
     cards.drain().await;
