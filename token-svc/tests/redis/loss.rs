@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proto::token::v1::queue_token::State;
 use proto::token::v1::waiting_room::Ordering;
@@ -204,6 +205,26 @@ async fn processes_whose_clocks_differ_agree_on_who_takes_part_in_a_draw() {
     let opened = world.room(&room).await;
     assert_eq!((opened.prequeued_count, opened.admitted_through), (Some(3), 4));
     world.verify().await;
+}
+
+#[tokio::test]
+async fn a_process_ends_at_once_though_redis_does_not_answer_and_there_are_many_rooms() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let store = format!("redis://{}", silent.local_addr().unwrap());
+    let clock = Arc::new(ManualClock::at(T0));
+    let db = testbed::db(clock.clone()).await;
+    let config = Config { store, tick_period_ms: 10, sweep_period_ms: 10, ..config() };
+    let world = World::seeded((db, clock.clone()), 1, config).await;
+    for _ in 0..50 {
+        world.open(small_room()).await;
+    }
+    clock.advance(1_000);
+    // A round is under way once it asks.
+    let asked = std::thread::spawn(move || silent.accept().unwrap());
+    while !asked.is_finished() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::timeout(Duration::from_secs(10), world.host.shut_down()).await.unwrap();
 }
 
 #[tokio::test]
