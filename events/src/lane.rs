@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,8 +26,9 @@ use crate::store::{Due, Queue};
 const FRESH: Duration = Duration::from_secs(2);
 /// How long it may take over what has waited anyway.
 const WAITED: Duration = Duration::from_secs(30);
-/// Aggregates of which an event is offered in one go.
-const CATCH_UP: i64 = 128;
+/// Aggregates of which an event is offered in one go at most, and how many more each time that it takes some. Half as many
+/// are offered after it has taken none: what is too much to be answered in time would else be offered for ever.
+const CATCH_UP: (i64, i64) = (128, 8);
 /// How often it is looked whether something is due.
 const PERIOD: Duration = Duration::from_secs(1);
 /// First and longest pause before an event is offered again, and before a sink that is down is asked again.
@@ -71,6 +72,8 @@ pub(crate) struct Lane {
     is_behind: AtomicBool,
     /// Times in a row that it was down.
     downs: AtomicU32,
+    /// How many it is offered in one go.
+    share: AtomicI64,
     last_taken: Mutex<Option<Stopwatch>>,
     woken: Notify,
 }
@@ -90,6 +93,7 @@ impl Lane {
             policy,
             is_behind: AtomicBool::new(false),
             downs: AtomicU32::new(0),
+            share: AtomicI64::new(CATCH_UP.0),
             last_taken: Mutex::default(),
             woken: Notify::new(),
         }
@@ -189,8 +193,8 @@ impl Lane {
     /// Offers what is due until nothing is, or the sink is down.
     pub(crate) async fn catch_up(&self) -> Result<(), Error> {
         while self.lease.hold().await? {
-            let queue = self.queue;
-            let due = self.db.read(async move |tx| queue.due(tx, CATCH_UP).await).await?;
+            let (queue, share) = (self.queue, self.share.load(Ordering::Relaxed));
+            let due = self.db.read(async move |tx| queue.due(tx, share).await).await?;
             if due.is_empty() {
                 if self.is_behind.swap(false, Ordering::Relaxed) {
                     tracing::info!(source = self.queue.source, sink = self.queue.sink, "a sink has caught up");
@@ -203,10 +207,12 @@ impl Lane {
                 && receipts.iter().any(|receipt| matches!(receipt, Receipt::Unavailable(_)));
             self.settle(due, receipts).await?;
             if is_down {
+                self.share.store((share / 2).max(1), Ordering::Relaxed);
                 self.is_behind.store(true, Ordering::Relaxed);
                 self.downs.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             }
+            self.share.store(share.saturating_add(CATCH_UP.1).min(CATCH_UP.0), Ordering::Relaxed);
             self.downs.store(0, Ordering::Relaxed);
         }
         Ok(())

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use service_kit::db::{self, Db, Tx};
 use service_kit::host::Host;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::admission;
@@ -51,20 +52,20 @@ impl Jobs {
         // A little less than the period, so that one who comes a little early is not passed over for it.
         let spacing_ms = i64::try_from(tick_period_ms - tick_period_ms / 10).unwrap_or(i64::MAX);
         let (ticks, sweeps) = (Duration::from_millis(tick_period_ms), Duration::from_millis(sweep_period_ms));
-        let jobs = self.clone();
+        let (jobs, stop) = (self.clone(), host.stop.clone());
         host.every(ticks, "admission tick", move || {
-            let jobs = jobs.clone();
-            async move { jobs.admit(spacing_ms).await }
+            let (jobs, stop) = (jobs.clone(), stop.clone());
+            async move { until(&stop, jobs.admit(spacing_ms)).await }
         });
-        let jobs = self.clone();
+        let (jobs, stop) = (self.clone(), host.stop.clone());
         host.every(ticks, "shuffle draw", move || {
-            let jobs = jobs.clone();
-            async move { jobs.draw().await }
+            let (jobs, stop) = (jobs.clone(), stop.clone());
+            async move { until(&stop, jobs.draw()).await }
         });
-        let jobs = self.clone();
+        let (jobs, stop) = (self.clone(), host.stop.clone());
         host.every(sweeps, "token sweeper", move || {
-            let jobs = jobs.clone();
-            async move { jobs.sweep().await }
+            let (jobs, stop) = (jobs.clone(), stop.clone());
+            async move { until(&stop, jobs.sweep()).await }
         });
         let jobs = self.clone();
         host.every(PURGE_PERIOD, "purge of tokens", move || {
@@ -118,4 +119,9 @@ impl Jobs {
             })
             .await
     }
+}
+
+/// Leaves a round to the next process when this one ends: with many rooms and a Redis that does not answer, it would last.
+async fn until(stop: &CancellationToken, round: impl Future<Output = Result<(), db::Error>>) -> Result<(), db::Error> {
+    stop.run_until_cancelled(round).await.unwrap_or(Ok(()))
 }

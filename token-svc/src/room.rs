@@ -160,6 +160,11 @@ impl Room {
         self.is_undrawn() && self.draw.is_none() && now_ms < self.settings.open_time
     }
 
+    /// Whether it is to be fixed who takes part in its draw, before anybody joins behind them.
+    pub(crate) fn is_draw_due(&self, now_ms: i64) -> bool {
+        self.is_undrawn() && self.draw.is_none() && self.settings.open_time <= now_ms
+    }
+
     /// Whether there is still to be drawn, so that nobody knows who is first.
     pub(crate) fn is_undrawn(&self) -> bool {
         let left = self.draw.is_none_or(|draw| draw.drawn < draw.places);

@@ -21,6 +21,10 @@ pub(crate) async fn issue(tx: &mut Tx<'_>, key: Key, customer: Uuid) -> Result<P
         // Whoever joins, joins one after the other; so sequences have no gaps and the room is not overfilled.
         let mut room = lock_room(tx, key.room).await?;
         room.expect_joinable(now_ms)?;
+        if room.is_draw_due(now_ms) {
+            // Whoever began to join before the opening and gets the room only now stands behind as well.
+            store::begin_draw(tx, key.room).await?;
+        }
         let (next, state) = (room.issued_count + 1, TokenState::Waiting);
         let sequence = if room.is_drawing_lots(now_ms) { -next } else { next };
         let token = Token { key, customer, sequence, state, create_time: now_ms, stay: None };

@@ -84,12 +84,7 @@ impl Notebook {
 
     /// Waits until it has taken so many, repeats not counted.
     pub(crate) async fn has(&self, count: usize) {
-        let mut changed = self.changed.subscribe();
-        let waited = tokio::time::timeout(LONG, async {
-            while self.ids().len() < count {
-                changed.changed().await.unwrap();
-            }
-        });
+        let waited = tokio::time::timeout(LONG, self.all(count));
         assert!(waited.await.is_ok(), "{} of {count}", self.ids().len());
     }
 
@@ -98,6 +93,14 @@ impl Notebook {
         let mut changed = self.changed.subscribe();
         while !self.taken().iter().any(|event| event.version == version) {
             tokio::time::timeout(LONG, changed.changed()).await.unwrap().unwrap();
+        }
+    }
+
+    /// Waits until it has taken so many, repeats not counted, for as long as it takes.
+    pub(crate) async fn all(&self, count: usize) {
+        let mut changed = self.changed.subscribe();
+        while self.ids().len() < count {
+            changed.changed().await.unwrap();
         }
     }
 

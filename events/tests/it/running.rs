@@ -111,6 +111,37 @@ async fn a_sink_that_does_not_answer_keeps_nobody_waiting_for_long_and_then_not_
     host.shut_down().await;
 }
 
+/// Takes events one after the other, and for each of them longer than anybody would like.
+#[derive(Debug)]
+struct Plodder(Arc<Notebook>);
+
+#[async_trait]
+impl Sink for Plodder {
+    fn name(&self) -> &'static str {
+        "plodder"
+    }
+
+    async fn publish(&self, events: &[CloudEvent]) -> Vec<Receipt> {
+        tokio::time::sleep(Duration::from_secs(4) * u32::try_from(events.len()).unwrap()).await;
+        Sink::publish(&*self.0, events).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_is_too_slow_for_many_gets_few_at_a_time_and_gets_all() {
+    const EVENTS: usize = 300;
+    let (host, notebook) = (host().await, Notebook::of("plodder", ""));
+    let sinks: [Arc<dyn Sink>; 1] = [Arc::new(Plodder(notebook.clone()))];
+    let relay = Relay::new(&host, (&host.db, &OUTBOX), &sinks, POLICY);
+    relay.start(&host, 7);
+    for number in 0..EVENTS {
+        announce(&host.db, &format!("a{number}"), 1).await;
+    }
+    // Four seconds each, and some more to find out how many it can take.
+    tokio::time::timeout(Duration::from_secs(4 * 3 * EVENTS as u64), notebook.all(EVENTS)).await.unwrap();
+    host.shut_down().await;
+}
+
 #[tokio::test]
 async fn of_two_processes_one_relays_and_the_other_takes_over() {
     let clock = Arc::new(ManualClock::at(NOW_MS));

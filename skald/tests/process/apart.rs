@@ -6,6 +6,7 @@ use tonic::transport::Channel;
 
 use crate::process::{Skald, run, stderr, stdout};
 
+mod notices;
 mod replicas;
 mod rooms;
 mod sale;
@@ -20,17 +21,23 @@ struct Services {
     data: TempDir,
     /// Whose schemas they use instead, if there is one.
     server: Option<Server>,
+    /// Where notices go, if anybody is to have some; then events come to the payment service over its webhook.
+    messenger: Option<String>,
     running: Vec<Skald>,
 }
 
 impl Services {
     /// Each with a file of its own.
     async fn start() -> Self {
-        Self::start_on(None).await
+        Self::start_with(None, None).await
     }
 
-    async fn start_on(server: Option<Server>) -> Self {
-        let mut services = Self { data: tempfile::tempdir().unwrap(), server, running: Vec::new() };
+    async fn start_on(server: Server) -> Self {
+        Self::start_with(Some(server), None).await
+    }
+
+    async fn start_with(server: Option<Server>, messenger: Option<String>) -> Self {
+        let mut services = Self { data: tempfile::tempdir().unwrap(), server, messenger, running: Vec::new() };
         for service in SERVICES {
             let started = services.start_one(service, "127.0.0.1:0").await;
             services.running.push(started);
@@ -41,12 +48,12 @@ impl Services {
     async fn start_one(&self, service: &str, listen: &str) -> Skald {
         let known = SERVICES.iter().zip(&self.running).filter(|(name, _)| **name != "orchestrator");
         let peers: Vec<_> = known.map(|(name, skald)| format!("peers.{name}={}", skald.address)).collect();
-        let calls_others = matches!(service, "concert" | "orchestrator");
+        let calls_others = matches!(service, "concert" | "orchestrator") || service == "payment" && self.tells();
         let more = peers.iter().filter(|_| calls_others).flat_map(|peer| ["--set", peer]);
         // Long enough for a busy machine: a call fails because somebody was killed, or not at all.
         let more = more.chain(PATIENT.into_iter().filter(|_| service == "orchestrator"));
-        let database = self.database();
-        let more: Vec<_> = more.chain(database.iter().map(String::as_str)).collect();
+        let (database, notices) = (self.database(), self.notices(service));
+        let more: Vec<_> = more.chain(database.iter().chain(&notices).map(String::as_str)).collect();
         Skald::start_part(service, listen, self.data.path(), &more).await
     }
 
@@ -54,6 +61,23 @@ impl Services {
     fn database(&self) -> Vec<String> {
         let at = |server: &Server| vec!["--postgres".to_owned(), server.url(DATABASE)];
         self.server.as_ref().map_or_else(Vec::new, at)
+    }
+
+    fn tells(&self) -> bool {
+        self.messenger.is_some()
+    }
+
+    /// Who sends notices, and who tells him what has happened.
+    fn notices(&self, service: &str) -> Vec<String> {
+        let settings = match (service, &self.messenger) {
+            ("payment", Some(messenger)) => vec![format!("payment.messenger.url={messenger}")],
+            ("orchestrator", Some(_)) => {
+                let to = format!("events.webhook.url={}/events", self.at("payment").address);
+                vec!["events.sinks=[\"webhook\"]".to_owned(), to]
+            }
+            _ => Vec::new(),
+        };
+        settings.into_iter().flat_map(|setting| ["--set".to_owned(), setting]).collect()
     }
 
     /// `skald verify` over all of them, while they run.

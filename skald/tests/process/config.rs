@@ -31,8 +31,8 @@ fn a_wrong_flag_is_told_with_its_key_and_what_it_must_be() {
         ("server.threads=5000", ["server.threads = 5000", "it must be 0 to 1024"]),
         ("token.sweep_batch=0", ["token.sweep_batch = 0", "it must be at least 1; the default is 200"]),
         ("token.poll_memory=10000001", ["token.poll_memory = 10000001", "it must be 1 to 10000000"]),
-        ("token.store=redis://", ["token.store = redis://", "such as redis://host:port/0"]),
-        ("token.store=redis://a:b", ["token.store = redis://a:b", "such as redis://host:port/0"]),
+        ("token.store=redis://", ["token.store = \"redis://\"", "such as redis://host:port/0"]),
+        ("token.store=redis://a:b", ["token.store = \"redis://a:b\"", "such as redis://host:port/0"]),
         ("concert.sweep_batch=-1", ["concert.sweep_batch = -1", "it must be at least 1; the default is 100"]),
         ("payment.amount_limit=0", ["payment.amount_limit = 0", "it must be at least 1"]),
         (

@@ -124,7 +124,12 @@ impl Shop {
 
     /// A customer with the points for so many seats.
     async fn register(&self, affordable: usize) -> Result<String, Status> {
-        let wanted = customer::Customer { display_name: "Kim".into(), ..Default::default() };
+        let wanted = customer::Customer {
+            display_name: "Kim".into(),
+            phone_number: "+821012345678".into(),
+            notification_consent: true,
+            ..Default::default()
+        };
         let request = customer::CreateCustomerRequest { customer: Some(wanted), ..Default::default() };
         let created = CustomerServiceClient::new(self.customers.clone()).create_customer(request).await?;
         let customer = created.into_inner().name;

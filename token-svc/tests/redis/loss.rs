@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proto::token::v1::queue_token::State;
 use proto::token::v1::waiting_room::Ordering;
@@ -13,6 +14,7 @@ use testbed::redis::Server;
 use token_svc::Config;
 use tonic::{Code, Response, Status};
 
+use crate::shuffle::shuffled_room;
 use crate::verify::anything;
 use crate::world::{T0, World, completion, config, customer_name, refusal, refused, small_room};
 
@@ -179,6 +181,50 @@ async fn a_service_starts_without_redis_and_its_lines_go_on_once_it_is_there() {
     assert_eq!(second.states(&tokens).await, "CA");
     assert_eq!(second.issue(&other, 1).await.unwrap().sequence, Some(1));
     second.verify().await;
+}
+
+#[tokio::test]
+async fn processes_whose_clocks_differ_agree_on_who_takes_part_in_a_draw() {
+    let server = Server::start().unwrap();
+    let clock = Arc::new(ManualClock::at(T0));
+    let db = testbed::db(clock.clone()).await;
+    let start = async |clock, seed| {
+        let config = Config { store: server.url(), ..config() };
+        let world = World::seeded((db.clone(), clock), seed, config).await;
+        world.host.stop.cancel();
+        world
+    };
+    let (world, ahead) = (start(clock, 1).await, start(Arc::new(ManualClock::at(T0 + 12_000)), 2).await);
+    let room = world.open(shuffled_room()).await;
+    for (customer, process) in [(1, &ahead), (2, &world), (3, &ahead)] {
+        assert_eq!(process.issue(&room, customer).await.unwrap().sequence, None, "the room is not open yet");
+    }
+    world.clock.advance(10_000);
+    assert_eq!(world.issue(&room, 4).await.unwrap().sequence, Some(4));
+    world.tick(3).await;
+    let opened = world.room(&room).await;
+    assert_eq!((opened.prequeued_count, opened.admitted_through), (Some(3), 4));
+    world.verify().await;
+}
+
+#[tokio::test]
+async fn a_process_ends_at_once_though_redis_does_not_answer_and_there_are_many_rooms() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let store = format!("redis://{}", silent.local_addr().unwrap());
+    let clock = Arc::new(ManualClock::at(T0));
+    let db = testbed::db(clock.clone()).await;
+    let config = Config { store, tick_period_ms: 10, sweep_period_ms: 10, ..config() };
+    let world = World::seeded((db, clock.clone()), 1, config).await;
+    for _ in 0..50 {
+        world.open(small_room()).await;
+    }
+    clock.advance(1_000);
+    // A round is under way once it asks.
+    let asked = std::thread::spawn(move || silent.accept().unwrap());
+    while !asked.is_finished() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::timeout(Duration::from_secs(10), world.host.shut_down()).await.unwrap();
 }
 
 #[tokio::test]

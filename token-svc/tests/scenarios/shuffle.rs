@@ -108,6 +108,27 @@ fn sorted_by(ids: &[Uuid], drawn: &[Option<i64>]) -> Vec<i64> {
 }
 
 #[tokio::test]
+async fn who_began_to_join_before_the_opening_and_is_overtaken_by_one_who_came_after_it_stands_behind_him() {
+    let world = World::new().await;
+    let room = world.open(shuffled_room()).await;
+    let mut tokens = world.join(&room, 3).await;
+    world.clock.advance(10_000);
+    let after = world.issue(&room, 4).await.unwrap();
+    assert_eq!(after.sequence, Some(4));
+    // A transaction goes by the time at which it began.
+    world.clock.advance(-1);
+    let overtaken = world.issue(&room, 5).await.unwrap();
+    assert_eq!(overtaken.sequence, Some(5));
+    tokens.extend([after.name, overtaken.name]);
+    // Nobody draws the place of another.
+    world.tick(4).await;
+    let opened = world.room(&room).await;
+    assert_eq!((opened.prequeued_count, opened.admitted_through, opened.waiting_count), (Some(3), 5, 0));
+    assert_eq!(world.states(&tokens).await, "AAAAA");
+    world.verify().await;
+}
+
+#[tokio::test]
 async fn the_drawn_are_let_in_before_those_who_came_later() {
     let world = World::new().await;
     let room = world.open(shuffled_room()).await;

@@ -146,7 +146,7 @@ async fn taken_over(server: &Server, before: &[String], checkouts: &[String], si
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_fails_once_and_no_checkout_is_lost() {
-    let mut services = Services::start_on(Some(durable_server())).await;
+    let mut services = Services::start_on(durable_server()).await;
     let mut others = Vec::new();
     for _ in 0..2 {
         others.push(services.start_one("orchestrator", "127.0.0.1:0").await);

@@ -26,7 +26,7 @@ async fn each_participant_is_killed_once_and_checkouts_go_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn so_they_do_on_postgresql() {
-    sale(Services::start_on(Some(durable_server())).await).await;
+    sale(Services::start_on(durable_server()).await).await;
 }
 
 async fn sale(mut services: Services) {

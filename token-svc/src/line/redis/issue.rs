@@ -60,7 +60,7 @@ impl RedisLine {
     }
 
     async fn next(&self, room: &Room, asked: &Asked) -> Result<Given, db::Error> {
-        let (now_ms, key, names) = (self.now_ms(), asked.key, keys(asked.key));
+        let (now_ms, key, names) = (self.time_at(room).await?, asked.key, keys(asked.key));
         // How many wait is for Redis to say.
         let joinable = Room { waiting_count: 0, ..room.clone() }.expect_joinable(now_ms).is_ok();
         let line = [names.line(), names.seq(), names.admitted(), names.gone()];
@@ -80,6 +80,14 @@ impl RedisLine {
             (3, ..) => Given::Full,
             _ => Given::Lost,
         })
+    }
+
+    /// The time that decides whether a place is to be drawn: that of the database, on which all processes agree.
+    async fn time_at(&self, room: &Room) -> Result<i64, db::Error> {
+        if room.is_undrawn() && room.draw.is_none() {
+            return self.host.db.read(async |tx| Ok(tx.now_ms())).await;
+        }
+        Ok(self.now_ms())
     }
 
     /// Writes the token's row; only then its place is told.
@@ -128,11 +136,14 @@ impl RedisLine {
 /// Writes the row of a new token; or finds the live one that its customer has.
 async fn record_in(tx: &mut Tx<'_>, room: Room, token: Token) -> Result<Place, Fault> {
     let (now_ms, id) = (tx.now_ms(), room.id);
-    if token.sequence < 0 {
-        // Who takes part in a draw is fixed in one moment.
+    // Who takes part in a draw is fixed in one moment, and everybody else stands behind them.
+    if room.is_undrawn() && room.draw.is_none() {
         let locked = tokens::lock_room(tx, id).await?;
-        if !locked.is_drawing_lots(now_ms) {
+        if locked.is_drawing_lots(now_ms) != (token.sequence < 0) {
             return Err(moved().into());
+        }
+        if locked.is_draw_due(now_ms) {
+            store::begin_draw(tx, id).await?;
         }
     }
     let lot = tokens::lot(&room, &token);
