@@ -252,6 +252,8 @@ async fn a_sink_that_is_down_loses_nothing_and_nobody_waits_for_it_not_even_over
     let lag = relay.lag().await.unwrap();
     assert_eq!((lag.unpublished, lag.queued, lag.dead), (0, vec![("down".into(), 400)], 0));
     drop(relay);
+    // Where several may relay, the next one waits until the lease of the one before it is over.
+    outside.clock.advance(11_000);
     let relay = outside.relay([&up, &down]);
     down.answer_all(Receipt::Taken);
     outside.announce("p1", 401).await;
