@@ -77,8 +77,8 @@ pub struct WebhookSettings {
     pub url: String,
     /// What requests are signed with; empty: they are not.
     pub secret: String,
-    /// How long the other side may take.
-    #[serde(deserialize_with = "config::positive")]
+    /// How long the other side may take: less than a lane waits for a single event.
+    #[serde(deserialize_with = "timeout")]
     pub timeout_ms: u64,
 }
 
@@ -190,6 +190,10 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
     let address = String::deserialize(deserializer)?;
     Client::new(&address).map_err(D::Error::custom)?;
     Ok(address)
+}
+
+fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    config::within(deserializer, 1..=20_000)
 }
 
 fn server<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

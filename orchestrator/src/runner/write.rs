@@ -93,6 +93,9 @@ fn step_in_trouble(definition: &dyn Definition, saga: &Saga) -> &'static str {
 }
 
 fn event(record: &Record, announced: Announced, id: uuid::Uuid) -> outbox::Event {
+    let about = if record.reference.is_empty() { &record.subject } else { &record.reference };
+    // Alerts of a saga stay together, also those of one whose row cannot be read.
+    let partition = if announced.aggregate.starts_with("sagas/") { &announced.aggregate } else { about }.clone();
     outbox::Event {
         bucket: 0,
         id,
@@ -101,7 +104,7 @@ fn event(record: &Record, announced: Announced, id: uuid::Uuid) -> outbox::Event
         saga: Some(record.id),
         data: announced.data,
         create_time: record.update_time,
-        partition: if record.reference.is_empty() { record.subject.clone() } else { record.reference.clone() },
+        partition,
         version: record.version,
     }
 }

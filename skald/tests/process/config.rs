@@ -44,6 +44,7 @@ fn a_wrong_flag_is_told_with_its_key_and_what_it_must_be() {
             "events.webhook.url=https://x",
             ["events.webhook.url = \"https://x\"", "must look like http://host:port/path"],
         ),
+        ("events.webhook.timeout_ms=30000", ["events.webhook.timeout_ms = 30000", "it must be 1 to 20000"]),
         ("events.nats.url=http://x", ["events.nats.url = \"http://x\"", "must look like nats://host:port"]),
         ("events.nats.stream=a.b", ["events.nats.stream = \"a.b\"", "must be without dots"]),
         ("events.kafka.brokers=[]", ["events.kafka.brokers = []", "must be a list of host:port, one at least"]),
