@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::concert::v1::{CancelPerformanceRequest, UnblockSeatsRequest};
+use proto::concert::v1::{
+    BatchCreateSeatsRequest, CancelPerformanceRequest, CreatePerformanceRequest, Performance, Seat, UnblockSeatsRequest,
+};
 use proto::token::v1::queue_token_service_client::QueueTokenServiceClient;
 use proto::token::v1::{CloseWaitingRoomRequest, GetWaitingRoomRequest, IssueQueueTokenRequest, MarkSoldOutRequest};
 use service_kit::clock::RuntimeClock;
@@ -11,6 +13,7 @@ use service_kit::db::{Error, Tx};
 use service_kit::host::Host;
 use service_kit::ids::Ids;
 use service_kit::peer::Client;
+use service_kit::wire::timestamp;
 use skald_tests::world::NOW_MS;
 use skald_tests::{Hall, Held, World};
 
@@ -97,6 +100,40 @@ async fn a_room_before_two_concerts_is_sold_out_when_both_are() {
     world.sell_only(&other, 0).await;
     assert!(is_sold_out(&world, &room).await);
     unblock(&world, "A-3").await;
+    assert!(!is_sold_out(&world, &room).await);
+}
+
+/// More than are read at once.
+const MANY: usize = 120;
+
+#[tokio::test(start_paused = true)]
+async fn one_seat_among_many_evenings_keeps_the_line_going() {
+    let (world, room) = behind_a_room(0).await;
+    assert!(is_sold_out(&world, &room).await);
+    let concert = world.performance().split("/performances/").next().unwrap();
+    let mut last = String::new();
+    for evening in 0..MANY as i64 {
+        let start_time = Some(timestamp(NOW_MS + (41 + evening) * 86_400_000));
+        let performance = Some(Performance { start_time, ..Default::default() });
+        let request = CreatePerformanceRequest { parent: concert.into(), performance, ..Default::default() };
+        last = world.concerts().create_performance(request).await.unwrap().into_inner().name;
+    }
+    assert!(is_sold_out(&world, &room).await, "they have no seats yet");
+    let seats = vec![Seat { name: format!("{last}/seats/A-1"), ..Default::default() }];
+    let request = BatchCreateSeatsRequest { parent: last, seats, ..Default::default() };
+    world.concerts().batch_create_seats(request).await.unwrap();
+    assert!(!is_sold_out(&world, &room).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_seat_among_many_concerts_keeps_the_line_going() {
+    let (world, room) = behind_a_room(0).await;
+    assert!(is_sold_out(&world, &room).await);
+    for number in 0..MANY {
+        let performance = world.open(Hall::default()).await;
+        world.sell_only(&performance, usize::from(number + 1 == MANY)).await;
+        world.put_behind(&room, &performance).await;
+    }
     assert!(!is_sold_out(&world, &room).await);
 }
 

@@ -84,15 +84,13 @@ async fn notices(tx: &mut Tx<'_>) -> Result<Vec<Notice>, db::Error> {
 
 /// Several concerts may share a room.
 async fn concerts_by_room(tx: &mut Tx<'_>) -> Result<BTreeMap<Uuid, Vec<Roomed>>, db::Error> {
-    let (mut rooms, mut after) = (BTreeMap::<_, Vec<_>>::new(), Uuid::nil());
-    loop {
-        let page = store::roomed_concerts(tx, after, PAGE).await?;
-        let Some(last) = page.last() else {
-            return Ok(rooms);
-        };
-        after = last.concert;
+    let (mut rooms, mut after) = (BTreeMap::<_, Vec<_>>::new(), Some(Uuid::nil()));
+    while let Some(start) = after {
+        let page = store::roomed_concerts(tx, start, PAGE).await?;
+        after = page.last().filter(|_| page.len() as i64 == PAGE).map(|last| last.concert);
         page.into_iter().for_each(|concert| rooms.entry(concert.room).or_default().push(concert));
     }
+    Ok(rooms)
 }
 
 /// What is left of the concerts. A room that knows that nothing is left waits for a seat that can be had, so nobody looks
@@ -117,16 +115,14 @@ async fn stock(tx: &mut Tx<'_>, concerts: &[Roomed], is_told: bool) -> Result<St
 
 /// The performances of a concert that take place and have seats.
 async fn scheduled(tx: &mut Tx<'_>, concert: Uuid) -> Result<Vec<Uuid>, db::Error> {
-    let (mut all, mut after) = (Vec::new(), (i64::MIN, Uuid::nil()));
-    loop {
-        let state = Some(PerformanceState::Scheduled);
-        let wanted =
-            PerformancesAfter { concert, after, state, start_from: i64::MIN, start_below: i64::MAX, limit: PAGE };
+    let (mut all, mut after) = (Vec::new(), Some((i64::MIN, Uuid::nil())));
+    let state = Some(PerformanceState::Scheduled);
+    while let Some(start) = after {
+        let (start_from, start_below) = (i64::MIN, i64::MAX);
+        let wanted = PerformancesAfter { concert, after: start, state, start_from, start_below, limit: PAGE };
         let page = store::performances(tx, &wanted).await?;
-        let Some(last) = page.last() else {
-            return Ok(all);
-        };
-        after = (last.start_time, last.id);
+        after = page.last().filter(|_| page.len() as i64 == PAGE).map(|last| (last.start_time, last.id));
         all.extend(page.iter().filter(|performance| performance.seat_count > 0).map(|performance| performance.id));
     }
+    Ok(all)
 }
