@@ -104,17 +104,6 @@ impl Notebook {
         }
     }
 
-    /// Waits until it has taken what another one has not.
-    pub(crate) async fn has_new(&self, other: &Self) {
-        let (mut changed, known) = (self.changed.subscribe(), other.ids());
-        let waited = tokio::time::timeout(LONG, async {
-            while self.ids().is_subset(&known) {
-                changed.changed().await.unwrap();
-            }
-        });
-        assert!(waited.await.is_ok(), "nothing new");
-    }
-
     /// What it took, each the first time only, as `subject@version`.
     pub(crate) fn first_times(&self) -> Vec<String> {
         let mut known = BTreeSet::new();
