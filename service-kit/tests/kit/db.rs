@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use service_kit::args;
@@ -384,4 +385,20 @@ async fn every_statement_of_a_unit_of_work_is_counted_also_of_one_that_reads_or_
     assert_eq!(db.statements() - before, 2);
     ids(&db).await;
     assert_eq!(db.statements() - before, 3);
+}
+
+#[tokio::test]
+async fn reads_that_their_caller_does_not_look_after_keep_nobody_waiting() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = testbed::threaded(directory.path(), Arc::new(ManualClock::at(1))).await;
+    let read = || async { db.read(async |tx| Ok::<_, Error>(tx.now_ms())).await };
+    // More than may read at once: all are asked for, and none is looked after again.
+    let mut left: Vec<_> = (0..100).map(|_| Box::pin(read())).collect();
+    for left in &mut left {
+        assert!(left.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    for _ in 0..20 {
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(60), read()).await;
+        answer.expect("others hold all places and do nothing").unwrap();
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 use super::{Counters, Error, Tx, open, perform, statement, transaction};
 
@@ -18,6 +19,7 @@ pub(super) struct Readers {
     counters: Arc<Counters>,
     idle: Mutex<Vec<Connection>>,
     places: Arc<Semaphore>,
+    tasks: TaskTracker,
 }
 
 impl Readers {
@@ -27,6 +29,7 @@ impl Readers {
             counters,
             idle: Mutex::default(),
             places: Arc::new(Semaphore::new(READERS)),
+            tasks: TaskTracker::new(),
         })
     }
 
@@ -46,16 +49,21 @@ impl Readers {
         E: From<Error> + Send + 'static,
         F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
-        let place = self.places.clone().acquire_owned().await;
         let readers = self.clone();
-        let reading = tokio::task::spawn_blocking(move || {
-            let _place = place;
-            let mut connection = readers.take()?;
-            let result = snapshot(&mut connection, &readers.counters, now_ms, work);
-            readers.give(connection);
-            result
+        // In a task of its own: places are given in turn, and a caller that reads several things at once may not look
+        // after one that was given a place, as long as another one waits for it.
+        let reading = self.tasks.spawn(async move {
+            let place = readers.places.clone().acquire_owned().await;
+            let read = move || {
+                let _place = place;
+                let mut connection = readers.take()?;
+                let result = snapshot(&mut connection, &readers.counters, now_ms, work);
+                readers.give(connection);
+                result
+            };
+            tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| Err(E::from(shutting_down())))
         });
-        reading.await.unwrap_or_else(|_| Err(E::from(Error::Unavailable("the process is shutting down".into()))))
+        reading.await.unwrap_or_else(|_| Err(E::from(shutting_down())))
     }
 
     fn take(&self) -> Result<Connection, Error> {
@@ -69,6 +77,10 @@ impl Readers {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         }
     }
+}
+
+fn shutting_down() -> Error {
+    Error::Unavailable("the process is shutting down".into())
 }
 
 /// Runs `work` on one snapshot and leaves nothing behind, whatever it does.
