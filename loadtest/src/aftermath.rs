@@ -160,7 +160,16 @@ async fn charge(client: &Client, customer: &str, is_declined: bool) -> Result<pb
         request_id: clock::request_id(),
     };
     let charged = client.checkouts().create_point_charge(request).await;
-    charged.map(tonic::Response::into_inner).map_err(|status| reason(&status))
+    let mut charged = charged.map_err(|status| reason(&status))?.into_inner();
+    // It is answered once it is certain; the points come a moment later.
+    let started = Instant::now();
+    while charged.state() == State::Completing && started.elapsed() < PATIENCE {
+        sleep(LOOK).await;
+        let request = pb::GetPointChargeRequest { name: charged.name };
+        let looked = client.checkouts().get_point_charge(request).await;
+        charged = looked.map_err(|status| reason(&status))?.into_inner();
+    }
+    Ok(charged)
 }
 
 async fn give_up(client: &Client, visitor: &Visitor, checkout: &pb::Checkout) -> Result<String, String> {
