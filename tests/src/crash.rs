@@ -135,3 +135,17 @@ impl Journal for Crashing {
         self.inner.watch(id)
     }
 }
+
+/// Dies before and after each write in turn, from the write `first` on, until an orchestrator lives to the end; tells how
+/// often one died. `die_at` tells whether it died at its point.
+pub async fn die_everywhere(first: usize, die_at: impl AsyncFn(CrashPoint) -> bool) -> usize {
+    let mut deaths = 0;
+    for write in first.. {
+        if !(die_at(CrashPoint::Before(write)).await) {
+            break;
+        }
+        assert!(die_at(CrashPoint::After(write)).await);
+        deaths += 2;
+    }
+    deaths
+}

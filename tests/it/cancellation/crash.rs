@@ -3,7 +3,7 @@
 use proto::orchestrator::v1::checkout::State;
 use skald_tests::hall::FEE;
 use skald_tests::world::PRICE;
-use skald_tests::{CrashPoint, Fault, World};
+use skald_tests::{CrashPoint, Fault, World, crash};
 
 /// Runs one cancellation under `script` in an orchestrator that dies at every point in turn, and lets the next one finish.
 async fn die_everywhere(script: fn(&World), expected: State) {
@@ -11,14 +11,7 @@ async fn die_everywhere(script: fn(&World), expected: State) {
     let world = World::new().await;
     world.bought(1).await;
     let first = world.writes() + 1;
-    let mut deaths = 0;
-    for write in first.. {
-        if !(die_at(CrashPoint::Before(write), script, expected).await) {
-            break;
-        }
-        assert!(die_at(CrashPoint::After(write), script, expected).await);
-        deaths += 2;
-    }
+    let deaths = crash::die_everywhere(first, async |point| die_at(point, script, expected).await).await;
     assert!(deaths >= 8, "only {deaths} deaths");
 }
 

@@ -2,20 +2,13 @@
 
 use proto::orchestrator::v1::checkout::State;
 use skald_tests::charges::AMOUNT;
-use skald_tests::{CrashPoint, Fault, World};
+use skald_tests::{CrashPoint, Fault, World, crash};
 
 use super::{expect_charged, expect_nothing};
 
 /// Runs one charge under `script` in an orchestrator that dies at every point in turn, and lets the next one finish.
 async fn die_everywhere(script: fn(&World), expected: State) {
-    let mut deaths = 0;
-    for write in 1.. {
-        if !(die_at(CrashPoint::Before(write), script, expected).await) {
-            break;
-        }
-        assert!(die_at(CrashPoint::After(write), script, expected).await);
-        deaths += 2;
-    }
+    let deaths = crash::die_everywhere(1, async |point| die_at(point, script, expected).await).await;
     assert!(deaths >= 6, "only {deaths} deaths");
 }
 
