@@ -2,6 +2,8 @@
 //! told. The row is the last word: when it shows that the customer has a live token already, or that the line is behind
 //! the tables, the sequence is let go of and nobody has heard of it.
 
+use std::time::Duration;
+
 use proto::token::v1 as pb;
 use service_kit::db::{self, Tx};
 use service_kit::refusal::{Fault, Refusal};
@@ -22,6 +24,10 @@ const MOVED: &str = "LINE_MOVED";
 const BEHIND: &str = "LINE_BEHIND";
 /// Each time something else has happened: this is never reached unless the stores contradict each other.
 const TRIES: usize = 8;
+/// How long the row of a place may take that was given to the customer a moment ago, by another call of theirs; looked for
+/// in each of the first tries.
+const ROW_PAUSE: Duration = Duration::from_millis(20);
+const ROW_TRIES: usize = 5;
 
 /// What the script says.
 enum Given {
@@ -34,7 +40,7 @@ enum Given {
 
 impl RedisLine {
     pub(super) async fn take_place(&self, asked: Asked) -> Result<pb::QueueToken, Fault> {
-        for _ in 0..TRIES {
+        for tried in 0..TRIES {
             let room = self.rooms.get(&self.host.db, asked.key.room, self.now_ms()).await?;
             let answer = match self.next(&room, &asked).await? {
                 Given::Lost => {
@@ -45,7 +51,7 @@ impl RedisLine {
                     let room = Room { issued_count: issued, admitted_through: admitted, ..room };
                     self.record(&asked, room, token).await
                 }
-                Given::HasOne => self.show(&asked, room.id).await,
+                Given::HasOne => self.show(&asked, room.id, tried < ROW_TRIES).await,
                 Given::Full => full(room, self.now_ms()),
                 Given::Shut => refused(room, self.now_ms()),
             };
@@ -103,8 +109,9 @@ impl RedisLine {
         answer
     }
 
-    /// Shows the live token that the customer has; ends it first when its time is over.
-    async fn show(&self, asked: &Asked, room: Uuid) -> Result<pb::QueueToken, Fault> {
+    /// Shows the live token that the customer has; ends it first when its time is over. A place without a row is about to
+    /// get one, or its process has died: then it is let go of.
+    async fn show(&self, asked: &Asked, room: Uuid, row_may_come: bool) -> Result<pb::QueueToken, Fault> {
         let Asked { call, customer, .. } = asked.clone();
         let view = self.view.clone();
         let (_, issued, admitted, ..) = self.counts(room).await?;
@@ -114,14 +121,20 @@ impl RedisLine {
         };
         let shown = self.host.db.write(async move |tx| IDEMPOTENCY.once(tx, &call, show).await).await;
         if is_moved(&shown) {
-            let lapsed = self.host.db.write(async move |tx| tokens::live(tx, room, customer).await).await?;
-            let lapsed: Vec<_> = lapsed.into_iter().map(|place| place.token).collect();
-            self.tell_all(room, &lapsed).await?;
-            let mut release = redis::cmd("DEL");
-            release.arg(keys(asked.key).customer(customer));
-            self.server.command::<i64>(&release).await?;
+            match self.host.db.write(async move |tx| tokens::live(tx, room, customer).await).await? {
+                Some(place) => self.tell_all(room, &[place.token]).await?,
+                None if row_may_come => tokio::time::sleep(ROW_PAUSE).await,
+                None => self.release(asked).await?,
+            }
         }
         shown
+    }
+
+    /// Lets the customer take a place anew.
+    async fn release(&self, asked: &Asked) -> Result<(), db::Error> {
+        let mut release = redis::cmd("DEL");
+        release.arg(keys(asked.key).customer(asked.customer));
+        self.server.command::<i64>(&release).await.map(drop)
     }
 
     /// Lets go of a sequence that nobody has heard of. One that this misses is passed over when its turn is not claimed.
