@@ -6,19 +6,25 @@ pub(crate) type Map<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<Q
 
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Quick(u64);
+
+impl Default for Quick {
+    fn default() -> Quick {
+        Quick(FACTOR)
+    }
+}
 
 impl Quick {
     fn add(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(FACTOR);
+        let product = u128::from(self.0 ^ word) * u128::from(FACTOR);
+        self.0 = (product >> 64) as u64 ^ product as u64;
     }
 }
 
 impl Hasher for Quick {
     fn finish(&self) -> u64 {
-        let mixed = (self.0 ^ (self.0 >> 32)).wrapping_mul(FACTOR);
-        mixed ^ (mixed >> 29)
+        self.0
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -52,16 +58,17 @@ impl Hasher for Quick {
 
 const FREE: u32 = u32::MAX;
 
-/// Finds the place of an item in the list that its owner keeps: four bytes an item, and no second copy of it.
+/// Finds the place of an item in the list that its owner keeps: eight bytes an item, and no second copy of it. Beside each
+/// place stands a part of the item's hash, so that hardly any other item is looked at.
 #[derive(Debug)]
 pub(crate) struct Places {
-    slots: Vec<u32>,
+    slots: Vec<(u32, u32)>,
     len: usize,
 }
 
 impl Places {
     pub(crate) fn new() -> Places {
-        Places { slots: vec![FREE; 1 << 10], len: 0 }
+        Places { slots: vec![(0, FREE); 1 << 10], len: 0 }
     }
 
     /// The place of `item`, or None after noting that it is about to be pushed.
@@ -69,28 +76,30 @@ impl Places {
         if self.len * 2 >= self.slots.len() {
             self.grow(list);
         }
-        let mask = self.slots.len() - 1;
-        let mut slot = hash(item) as usize & mask;
-        while self.slots[slot] != FREE {
-            if list[self.slots[slot] as usize] == *item {
-                return Some(self.slots[slot]);
+        let (hash, mask) = (hash(item), self.slots.len() - 1);
+        let (mut slot, tag) = (hash as usize & mask, (hash >> 32) as u32);
+        while self.slots[slot].1 != FREE {
+            let (known, place) = self.slots[slot];
+            if known == tag && list[place as usize] == *item {
+                return Some(place);
             }
             slot = (slot + 1) & mask;
         }
-        self.slots[slot] = list.len() as u32;
+        self.slots[slot] = (tag, list.len() as u32);
         self.len += 1;
         None
     }
 
     fn grow<T: Hash>(&mut self, list: &[T]) {
-        let mask = self.slots.len() * 2 - 1;
-        self.slots = vec![FREE; mask + 1];
+        let mask = self.slots.len() * 4 - 1;
+        self.slots = vec![(0, FREE); mask + 1];
         for (place, item) in list.iter().enumerate() {
-            let mut slot = hash(item) as usize & mask;
-            while self.slots[slot] != FREE {
+            let hash = hash(item);
+            let mut slot = hash as usize & mask;
+            while self.slots[slot].1 != FREE {
                 slot = (slot + 1) & mask;
             }
-            self.slots[slot] = place as u32;
+            self.slots[slot] = ((hash >> 32) as u32, place as u32);
         }
     }
 }

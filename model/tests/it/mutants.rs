@@ -2,19 +2,47 @@
 
 use model::{Case, Found, Mutant, Rules, Search};
 
-/// The first case in which the mutant shows, with the fewest faults.
-fn caught(mutant: Mutant, most: u8) -> Option<(&'static str, Box<Found>)> {
-    (0..=most).find_map(|faults| {
-        let rules = Rules { faults, orchestrators: 2, mutant: Some(mutant) };
-        let shows = |case: &'static Case| Some((case.name, Search::run(case, rules).err()?));
-        ["checkout", "point-charge"].into_iter().filter_map(Case::named).find_map(shows)
-    })
+const FAULTS: u8 = 3;
+
+/// The first plan in which the mutant shows with so many faults.
+fn caught(mutant: Mutant, faults: u8) -> Option<(&'static str, Box<Found>)> {
+    let rules = Rules { faults, orchestrators: 2, mutant: Some(mutant) };
+    let shows = |case: &'static Case| Some((case.name, Search::run(case, rules).err()?));
+    ["cancellation", "checkout", "point-charge"].into_iter().filter_map(Case::named).find_map(shows)
+}
+
+fn told(found: &Found) -> String {
+    format!("{} faults: {}\n{}\n", found.faults, found.rule, found.schedule.join("\n"))
 }
 
 #[test]
 fn every_wrong_rule_is_caught_within_three_faults() {
     for mutant in Mutant::CAUGHT {
-        let Some((case, found)) = caught(mutant, 3) else { panic!("{mutant:?} is not caught") };
-        println!("{mutant:?} in {case}, {} faults: {}\n{}\n", found.faults, found.rule, found.schedule.join("\n"));
+        let Some((plan, found)) = (0..=FAULTS).find_map(|faults| caught(mutant, faults)) else {
+            panic!("{mutant:?} is not caught");
+        };
+        println!("{mutant:?} in a {plan}, {}", told(&found));
+        let marked = found.schedule.iter().filter(|line| line.starts_with('!')).count();
+        assert!(marked <= usize::from(found.faults), "{}", told(&found));
     }
+}
+
+#[test]
+fn a_step_that_is_sent_by_hand_after_its_compensation_is_harmless() {
+    for plan in ["cancellation", "point-charge", "group"] {
+        let case = Case::named(plan).expect("a plan of the model");
+        let rules = Rules { faults: FAULTS, orchestrators: 1, mutant: Some(Mutant::HandSent) };
+        let walked = Search::run(case, rules).unwrap_or_else(|found| panic!("{plan}, {}", told(&found)));
+        assert!(walked.events["request by hand"] > 100, "{plan}: {:?}", walked.events);
+    }
+}
+
+/// The one thing that the promise takes for granted: what provably never left, or was rolled back, has no copy on its way.
+#[test]
+fn a_copy_of_what_was_not_executed_would_break_the_promise() {
+    let Some((plan, found)) = (0..=FAULTS).find_map(|faults| caught(Mutant::CopyOfNothing, faults)) else {
+        panic!("it would not");
+    };
+    println!("in a {plan}, {}", told(&found));
+    assert_eq!(found.rule, "in a compensated saga nothing is left of any step");
 }

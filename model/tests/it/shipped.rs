@@ -2,8 +2,6 @@
 
 use model::{Case, Found, Rules, Search, Walked};
 
-const FAULTS: u8 = 2;
-
 fn walk(name: &str, orchestrators: u8, faults: u8) -> Walked {
     let case = Case::named(name).expect("a plan of the model");
     let rules = Rules { faults, orchestrators, mutant: None };
@@ -22,6 +20,66 @@ fn walk(name: &str, orchestrators: u8, faults: u8) -> Walked {
 }
 
 #[test]
-fn every_schedule_of_a_checkout() {
-    walk("checkout", 2, FAULTS);
+fn every_schedule_of_three_faults_in_a_checkout() {
+    let walked = walk("checkout", 2, 3);
+    // Every kind of fault, and what the world makes of it.
+    for kind in [
+        "abort",
+        "adoption",
+        "adoption past the deadline",
+        "answer past the deadline",
+        "cancel",
+        "crash",
+        "deadline",
+        "duplicate",
+        "end of the hold",
+        "late arrival",
+        "late write",
+        "lost or late request",
+        "lost or spoiled reply",
+        "refusal",
+        "resolve",
+        "retry by hand",
+        "suspend",
+        "take-over",
+        "take-over past the deadline",
+        "write found out",
+        "write in doubt",
+    ] {
+        assert!(walked.events.contains_key(kind), "no {kind}: {:?}", walked.events);
+    }
+}
+
+#[test]
+fn every_schedule_of_three_faults_in_a_checkout_that_costs_nothing() {
+    walk("checkout-for-free", 2, 3);
+}
+
+#[test]
+fn every_schedule_of_three_faults_in_a_checkout_by_card_with_one_orchestrator() {
+    let walked = walk("checkout-by-card", 1, 3);
+    assert!(walked.events.contains_key("decline"), "{:?}", walked.events);
+}
+
+#[test]
+fn every_schedule_of_two_faults_in_a_checkout_by_card_with_two_orchestrators() {
+    walk("checkout-by-card", 2, 2);
+}
+
+#[test]
+fn every_schedule_of_three_faults_in_a_cancellation() {
+    walk("cancellation", 2, 3);
+}
+
+#[test]
+fn every_schedule_of_three_faults_in_a_point_charge() {
+    let walked = walk("point-charge", 2, 3);
+    for kind in ["decline", "processor asked", "processor's answer"] {
+        assert!(walked.events.contains_key(kind), "no {kind}: {:?}", walked.events);
+    }
+}
+
+#[test]
+fn every_schedule_of_three_faults_in_a_plan_with_groups() {
+    walk("group", 2, 3);
 }
