@@ -77,11 +77,16 @@ impl Book {
     fn note_key(&mut self, key: u16) {
         self.0 |= 1 << (8 + key);
     }
+
+    /// With this row and no effects.
+    pub(crate) fn at(row: Row) -> Book {
+        Book(row as u16)
+    }
 }
 
 /// What a row alone makes of the step's message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forward {
+pub(crate) enum Forward {
     /// It is the first: the work is done, or asked for, or refused.
     Work,
     /// The row answers: the kept reply.
@@ -94,7 +99,7 @@ pub enum Forward {
 
 /// What a row alone makes of a compensation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backward {
+pub(crate) enum Backward {
     /// The effect is taken back, unless that is refused.
     TakeBack,
     /// The step is barred; there is nothing to take back.
@@ -107,7 +112,7 @@ pub enum Backward {
 
 impl Row {
     /// The barrier's rule for a step.
-    pub fn forward(self) -> Forward {
+    pub(crate) fn forward(self) -> Forward {
         match self {
             Row::Empty => Forward::Work,
             Row::Applied => Forward::Reply,
@@ -117,7 +122,7 @@ impl Row {
     }
 
     /// The barrier's rule for its compensation.
-    pub fn backward(self) -> Backward {
+    pub(crate) fn backward(self) -> Backward {
         match self {
             Row::Empty | Row::Refused => Backward::Bar,
             Row::Applied => Backward::TakeBack,

@@ -14,6 +14,7 @@ mod case;
 mod events;
 mod forget;
 mod hash;
+mod letters;
 mod machine;
 mod mutant;
 mod runner;
@@ -24,6 +25,7 @@ mod world;
 
 pub use barrier::Row;
 pub use case::Case;
+pub use letters::{Became, Letter, deliver};
 pub use mutant::Mutant;
 pub use search::{Found, Search, Walked};
 pub use world::Rules;

@@ -19,7 +19,7 @@ pub(crate) struct Move {
 }
 
 /// What the world looks at in a saga.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) name: &'static str,
     /// None once it has ended.
@@ -33,7 +33,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    fn of(saga: &Saga) -> View {
+    pub(crate) fn of(saga: &Saga) -> View {
         let mut view = View {
             name: saga.state().name(),
             phase: saga.phase(),

@@ -27,7 +27,7 @@ fn main() -> anyhow::Result<()> {
     }
     let is_meant = |case: &&Case| args.plan.as_ref().is_none_or(|plan| case.name == plan);
     for case in Case::all().iter().filter(is_meant) {
-        let rules = Rules { faults: args.faults, orchestrators: args.orchestrators, mutant: None };
+        let rules = Rules::shipped(args.faults, args.orchestrators);
         walk(case, rules)?;
     }
     Ok(())

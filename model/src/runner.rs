@@ -13,7 +13,7 @@ use crate::world::{Act, What, World, Written};
 impl World {
     /// Has an event decided, written and carried out, in every way that a write can come out.
     pub(crate) fn event(&mut self, from: &State, who: Who, (event, what): (Event, What), cost: u8) {
-        let is_wish = matches!(what, What::Meets(_));
+        let is_wish = matches!(what, What::Meets(_) | What::MeetsElsewhere(_));
         let number = match self.decided(from.belief(who), event) {
             Ok(number) => number,
             Err(_) if is_wish => return,
@@ -118,19 +118,38 @@ impl World {
 
     /// Another process adopts what one drives that is only slow.
     pub(crate) fn take_over(&mut self, state: &State) {
-        if self.row(state).is_terminal() {
-            return;
+        let adopted = self.taken_over(state);
+        self.event(&adopted, Who::Owner, (Event::Adopted { late: false }, What::IsTakenOver { late: false }), 1);
+        if self.row(state).phase == Some(Phase::Running) && !self.row(state).is_suspended {
+            self.event(&adopted, Who::Owner, (Event::Adopted { late: true }, What::IsTakenOver { late: true }), 2);
         }
+    }
+
+    fn taken_over(&self, state: &State) -> State {
         let mut former = *state;
         former.become_former();
         if state.doubt != Doubt::NONE {
             // It finds another epoch there and drops the saga.
             former.end(Who::Former);
         }
-        let adopted = self.adopted(&former);
-        self.event(&adopted, Who::Owner, (Event::Adopted { late: false }, What::IsTakenOver { late: false }), 1);
-        if self.row(state).phase == Some(Phase::Running) && !self.row(state).is_suspended {
-            self.event(&adopted, Who::Owner, (Event::Adopted { late: true }, What::IsTakenOver { late: true }), 2);
+        self.adopted(&former)
+    }
+
+    /// Somebody asks another process for something: that one adopts the saga for it, and then obeys.
+    pub(crate) fn meddle_elsewhere(&mut self, state: &State) {
+        let mut adopted = self.taken_over(state);
+        let Ok(number) = self.machine.decide(adopted.owner, Event::Adopted { late: false }) else { return };
+        if self.land(&mut adopted, number).is_err() {
+            return;
+        }
+        self.go_on(&mut adopted, Who::Owner, self.machine.made(number));
+        // What was in flight may have been the last thing to wait for.
+        if adopted.owner == NONE {
+            return;
+        }
+        for verb in [Event::Cancel, Event::Abort, Event::Suspend, Event::Resume, Event::Retry] {
+            let next = State { may_park: adopted.may_park || verb == Event::Suspend, ..adopted };
+            self.event(&next, Who::Owner, (verb, What::MeetsElsewhere(verb)), 1);
         }
     }
 }

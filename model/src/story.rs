@@ -33,6 +33,7 @@ pub(crate) fn kind(act: Act) -> &'static str {
             Event::Resolve { .. } => "resolve",
             Event::Answered { .. } | Event::Woke(_) | Event::Adopted { .. } => "event",
         },
+        What::MeetsElsewhere(_) => "verb elsewhere",
         What::Dies => "crash",
         What::IsTakenOver { late: false } => "take-over",
         What::IsTakenOver { late: true } => "take-over past the deadline",
@@ -81,6 +82,9 @@ fn text(case: &Case, what: What) -> String {
         What::Doubles(message) => format!("{} is doubled on its way", name(message)),
         What::Wakes(who, due) => format!("{} is tried again{}", leg(case, due), former(who)),
         What::Meets(event) => verb(case, event),
+        What::MeetsElsewhere(event) => {
+            format!("{}, by way of another process; the first is only slow", verb(case, event))
+        }
         What::Dies => "the process dies".to_owned(),
         What::IsTakenOver { late: false } => "another process takes the saga over; the first is only slow".to_owned(),
         What::IsTakenOver { late: true } => {

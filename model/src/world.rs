@@ -25,6 +25,20 @@ pub struct Rules {
     pub orchestrators: u8,
     /// A rule that is wrong.
     pub mutant: Option<Mutant>,
+    /// Whether late requests that can do nothing any more are kept all the same: the walk is longer and finds the same.
+    pub keeps_all: bool,
+}
+
+impl Rules {
+    /// The shipped rules.
+    pub fn shipped(faults: u8, orchestrators: u8) -> Rules {
+        Rules { faults, orchestrators, mutant: None, keeps_all: false }
+    }
+
+    /// With one that is wrong.
+    pub fn with(mutant: Mutant, faults: u8, orchestrators: u8) -> Rules {
+        Rules { faults, orchestrators, mutant: Some(mutant), keeps_all: true }
+    }
 }
 
 /// Something that happens.
@@ -38,6 +52,7 @@ pub(crate) enum What {
     Doubles(Message),
     Wakes(Who, Leg),
     Meets(Event),
+    MeetsElsewhere(Event),
     Dies,
     IsTakenOver { late: bool },
     IsAdopted { late: bool },
@@ -126,7 +141,7 @@ impl World {
 
     pub(crate) fn push(&mut self, act: Act, cost: u8, mut state: State, wrong: Result<(), &'static str>) {
         if cost <= self.left {
-            if self.rules.mutant.is_none() {
+            if !self.rules.keeps_all {
                 state.forget_dead();
             }
             self.nexts.push(Next { act, cost, state, wrong: wrong.err() });
@@ -329,8 +344,9 @@ impl World {
         let mut next = *state;
         next.end(Who::Owner);
         self.simply(What::Dies, 1, next);
-        if self.rules.orchestrators > 1 && state.former == NONE {
+        if self.rules.orchestrators > 1 && state.former == NONE && !row.is_terminal() {
             self.take_over(state);
+            self.meddle_elsewhere(state);
         }
         if self.can_meddle(state) {
             let mut verbs = vec![Event::Cancel, Event::Abort, Event::Retry];

@@ -6,7 +6,7 @@ const FAULTS: u8 = 3;
 
 /// The first plan in which the mutant shows with so many faults.
 fn caught(mutant: Mutant, faults: u8) -> Option<(&'static str, Box<Found>)> {
-    let rules = Rules { faults, orchestrators: 2, mutant: Some(mutant) };
+    let rules = Rules::with(mutant, faults, 2);
     let shows = |case: &'static Case| Some((case.name, Search::run(case, rules).err()?));
     ["cancellation", "checkout", "point-charge"].into_iter().filter_map(Case::named).find_map(shows)
 }
@@ -31,7 +31,7 @@ fn every_wrong_rule_is_caught_within_three_faults() {
 fn a_step_that_is_sent_by_hand_after_its_compensation_is_harmless() {
     for plan in ["cancellation", "point-charge", "group"] {
         let case = Case::named(plan).expect("a plan of the model");
-        let rules = Rules { faults: FAULTS, orchestrators: 1, mutant: Some(Mutant::HandSent) };
+        let rules = Rules::with(Mutant::HandSent, FAULTS, 1);
         let walked = Search::run(case, rules).unwrap_or_else(|found| panic!("{plan}, {}", told(&found)));
         assert!(walked.events["request by hand"] > 100, "{plan}: {:?}", walked.events);
     }

@@ -4,7 +4,7 @@ use model::{Case, Found, Rules, Search, Walked};
 
 fn walk(name: &str, orchestrators: u8, faults: u8) -> Walked {
     let case = Case::named(name).expect("a plan of the model");
-    let rules = Rules { faults, orchestrators, mutant: None };
+    let rules = Rules::shipped(faults, orchestrators);
     let told = |found: Box<Found>| panic!("{name}: {}\n{}", found.rule, found.schedule.join("\n"));
     let walked = Search::run(case, rules).unwrap_or_else(told);
     let (states, schedules): (usize, usize) = (walked.states.iter().sum(), walked.schedules.iter().sum());
@@ -41,6 +41,7 @@ fn every_schedule_of_three_faults_in_a_checkout() {
         "resolve",
         "retry by hand",
         "suspend",
+        "verb elsewhere",
         "take-over",
         "take-over past the deadline",
         "write found out",
@@ -82,4 +83,17 @@ fn every_schedule_of_three_faults_in_a_point_charge() {
 #[test]
 fn every_schedule_of_three_faults_in_a_plan_with_groups() {
     walk("group", 2, 3);
+}
+
+/// Requests that can do nothing any more are forgotten on the way; whoever keeps them meets the same sagas.
+#[test]
+fn what_is_forgotten_changes_nothing() {
+    for (name, faults) in [("cancellation", 3), ("point-charge", 2), ("group", 2)] {
+        let case = Case::named(name).expect("a plan of the model");
+        let rules = Rules::shipped(faults, 2);
+        let short = walk(name, 2, faults);
+        let whole = Search::run(case, Rules { keeps_all: true, ..rules }).expect("nothing is broken either way");
+        assert!(whole.states.iter().sum::<usize>() > short.states.iter().sum(), "{name}: nothing is forgotten");
+        assert_eq!((short.sagas, short.decisions), (whole.sagas, whole.decisions), "{name}");
+    }
 }
