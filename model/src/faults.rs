@@ -103,7 +103,7 @@ impl World {
         let row = *self.row(state);
         let is_undecided = row.phase == Some(Phase::Running) && !row.is_suspended;
         if state.owner == NONE {
-            if is_undecided {
+            if is_undecided && !self.has(Mutant::NobodyAdopts) {
                 let adopted = self.adopted(state);
                 self.event(&adopted, Who::Owner, (Event::Adopted { late: true }, What::IsAdopted { late: true }), 1);
             }
@@ -112,10 +112,6 @@ impl World {
         let mut next = *state;
         next.end(Who::Owner);
         self.simply(What::Dies, 1, next);
-        if self.rules.orchestrators > 1 && state.former == NONE && !row.is_terminal() {
-            self.take_over(state);
-            self.meddle_elsewhere(state);
-        }
         if self.can_meddle(state) {
             let mut verbs = vec![Event::Cancel, Event::Abort, Event::Retry];
             verbs.extend(is_undecided.then_some(Event::Deadline));
@@ -125,6 +121,10 @@ impl World {
             let next = State { may_park: true, ..*state };
             self.event(&next, Who::Owner, (Event::Suspend, What::Meets(Event::Suspend)), 1);
             self.resolve(state);
+        }
+        if self.rules.orchestrators > 1 && state.former == NONE && !row.is_terminal() {
+            self.take_over(state);
+            self.meddle_elsewhere(state);
         }
     }
 

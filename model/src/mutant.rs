@@ -31,13 +31,15 @@ pub enum Mutant {
     SendBeforeWrite,
     /// That a participant has rolled back is taken for proof, though a copy of the request may be on its way.
     RolledBackIsProof,
+    /// Nobody looks for sagas whose process has died.
+    NobodyAdopts,
     /// An operator sends a step of a saga again by hand, whatever has become of it. The barrier makes that harmless.
     HandSent,
 }
 
 impl Mutant {
     /// All that have to be caught.
-    pub const CAUGHT: [Mutant; 14] = [
+    pub const CAUGHT: [Mutant; 15] = [
         Mutant::NoTombstone,
         Mutant::ActionTwice,
         Mutant::CompensationTwice,
@@ -52,5 +54,6 @@ impl Mutant {
         Mutant::KnownDoneOnly,
         Mutant::SendBeforeWrite,
         Mutant::RolledBackIsProof,
+        Mutant::NobodyAdopts,
     ];
 }

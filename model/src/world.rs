@@ -124,7 +124,7 @@ impl World {
         if state.doubt != Doubt::NONE {
             self.find_out(state);
         }
-        if state.owner == NONE && !self.row(state).is_terminal() {
+        if state.owner == NONE && !self.row(state).is_terminal() && !self.has(Mutant::NobodyAdopts) {
             let adopted = self.adopted(state);
             self.event(&adopted, Who::Owner, (Event::Adopted { late: false }, What::IsAdopted { late: false }), 0);
         }
