@@ -17,6 +17,7 @@ use tonic::{Request, Status};
 mod outcome;
 mod transport;
 
+pub(crate) use outcome::not_sent;
 pub use outcome::{classify, lie};
 pub use transport::{BoxError, Participant};
 
