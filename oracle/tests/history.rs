@@ -141,7 +141,7 @@ const LIES: &[(&str, &str, Lie)] = &[
     }),
     ("H2", "bought, then failed", |calls, books| {
         of(calls, SAGA, 9).outcome = Outcome::Ok { state: State::Compensated, version: 9 };
-        let last = calls.iter().position(|call| call.invoke == 70).unwrap();
+        let last = calls.iter().position(|call| call.invoke == 70).expect("it is there");
         calls.remove(last);
         books.0.insert(SAGA, Row { state: State::Compensated, version: 9 });
     }),
@@ -153,7 +153,7 @@ const LIES: &[(&str, &str, Lie)] = &[
         books.0.insert(SAGA, Row { state: State::Completed, version: 9 });
     }),
     ("H3", "there is none, once somebody was told of it", |calls, _| {
-        let looked = calls.iter_mut().find(|call| call.invoke == 12).unwrap();
+        let looked = calls.iter_mut().find(|call| call.invoke == 12).expect("it is there");
         (looked.invoke, looked.returned) = (21, Some(22));
     }),
     ("H4", "a version from the future", |_, books| {
