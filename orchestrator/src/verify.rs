@@ -4,8 +4,10 @@
 use service_kit::verify::Check;
 
 mod fact;
+mod past;
 
-pub use fact::{Course, SagaFact, forgotten_before, sagas};
+pub use fact::{Course, SagaFact, StepFact, forgotten_before, sagas};
+pub use past::{Intent, Past, pasts};
 
 /// The rules of the journal.
 pub const CHECKS: &[Check] = &[
