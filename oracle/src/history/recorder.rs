@@ -19,7 +19,8 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// A saga of a kind, such as `checkout`, for somebody, under a request id.
+    /// A saga of a kind, by its name in the journal (`checkout`, `cancellation`, `pointCharge`), for the customer that the
+    /// request names, under its request id.
     pub fn start(kind: &str, subject: &str, key: Uuid) -> Self {
         Self { kind: kind.into(), subject: subject.into(), key: Some(key), ..Self::about(What::Start, None) }
     }

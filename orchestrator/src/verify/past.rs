@@ -15,6 +15,8 @@ const PAGE: i64 = 2_000;
 pub struct Past {
     /// Each direction of each step that was ever intended, in the order of the first intents.
     pub intents: Vec<Intent>,
+    /// Whether its arbiter was asked.
+    pub is_arbitrated: bool,
     /// The version that turned it back, if one did.
     pub back: Option<i64>,
     /// How it ended and at which version.
@@ -99,7 +101,8 @@ impl Past {
                 self.end = self.end.or(Some((to.name(), entry.version)));
             }
             Fact::Resolved { step, .. } => self.resolved.push(*step),
-            Fact::Turned { to: State::Running | State::Completing | State::Arbitrating | State::Suspended(_), .. }
+            Fact::Turned { to: State::Arbitrating, .. } => self.is_arbitrated = true,
+            Fact::Turned { to: State::Running | State::Completing | State::Suspended(_), .. }
             | Fact::Started
             | Fact::Skipped(_)
             | Fact::Answered { .. }
