@@ -6,11 +6,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use proto::orchestrator::v1::checkout::State;
 use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
-use proto::orchestrator::v1::{CreateCancellationRequest, CreateCheckoutRequest, CreatePointChargeRequest};
+use proto::orchestrator::v1::{Checkout, CreateCancellationRequest, CreateCheckoutRequest, CreatePointChargeRequest};
+use proto::payment::v1::payment::Method;
 use service_kit::clock::Stopwatch;
 use service_kit::wire::duration;
 use tonic::Status;
 use tonic::transport::Channel;
+
+use crate::shop::Held;
 
 /// How long a saga may take to its end on a busy machine.
 const PATIENCE_MS: i64 = 60_000;
@@ -90,6 +93,19 @@ impl History {
         self.entries.push(Entry { order: order.clone(), told: None });
         let told = order.send(channel, wait_ms).await?;
         self.hear(self.entries.len() - 1, told)
+    }
+
+    /// Has somebody buy what he holds.
+    pub(crate) async fn buy(&mut self, channel: &Channel, (id, held): (&str, &Held), wait_ms: i64) -> Result<Told> {
+        let checkout = Some(Checkout {
+            customer: held.customer.clone(),
+            reservation: held.reservation.clone(),
+            payment_method: Method::Point.into(),
+            queue_token: held.queue_token.clone(),
+            ..Default::default()
+        });
+        let order = CreateCheckoutRequest { checkout, request_id: id.into(), ..Default::default() };
+        self.ask(channel, Order::Checkout(order), wait_ms).await
     }
 
     /// Nothing that was told is unsaid.

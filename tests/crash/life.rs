@@ -148,6 +148,15 @@ impl Life {
         bail!("it goes on living")
     }
 
+    /// `kill -9`, unless it has ended.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        if self.is_alive()? {
+            self.child.kill()?;
+            self.child.wait()?;
+        }
+        Ok(())
+    }
+
     /// Asks it to end.
     pub(crate) fn terminate(&self) -> Result<()> {
         let kill = format!("kill -TERM {}", self.child.id());

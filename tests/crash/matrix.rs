@@ -71,6 +71,7 @@ impl Matrix {
     /// One death, and the life after it.
     pub(crate) async fn run(&mut self, case: &Case) -> Result<()> {
         let Self { life, channel, stage, history, .. } = self;
+        stage.renew(channel, 1).await?;
         let mut actor = Actor { life, channel, stage, history };
         let held = actor.prepare(case.story).await.context("before anything happens")?;
         actor.life.tell(&format!("arm {}", case.point)).await?;

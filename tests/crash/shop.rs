@@ -1,6 +1,7 @@
 //! A concert on sale and whoever buys there, as clients of one life after the other. A call that fails is told to the
 //! caller: the other side may die at any time.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use proto::concert::v1 as concert;
@@ -38,7 +39,7 @@ pub(crate) struct Stage {
     behind: String,
     /// `waitingRooms/{uuid}`.
     room: String,
-    next_seat: usize,
+    next_seat: AtomicUsize,
 }
 
 /// A customer who holds a seat.
@@ -67,7 +68,7 @@ impl Stage {
         let room = rooms.create_waiting_room(request).await?.into_inner().name;
         let performance = open(channel, "", SEATS).await?;
         let behind = open(channel, &room, SEATS).await?;
-        Ok(Self { ids, performance, behind, room, next_seat: 0 })
+        Ok(Self { ids, performance, behind, room, next_seat: AtomicUsize::new(0) })
     }
 
     /// A new id.
@@ -75,20 +76,29 @@ impl Stage {
         self.ids.next(SystemClock.now_ms()).to_string()
     }
 
-    fn seat(&mut self) -> usize {
-        self.next_seat += 1;
-        self.next_seat - 1
+    fn seat(&self) -> usize {
+        self.next_seat.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A customer with enough points who holds a seat.
-    pub(crate) async fn held(&mut self, channel: &Channel) -> Result<Held, Status> {
-        let customer = self.customer(channel, PRICE * 2).await?;
+    /// Makes sure that so many seats are left.
+    pub(crate) async fn renew(&mut self, channel: &Channel, seats: usize) -> Result<(), Status> {
+        if self.next_seat.load(Ordering::Relaxed) + seats > SEATS {
+            self.performance = open(channel, "", SEATS).await?;
+            self.behind = open(channel, &self.room, SEATS).await?;
+            self.next_seat.store(0, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// A customer with so many points who holds a seat.
+    pub(crate) async fn held(&self, channel: &Channel, points: i64) -> Result<Held, Status> {
+        let customer = self.customer(channel, points).await?;
         let performance = self.performance.clone();
         self.hold(channel, (&performance, ""), customer).await
     }
 
-    /// The same from a place in the waiting room.
-    pub(crate) async fn admitted(&mut self, channel: &Channel) -> Result<Held, Status> {
+    /// One with enough points, from a place in the waiting room.
+    pub(crate) async fn admitted(&self, channel: &Channel) -> Result<Held, Status> {
         let customer = self.customer(channel, PRICE * 2).await?;
         let place = self.queue(channel, &customer).await?;
         let place = admission(channel, &place).await?;
@@ -105,7 +115,7 @@ impl Stage {
         tokens.issue_queue_token(request).await.map(|place| place.into_inner().name)
     }
 
-    async fn hold(&mut self, channel: &Channel, from: (&str, &str), customer: String) -> Result<Held, Status> {
+    async fn hold(&self, channel: &Channel, from: (&str, &str), customer: String) -> Result<Held, Status> {
         let (performance, pass) = from;
         let request = concert::CreateReservationRequest {
             customer: customer.clone(),

@@ -7,15 +7,15 @@ use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
 use proto::orchestrator::v1::saga::step::State as StepState;
 use proto::orchestrator::v1::saga_service_client::SagaServiceClient;
 use proto::orchestrator::v1::{
-    AbortSagaRequest, CancelCheckoutRequest, Cancellation, Card, Checkout, CreateCancellationRequest,
-    CreateCheckoutRequest, CreatePointChargeRequest, GetSagaRequest, PointCharge,
+    AbortSagaRequest, CancelCheckoutRequest, Cancellation, Card, CreateCancellationRequest,
+    CreatePointChargeRequest, GetSagaRequest, PointCharge,
 };
 use proto::payment::v1::payment::Method;
 use tonic::transport::Channel;
 
 use crate::history::{History, Order, Told};
 use crate::life::Life;
-use crate::shop::{Held, Stage};
+use crate::shop::{Held, PRICE, Stage};
 
 /// How long a customer waits for his outcome.
 const WAIT_MS: i64 = 5_000;
@@ -77,7 +77,7 @@ impl Actor<'_> {
                 Ok(Held { customer, ..Held::default() })
             }
             Kind::Cancellation => {
-                let held = self.stage.held(self.channel).await?;
+                let held = self.stage.held(self.channel, PRICE).await?;
                 self.ask(Kind::Checkout, &held, WAIT_MS).await?;
                 self.history.settle(self.channel).await?;
                 Ok(held)
@@ -144,14 +144,10 @@ impl Actor<'_> {
 
     /// Sends the order of that kind.
     async fn ask(&mut self, kind: Kind, held: &Held, wait_ms: i64) -> Result<Told> {
-        let Held { customer, reservation, queue_token } = held.clone();
+        let Held { customer, reservation, .. } = held.clone();
         let request_id = self.stage.id();
         let order = match kind {
-            Kind::Checkout => {
-                let payment_method = Method::Point.into();
-                let wanted = Checkout { customer, reservation, payment_method, queue_token, ..Default::default() };
-                Order::Checkout(CreateCheckoutRequest { checkout: Some(wanted), request_id, ..Default::default() })
-            }
+            Kind::Checkout => return self.history.buy(self.channel, (&request_id, held), wait_ms).await,
             Kind::Cancellation => {
                 let cancellation = Some(Cancellation { customer, reservation, ..Default::default() });
                 Order::Cancellation(CreateCancellationRequest { cancellation, request_id, ..Default::default() })
