@@ -18,10 +18,12 @@ use tonic::body::Body;
 
 mod address;
 mod client;
+mod connect;
 mod line;
 
 pub use address::{Addresses, Connections};
 pub use client::Client;
+pub use connect::{Connect, Tcp};
 use line::{Connection, Line, Sent};
 
 /// What can go wrong with a call.
@@ -38,12 +40,17 @@ pub struct Peer {
 impl Peer {
     /// The process of that name. Returns at once; nobody needs to listen there yet.
     pub fn new(name: &'static str, addresses: &Addresses, connections: Connections) -> Self {
+        Self::over(Tcp, name, addresses, connections)
+    }
+
+    /// The same over another network.
+    pub fn over(network: impl Connect, name: &'static str, addresses: &Addresses, connections: Connections) -> Self {
         let places: Vec<_> = (0..connections.per_address).flat_map(|_| addresses.iter().cloned()).collect();
         let (opened, lines) = watch::channel(vec![Line::Opening; places.len()]);
         let keepers = TaskTracker::new();
         for (number, address) in places.into_iter().enumerate() {
             let line = line::Place { name, number, addresses: addresses.count(), address, connections };
-            keepers.spawn(line::keep(line, opened.clone()));
+            keepers.spawn(line::keep(line, network.clone(), opened.clone()));
         }
         Self { name, lines, next: Arc::default() }
     }
