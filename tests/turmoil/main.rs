@@ -13,11 +13,13 @@ mod town;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
 use proto::orchestrator::v1::checkout::State;
 use skald::verify::Books;
+use tokio_util::task::TaskTracker;
 use turmoil::Builder;
 
 use customers::Told;
@@ -52,9 +54,25 @@ impl Drop for Seed {
     }
 }
 
+/// One run at a time: a runtime that dies drops its tasks in an order that follows from their ids, and those are counted
+/// through the whole process.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Begins the count of tasks anew, as far as runtimes look at it.
+async fn align() {
+    loop {
+        let id = TaskTracker::new().spawn(async { tokio::task::id() }).await.unwrap();
+        if id.to_string().parse::<u64>().unwrap() % 1_024 == 0 {
+            return;
+        }
+    }
+}
+
 fn run(seed: u64) -> Run {
     let _seed = Seed(seed);
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(align());
     let (town, buyers) = runtime.block_on(Town::found(seed, BUYERS));
     let mut random = Rng::with_seed(seed);
     let told = Told::default();
@@ -134,19 +152,12 @@ fn run_all(seeds: Range<u64>) {
 
 #[test]
 fn whatever_the_network_does_every_checkout_ends_and_all_books_are_in_order() {
-    run_all(seeds(0..30));
-}
-
-#[test]
-fn other_seeds_at_the_same_time() {
-    if std::env::var_os("SKALD_SEEDS").is_none() {
-        run_all(30..60);
-    }
+    run_all(seeds(0..40));
 }
 
 #[test]
 fn a_seed_is_a_run() {
-    for seed in seeds(60..64) {
+    for seed in seeds(40..44) {
         let (first, second) = (run(seed), run(seed));
         let differs = first.trace.iter().zip(&second.trace).position(|(one, other)| one != other);
         let shown = differs.map(|at| (&first.trace[at], &second.trace[at]));

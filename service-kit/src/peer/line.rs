@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -149,25 +149,32 @@ impl tower::Service<Request<Body>> for Connection {
 
 type Ending<S> = http2::Connection<TokioIo<S>, Body, TokioExecutor>;
 
+/// What all lines of a peer are, and word of every change.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    pub(super) lines: watch::Sender<Vec<Line>>,
+    pub(super) changed: broadcast::Sender<()>,
+}
+
 /// Keeps a line until nobody needs its peer any more.
-pub(super) async fn keep(place: Place, network: impl Connect, lines: watch::Sender<Vec<Line>>) {
+pub(super) async fn keep(place: Place, network: impl Connect, shown: Shown) {
     let life = async {
         let (mut pause, mut attempt) = (FIRST_PAUSE, place.number);
         loop {
             match open(&place, &network, attempt).await {
                 Ok((connection, ending)) => {
                     let lived = Stopwatch::start();
-                    show(&lines, &place, Line::Open(connection));
+                    show(&shown, &place, Line::Open(connection));
                     let ended = ending.await;
                     tracing::debug!(peer = place.name, address = %place.address, ?ended, "a connection has ended");
                     if lived.elapsed_ms() >= SHORT_LIFE_MS {
                         pause = FIRST_PAUSE;
-                        show(&lines, &place, Line::Opening);
+                        show(&shown, &place, Line::Opening);
                         continue;
                     }
-                    show(&lines, &place, Line::Down("it closes connections".into()));
+                    show(&shown, &place, Line::Down("it closes connections".into()));
                 }
-                Err(error) => show(&lines, &place, Line::Down(error.to_string().into())),
+                Err(error) => show(&shown, &place, Line::Down(error.to_string().into())),
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -178,13 +185,13 @@ pub(super) async fn keep(place: Place, network: impl Connect, lines: watch::Send
     tokio::select! {
         biased;
         () = life => {}
-        () = lines.closed() => {}
+        () = shown.lines.closed() => {}
     }
 }
 
 /// Puts up what a line is now; the log hears of an address once, and not of each of its lines.
-fn show(lines: &watch::Sender<Vec<Line>>, place: &Place, now: Line) {
-    lines.send_modify(|lines| {
+fn show(shown: &Shown, place: &Place, now: Line) {
+    shown.lines.send_modify(|lines| {
         let before = std::mem::replace(&mut lines[place.number], now);
         let of_address = || lines.iter().skip(place.number % place.addresses).step_by(place.addresses);
         let (peer, address) = (place.name, &place.address);
@@ -202,6 +209,8 @@ fn show(lines: &watch::Sender<Vec<Line>>, place: &Place, now: Line) {
             (Line::Down(_) | Line::Opening | Line::Open(_), _) => {}
         }
     });
+    // Nobody may wait.
+    drop(shown.changed.send(()));
 }
 
 /// Opens a connection and has the peer answer on it, within the time that it may take.
