@@ -5,8 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-/// The `skald` binary beside this program, or beside the folder of tests. Cargo, if it has started this program, brings it
-/// up to date first.
+/// The `skald` binary beside this program, or beside the folder of tests. Where it has not been built yet, Cargo does so,
+/// if Cargo has started this program.
 ///
 /// # Errors
 /// When there is none, or it cannot be built.
@@ -14,7 +14,8 @@ pub fn find() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = own.parent().context("this program is in no folder")?;
     let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
-    if let Some(cargo) = std::env::var_os("CARGO") {
+    let path = folder.join("skald");
+    if let Some(cargo) = std::env::var_os("CARGO").filter(|_| !path.is_file()) {
         let mut command = Command::new(cargo);
         command.args(["build", "--quiet", "--package", "skald"]);
         if folder.ends_with("release") {
@@ -22,7 +23,7 @@ pub fn find() -> Result<PathBuf> {
         }
         ensure!(command.status().context("cannot run cargo")?.success(), "skald cannot be built");
     }
-    checked(&folder.join("skald"))
+    checked(&path)
 }
 
 /// That path, if there is a binary.

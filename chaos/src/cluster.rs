@@ -7,18 +7,23 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use testbed::link::Link;
+use tokio::task::spawn_blocking;
 
-use crate::who::{PARTICIPANTS, Who};
+use crate::who::{Cast, Who};
 
 pub mod clock;
 mod database;
+mod disk;
 mod keeper;
 mod part;
+mod store;
 
 pub use database::Database;
+use disk::Disk;
 use keeper::Keeper;
 pub use part::Part;
 use part::Program;
+pub use store::Store;
 
 /// A link that leads nowhere yet: nobody listens there.
 const NOWHERE: &str = "127.0.0.1:1";
@@ -26,6 +31,8 @@ const NOWHERE: &str = "127.0.0.1:1";
 /// What a cluster is made of.
 #[derive(Debug, Clone)]
 pub struct Makings {
+    /// Who is there.
+    pub cast: Cast,
     /// The `skald` binary.
     pub skald: PathBuf,
     /// An orchestrator of another version, if replicas are to change theirs.
@@ -36,6 +43,8 @@ pub struct Makings {
     pub clocks: bool,
     /// Whether the database has a standby.
     pub standby: bool,
+    /// Whether the one process has a disk of its own.
+    pub disk: bool,
     /// What chance decides in the outside world.
     pub seed: u64,
 }
@@ -48,9 +57,10 @@ pub struct Cluster {
     parts: BTreeMap<Who, Part>,
     links: BTreeMap<(Who, Who), Link>,
     /// Where all tables are.
-    pub database: Database,
+    pub store: Store,
+    disk: Option<Disk>,
     // Last: it ends what the others leave behind.
-    _keeper: Keeper,
+    keeper: Keeper,
 }
 
 impl Cluster {
@@ -59,18 +69,19 @@ impl Cluster {
     /// # Errors
     /// When something does not start: what, and the end of its log.
     pub async fn start(makings: Makings) -> Result<Self> {
-        let standby = makings.standby;
-        let database = tokio::task::spawn_blocking(move || Database::start(standby)).await??;
-        let links = links()?;
-        links
-            .iter()
-            .filter(|((_, to), _)| *to == Who::Database)
-            .for_each(|(_, link)| link.lead_to(&database.address()));
-        let keeper = Keeper::start()?;
-        let mut cluster = Self { makings, parts: BTreeMap::new(), links, database, _keeper: keeper };
-        for who in [Who::Processor].into_iter().chain(Who::parts()) {
-            let program = cluster.program(who);
-            let part = Part::new(who, program, &cluster.makings.folder, cluster._keeper.pipe()?);
+        let cast = makings.cast;
+        let data = makings.folder.join("data");
+        let disk = if makings.disk { Some(Disk::mount(&data)?) } else { None };
+        let store = match (cast, makings.standby) {
+            (Cast::Apart, standby) => Store::Server(spawn_blocking(move || Database::start(standby)).await??),
+            // A directory below, so that what fills the disk is not among its files.
+            (Cast::One, _) => Store::File(data.join("skald")),
+        };
+        let (links, keeper) = (links(cast)?, Keeper::start()?);
+        let mut cluster = Self { makings, parts: BTreeMap::new(), links, store, disk, keeper };
+        cluster.follow_database();
+        for who in [Who::Processor].into_iter().chain(cast.parts()) {
+            let part = Part::new(who, cluster.program(who), &cluster.makings.folder, cluster.keeper.pipe()?);
             cluster.parts.insert(who, part);
             cluster.bring_up(who).await?;
         }
@@ -116,17 +127,27 @@ impl Cluster {
         self.parts.values().try_for_each(|part| part.jump(0))
     }
 
-    /// All links to the database lead to where it is now.
+    /// All links to the database, if there is one, lead to where it is now.
     pub fn follow_database(&self) {
-        let address = self.database.address();
+        let Store::Server(database) = &self.store else { return };
+        let address = database.address();
         self.links.iter().filter(|((_, to), _)| *to == Who::Database).for_each(|(_, link)| link.lead_to(&address));
+    }
+
+    /// The disk of the one process.
+    ///
+    /// # Errors
+    /// When it has none of its own.
+    pub fn disk(&self) -> Result<&Disk> {
+        self.disk.as_ref().context("there is no disk that could be filled")
     }
 
     /// Where the customers find everybody, as `loadtest` takes it.
     pub fn target(&self) -> String {
+        let cast = self.makings.cast;
         let at = |who| format!("http://{}", self.link((Who::Customers, who)).address());
-        let replicas = Who::replicas().map(at);
-        let others = PARTICIPANTS.into_iter().map(|who| format!("{}={}", who.service(), at(who)));
+        let replicas = cast.replicas().into_iter().map(at);
+        let others = cast.participants().into_iter().map(|who| format!("{}={}", who.service(), at(who)));
         replicas.chain(others).collect::<Vec<_>>().join(",")
     }
 
@@ -138,11 +159,11 @@ impl Cluster {
     }
 
     fn arguments(&self, who: Who, folder: &Path) -> Vec<String> {
-        let data = folder.join("data");
-        let mut arguments: Vec<_> = [who.service(), "--listen", "127.0.0.1:0", "--data-dir"].map(String::from).into();
-        arguments.push(data.display().to_string());
+        let data = folder.join("data/skald").display().to_string();
+        let mut arguments: Vec<_> =
+            [who.service(), "--listen", "127.0.0.1:0", "--data-dir", &data].map(String::from).into();
         let mut set = |setting: String| arguments.extend(["--set".to_owned(), setting]);
-        for called in who.calls() {
+        for called in self.makings.cast.calls(who) {
             let address = self.link((who, called)).address();
             match called {
                 Who::Database => set(format!("database.url={}", Database::url_at(&address))),
@@ -150,10 +171,10 @@ impl Cluster {
                 peer @ (Who::Concert | Who::Customer | Who::Payment | Who::Token) => {
                     set(format!("peers.{}=http://{address}", peer.service()));
                 }
-                Who::Customers | Who::Orchestrator(_) => {}
+                Who::Customers | Who::Orchestrator(_) | Who::Skald => {}
             }
         }
-        if who == Who::Payment {
+        if matches!(who, Who::Payment | Who::Skald) {
             // What a crash leaves is asked for within the time of a run.
             set("payment.processor_poll_ms=1000".to_owned());
         }
@@ -169,10 +190,10 @@ fn processor(seed: u64) -> Vec<String> {
     ["outside", "processor", "--listen", "127.0.0.1:0", "--seed", &seed, "--faults", faults].map(String::from).into()
 }
 
-fn links() -> Result<BTreeMap<(Who, Who), Link>> {
+fn links(cast: Cast) -> Result<BTreeMap<(Who, Who), Link>> {
     let mut links = BTreeMap::new();
-    for from in Who::parts().chain([Who::Customers]) {
-        for to in from.calls() {
+    for from in cast.parts().into_iter().chain([Who::Customers]) {
+        for to in cast.calls(from) {
             links.insert((from, to), Link::to(NOWHERE).context("no port is free")?);
         }
     }

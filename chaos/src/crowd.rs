@@ -21,7 +21,7 @@ pub use notebook::{Counts, Notebook};
 use visit::Visit;
 
 /// Customers at the checkout at a time.
-const BUYERS: usize = 24;
+const BUYERS: usize = 40;
 /// Customers who register, stand in line and choose their seats at a time; those behind the waiting room take seconds.
 const ARRIVALS: usize = 64;
 /// Customers who have their seats and wait for a free desk: enough that the sale goes on while nobody can arrive.

@@ -9,6 +9,7 @@ pub mod nemesis;
 pub mod report;
 mod run;
 pub mod schedule;
+pub mod supervisor;
 pub mod takeover;
 pub mod who;
 

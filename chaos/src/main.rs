@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use chaos::schedule::Kind;
+use chaos::who::Cast;
 use chaos::{Settings, binary, run};
 use clap::Parser;
 
@@ -21,8 +22,11 @@ struct Arguments {
     /// The same seed lets the same things fail at the same times.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// What may fail, with commas between.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::USUAL)]
+    /// What the system consists of.
+    #[arg(long, value_enum, default_value_t = Cast::Apart)]
+    cast: Cast,
+    /// What may fail, with commas between; without it, all that needs nothing special.
+    #[arg(long, value_enum, value_delimiter = ',')]
     faults: Vec<Kind>,
     /// The `skald` binary; without it the one beside this program.
     #[arg(long)]
@@ -49,10 +53,16 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 }
 
 async fn chaos(arguments: Arguments) -> Result<ExitCode> {
+    let cast = arguments.cast;
+    let kinds = if arguments.faults.is_empty() { Kind::usual(cast) } else { arguments.faults };
+    if let Some(kind) = kinds.iter().find(|kind| !kind.fits(cast)) {
+        bail!("{} needs another --cast", kind.name());
+    }
     let settings = Settings {
         length: Duration::from_secs(arguments.seconds),
         seed: arguments.seed,
-        kinds: arguments.faults,
+        cast,
+        kinds,
         skald: arguments.skald.map_or_else(binary::find, |path| binary::checked(&path))?,
         next: None,
         is_loud: !arguments.json,

@@ -98,6 +98,12 @@ impl Nemesis {
             }
             What::FailOver => self.fail_over().await?,
             What::Roll => self.roll().await?,
+            What::FullDisk => {
+                self.cluster.disk()?.fill()?;
+                sleep(act.lasts).await;
+                self.cluster.disk()?.free()?;
+                1
+            }
         };
         let mut fired = self.fired.lock().unwrap_or_else(PoisonError::into_inner);
         *fired.entry(act.kind).or_default() += times;
@@ -115,6 +121,7 @@ impl Nemesis {
     }
 
     async fn kill(&self, who: Who, down: Duration) -> Result<u64> {
+        let _turn = self.cluster.part(who).turn.lock().await;
         let watched = self.takeovers.watch(who).await;
         let ran = self.cluster.part(who).kill()?;
         self.takeovers.begin(watched, "kill");
@@ -125,10 +132,10 @@ impl Nemesis {
     }
 
     async fn kill_database(&self, down: Duration) -> Result<u64> {
-        let database = self.cluster.database.clone();
+        let database = self.cluster.store.server()?.clone();
         spawn_blocking(move || database.kill()).await??;
         sleep(down).await;
-        let database = self.cluster.database.clone();
+        let database = self.cluster.store.server()?.clone();
         spawn_blocking(move || database.restart()).await??;
         Ok(1)
     }
@@ -136,6 +143,7 @@ impl Nemesis {
     async fn freeze(&self, who: Who, lasts: Duration) -> Result<u64> {
         let part = self.cluster.part(who);
         let watched = self.takeovers.watch(who).await;
+        let _turn = part.turn.lock().await;
         part.freeze()?;
         self.takeovers.begin(watched, "freeze");
         sleep(lasts).await;
@@ -146,6 +154,7 @@ impl Nemesis {
 
     async fn crash_loop(&self, who: Who, lasts: Duration) -> Result<u64> {
         let part = self.cluster.part(who);
+        let _turn = part.turn.lock().await;
         let until = Instant::now() + lasts;
         let mut deaths = 0;
         while Instant::now() < until {
@@ -173,10 +182,12 @@ impl Nemesis {
     }
 
     async fn fail_over(&self) -> Result<u64> {
-        let database = self.cluster.database.clone();
-        spawn_blocking(move || database.fail_over()).await??;
+        let database = self.cluster.store.server()?.clone();
+        if !spawn_blocking(move || database.fail_over()).await?? {
+            return Ok(0);
+        }
         self.cluster.follow_database();
-        let database = self.cluster.database.clone();
+        let database = self.cluster.store.server()?.clone();
         spawn_blocking(move || database.stand_by()).await??;
         Ok(1)
     }
@@ -184,8 +195,9 @@ impl Nemesis {
     /// Each replica in turn, as an upgrade does.
     async fn roll(&self) -> Result<u64> {
         let next = self.cluster.makings.next.clone().context("there is no other version")?;
-        for who in Who::replicas() {
+        for who in self.cluster.makings.cast.replicas() {
             let part = self.cluster.part(who);
+            let _turn = part.turn.lock().await;
             part.terminate().await?;
             part.swap(&next, &self.cluster.makings.skald);
             self.cluster.bring_up(who).await?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::crowd::Counts;
 use crate::nemesis::Fired;
+use crate::supervisor::Ended;
 use crate::takeover::Takeover;
 
 /// How many there are of each kind and state.
@@ -32,6 +33,8 @@ pub struct Report {
     pub open: u64,
     /// How long sagas waited for another owner.
     pub takeovers: Vec<Takeover>,
+    /// How often processes ended by themselves.
+    pub ended: Ended,
     /// What `skald verify` says.
     pub verdict: Verdict,
     /// What stood in logs and must not, and whoever did not end well.
@@ -120,6 +123,10 @@ impl fmt::Display for Report {
                 seconds.len(),
                 median.unwrap_or(last)
             )?;
+        }
+        if !self.ended.is_empty() {
+            let ended = self.ended.iter().map(|(who, times)| format!("{who} {times}"));
+            writeln!(f, "  ended by themselves, and were started again: {}", ended.collect::<Vec<_>>().join(", "))?;
         }
         let rules = self.verdict.rules.len();
         writeln!(

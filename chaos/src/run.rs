@@ -9,13 +9,14 @@ use anyhow::{Context as _, Result, bail};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
-use crate::cluster::{Cluster, Database, Makings};
+use crate::cluster::{Cluster, Makings, Store};
 use crate::crowd::Crowd;
 use crate::nemesis::Nemesis;
 use crate::report::{Report, Sagas, Verdict};
 use crate::schedule::{Kind, Schedule, draw};
+use crate::supervisor::Supervisor;
 use crate::takeover::Takeovers;
-use crate::who::Who;
+use crate::who::Cast;
 
 /// Customers a second that there are seats for; more than come.
 const CUSTOMERS_PER_SECOND: usize = 60;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub length: Duration,
     /// What everything is drawn from.
     pub seed: u64,
+    /// What the system consists of.
+    pub cast: Cast,
     /// What may go wrong.
     pub kinds: Vec<Kind>,
     /// The `skald` binary.
@@ -44,7 +47,22 @@ pub struct Settings {
 impl Settings {
     /// What goes wrong, and when.
     pub fn schedule(&self) -> Schedule {
-        draw(self.seed, self.length.saturating_sub(TAIL), &self.kinds)
+        draw(self.seed, self.length.saturating_sub(TAIL), (self.cast, &self.kinds))
+    }
+}
+
+impl Settings {
+    fn makings(&self, folder: PathBuf) -> Makings {
+        Makings {
+            cast: self.cast,
+            skald: self.skald.clone(),
+            next: self.next.clone(),
+            folder,
+            clocks: self.kinds.contains(&Kind::Clock),
+            standby: self.kinds.contains(&Kind::FailOver),
+            disk: self.kinds.contains(&Kind::FullDisk),
+            seed: self.seed,
+        }
     }
 }
 
@@ -79,31 +97,27 @@ async fn all(settings: &Settings, folder: PathBuf) -> Result<Report> {
     };
     tell(&schedule);
     let begun = Instant::now();
-    let makings = Makings {
-        skald: settings.skald.clone(),
-        next: settings.next.clone(),
-        folder: folder.clone(),
-        clocks: settings.kinds.contains(&Kind::Clock),
-        standby: settings.kinds.contains(&Kind::FailOver),
-        seed: settings.seed,
-    };
-    let cluster = Arc::new(Cluster::start(makings).await?);
+    let cluster = Arc::new(Cluster::start(settings.makings(folder.clone())).await?);
     let customers = CUSTOMERS_PER_SECOND * usize::try_from(settings.length.as_secs()).unwrap_or(usize::MAX);
     let mut crowd = Crowd::start(&cluster.target(), customers, settings.seed).await?;
     tell(&format!("everything is up after {:.1} s", begun.elapsed().as_secs_f64()));
-    let takeovers = Takeovers::new(cluster.database.clone());
+    let takeovers = Takeovers::new(cluster.store.clone());
     let nemesis = Nemesis::new(cluster.clone(), takeovers.clone());
+    let supervisor = Supervisor::new(cluster.clone(), takeovers.clone());
     let started = Instant::now();
-    let worked = nemesis.run(&schedule, |act| tell(&act)).await;
-    cluster.heal()?;
-    worked?;
-    crowd.leave().await.context("customers do not leave")?;
-    tell(&format!("customers have left after {:.1} s", started.elapsed().as_secs_f64()));
-    let open = settle(&cluster.database).await?;
+    let worked = async {
+        nemesis.run(&schedule, |act| tell(&act)).await?;
+        cluster.heal()?;
+        crowd.leave().await.context("customers do not leave")?;
+        tell(&format!("customers have left after {:.1} s", started.elapsed().as_secs_f64()));
+        settle(&cluster.store).await
+    };
+    let open = tokio::select! {
+        open = worked => open?,
+        never = supervisor.run() => match never? {},
+    };
     let lasted = started.elapsed();
-    let verdict = verify(settings, &cluster, &folder).await?;
-    let database = cluster.database.clone();
-    let sagas = spawn_blocking(move || sagas(&database)).await??;
+    supervisor.look().await?;
     let kinds = settings.kinds.iter().map(|kind| (*kind, 0));
     let mut report = Report {
         seed: settings.seed,
@@ -111,14 +125,15 @@ async fn all(settings: &Settings, folder: PathBuf) -> Result<Report> {
         faults: kinds.chain(nemesis.fired()).collect(),
         calls: crowd.notebook().counts(),
         unlucky: crowd.unlucky(),
-        sagas,
+        sagas: sagas(&cluster.store).await?,
         open,
         takeovers: takeovers.all().await,
-        verdict,
+        ended: supervisor.ended(),
+        verdict: verify(settings, &cluster).await?,
         problems: problems(&cluster),
         logs: Some(folder),
     };
-    for who in Who::parts().collect::<Vec<_>>().into_iter().rev() {
+    for who in settings.cast.parts().into_iter().rev() {
         if let Err(error) = cluster.part(who).terminate().await {
             report.problems.push(format!("{error:#}"));
         }
@@ -127,13 +142,11 @@ async fn all(settings: &Settings, folder: PathBuf) -> Result<Report> {
 }
 
 /// Waits until no saga is open that could go on; tells how many still are.
-async fn settle(database: &Database) -> Result<u64> {
-    const OPEN: &str = "select count(*) from orchestrator.orchestrator_saga where end_time is null";
+async fn settle(store: &Store) -> Result<u64> {
+    const OPEN: &str = "select cast(count(*) as text) from orchestrator_saga where end_time is null";
     let started = Instant::now();
     loop {
-        let database = database.clone();
-        let rows = spawn_blocking(move || database.rows(OPEN)).await??;
-        let open = rows.first().and_then(|row| row.first()).context("the sagas cannot be counted")?.parse()?;
+        let open = store.rows(OPEN).await?.first().context("the sagas cannot be counted")?.parse()?;
         if open == 0 || started.elapsed() > SETTLE {
             return Ok(open);
         }
@@ -142,9 +155,9 @@ async fn settle(database: &Database) -> Result<u64> {
 }
 
 /// `skald verify` over everything.
-async fn verify(settings: &Settings, cluster: &Cluster, folder: &std::path::Path) -> Result<Verdict> {
+async fn verify(settings: &Settings, cluster: &Cluster) -> Result<Verdict> {
     let mut command = Command::new(&settings.skald);
-    command.env_clear().args(["verify", "--json", "--postgres", &cluster.database.url(), "--data-dir"]).arg(folder);
+    command.env_clear().args(["verify", "--json"]).args(cluster.store.arguments());
     let output = spawn_blocking(move || command.output()).await?.context("skald verify cannot be run")?;
     match serde_json::from_slice(&output.stdout) {
         Ok(verdict) => Ok(verdict),
@@ -152,15 +165,15 @@ async fn verify(settings: &Settings, cluster: &Cluster, folder: &std::path::Path
     }
 }
 
-fn sagas(database: &Database) -> Result<Sagas> {
-    let counts = "select kind, state, count(*) from orchestrator.orchestrator_saga group by kind, state";
-    let mut sagas = Sagas::new();
-    for row in database.rows(counts)? {
-        if let [kind, state, count] = row.as_slice() {
-            sagas.insert(format!("{kind} {state}"), count.parse()?);
-        }
-    }
-    Ok(sagas)
+async fn sagas(store: &Store) -> Result<Sagas> {
+    const COUNTS: &str = "select kind || ' ' || state || ' ' || cast(count(*) as text) \
+        from orchestrator_saga group by kind, state";
+    let rows = store.rows(COUNTS).await?;
+    let count = |row: &String| {
+        let (name, count) = row.rsplit_once(' ').context("the sagas cannot be counted")?;
+        Ok((name.to_owned(), count.parse()?))
+    };
+    rows.iter().map(count).collect()
 }
 
 /// What must not stand in any log.

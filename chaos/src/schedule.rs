@@ -54,6 +54,8 @@ pub enum What {
     FailOver,
     /// All replicas are asked to end, one after the other, and come back as another version.
     Roll,
+    /// Nothing can be written to the disk until the time is over.
+    FullDisk,
 }
 
 /// The seed, and what follows from it.
@@ -90,6 +92,7 @@ impl fmt::Display for What {
             Self::LoseCommits(who, times) => write!(f, "{who} does not hear of {times} commits"),
             Self::FailOver => write!(f, "kill -9 the database, its standby takes over"),
             Self::Roll => write!(f, "all replicas restart, one by one, as another version"),
+            Self::FullDisk => write!(f, "the disk is full"),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep};
 
-use crate::cluster::Database;
+use crate::cluster::Store;
 use crate::who::Who;
 
 const NEWEST: &str = "select id from orchestrator.orchestrator_incarnation order by create_time desc limit 1";
@@ -23,7 +23,7 @@ pub struct Takeovers(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    database: Database,
+    store: Store,
     incarnations: Mutex<BTreeMap<Who, String>>,
     measuring: Mutex<JoinSet<Option<Takeover>>>,
 }
@@ -45,14 +45,14 @@ pub struct Watched(Option<String>);
 
 impl Takeovers {
     /// Nothing is measured yet.
-    pub fn new(database: Database) -> Self {
+    pub fn new(store: Store) -> Self {
         let (incarnations, measuring) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { database, incarnations, measuring }))
+        Self(Arc::new(Inner { store, incarnations, measuring }))
     }
 
     /// A replica has just started.
     pub async fn born(&self, who: Who) {
-        if !matches!(who, Who::Orchestrator(_)) {
+        if !who.is_replica() {
             return;
         }
         let Some(newest) = self.first(NEWEST).await else { return };
@@ -100,11 +100,11 @@ impl Takeovers {
         measuring.join_all().await.into_iter().flatten().collect()
     }
 
-    /// Nothing while the database is down.
+    /// Nothing while the database is down, or where only one could own a saga.
     async fn first(&self, sql: &str) -> Option<String> {
-        let (database, sql) = (self.0.database.clone(), sql.to_owned());
-        let rows = spawn_blocking(move || database.rows(&sql)).await.ok()?.ok()?;
-        rows.into_iter().flatten().next()
+        let Store::Server(database) = self.0.store.clone() else { return None };
+        let sql = sql.to_owned();
+        spawn_blocking(move || database.lines(&sql)).await.ok()?.ok()?.into_iter().next()
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Who, String>> {

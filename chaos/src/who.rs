@@ -1,11 +1,12 @@
-//! Everybody in a run: processes, and who calls them.
+//! Everybody in a run: processes, who calls whom, and the two ways to cast a system from them.
 
 use std::fmt;
 
+use clap::ValueEnum;
 use serde::Serialize;
 
 /// Replicas of the orchestrator.
-pub const REPLICAS: usize = 3;
+const REPLICAS: usize = 3;
 
 /// Somebody who calls or is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -15,6 +16,8 @@ pub enum Who {
     Customers,
     /// A replica of the orchestrator.
     Orchestrator(usize),
+    /// Everything in one process.
+    Skald,
     /// concert-svc.
     Concert,
     /// customer-svc.
@@ -29,25 +32,59 @@ pub enum Who {
     Processor,
 }
 
-/// The services that a saga calls.
-pub const PARTICIPANTS: [Who; 4] = [Who::Concert, Who::Customer, Who::Payment, Who::Token];
+/// What the system consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Cast {
+    /// Three orchestrators and four participants on PostgreSQL.
+    Apart,
+    /// One process on an SQLite file.
+    One,
+}
+
+impl Cast {
+    /// Those that drive sagas.
+    pub fn replicas(self) -> Vec<Who> {
+        match self {
+            Self::Apart => (0..REPLICAS).map(Who::Orchestrator).collect(),
+            Self::One => vec![Who::Skald],
+        }
+    }
+
+    /// The services that a saga calls, where they are processes, those first who call nobody that comes later.
+    pub fn participants(self) -> Vec<Who> {
+        match self {
+            Self::Apart => vec![Who::Token, Who::Customer, Who::Payment, Who::Concert],
+            Self::One => Vec::new(),
+        }
+    }
+
+    /// The processes of the system, in the order in which they are started.
+    pub fn parts(self) -> Vec<Who> {
+        [self.participants(), self.replicas()].concat()
+    }
+
+    /// Whom somebody calls.
+    pub fn calls(self, who: Who) -> Vec<Who> {
+        match who {
+            Who::Customers => self.parts(),
+            Who::Orchestrator(_) => [self.participants(), vec![Who::Database]].concat(),
+            Who::Skald => vec![Who::Processor],
+            Who::Concert => vec![Who::Token, Who::Database],
+            Who::Payment => vec![Who::Processor, Who::Database],
+            Who::Customer | Who::Token => vec![Who::Database],
+            Who::Database | Who::Processor => Vec::new(),
+        }
+    }
+}
 
 impl Who {
-    /// The replicas.
-    pub fn replicas() -> impl Iterator<Item = Self> {
-        (0..REPLICAS).map(Self::Orchestrator)
-    }
-
-    /// The processes of the system, those first who call nobody that comes later.
-    pub fn parts() -> impl Iterator<Item = Self> {
-        [Self::Token, Self::Customer, Self::Payment, Self::Concert].into_iter().chain(Self::replicas())
-    }
-
     /// The name of its command and of its settings.
     pub fn service(self) -> &'static str {
         match self {
             Self::Customers => "customers",
             Self::Orchestrator(_) => "orchestrator",
+            Self::Skald => "up",
             Self::Concert => "concert",
             Self::Customer => "customer",
             Self::Payment => "payment",
@@ -57,16 +94,9 @@ impl Who {
         }
     }
 
-    /// Whom it calls.
-    pub fn calls(self) -> Vec<Self> {
-        match self {
-            Self::Customers => Self::parts().collect(),
-            Self::Orchestrator(_) => PARTICIPANTS.into_iter().chain([Self::Database]).collect(),
-            Self::Concert => vec![Self::Token, Self::Database],
-            Self::Payment => vec![Self::Processor, Self::Database],
-            Self::Customer | Self::Token => vec![Self::Database],
-            Self::Database | Self::Processor => Vec::new(),
-        }
+    /// Whether it drives sagas.
+    pub fn is_replica(self) -> bool {
+        matches!(self, Self::Orchestrator(_) | Self::Skald)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chaos::schedule::Kind;
+use chaos::who::Cast;
 use chaos::{Settings, binary, run};
 
 const SEED: u64 = 7;
@@ -13,7 +14,8 @@ async fn whatever_fails_every_checkout_ends_and_the_books_are_in_order() {
     let settings = Settings {
         length: LENGTH,
         seed: SEED,
-        kinds: Kind::USUAL.to_vec(),
+        cast: Cast::Apart,
+        kinds: Kind::usual(Cast::Apart),
         skald: binary::find().expect("the binary is there"),
         next: None,
         is_loud: true,

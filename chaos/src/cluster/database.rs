@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use testbed::postgres::{DATABASE, Options, ROLE, Server};
 
 /// Looks at what waits for the standby, and at nothing else.
@@ -60,20 +60,21 @@ impl Database {
         self.server().restart()
     }
 
-    /// Kills the primary; its standby takes over, and everything is to be led there.
+    /// Kills the primary; its standby takes over, and everything is to be led there. Does nothing while there is no
+    /// standby, and says so.
     ///
     /// # Errors
-    /// When there is no standby, or it does not take over.
-    pub fn fail_over(&self) -> Result<()> {
+    /// When the standby does not take over.
+    pub fn fail_over(&self) -> Result<bool> {
         let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let standby = servers.standby.take().context("there is no standby")?;
+        let Some(standby) = servers.standby.take() else { return Ok(false) };
         servers.primary.kill9()?;
         standby.promote()?;
         // It has nobody to wait for yet.
         standby.execute(ALONE)?;
         standby.execute(RELOAD)?;
         servers.primary = Arc::new(standby);
-        Ok(())
+        Ok(true)
     }
 
     /// A new standby, in step with the primary.
@@ -87,13 +88,12 @@ impl Database {
         Ok(())
     }
 
-    /// Runs SQL; rows are lines, with `|` between columns.
+    /// Runs SQL; rows are lines.
     ///
     /// # Errors
     /// When it cannot be reached or a statement fails.
-    pub fn rows(&self, sql: &str) -> Result<Vec<Vec<String>>> {
-        let text = self.server().execute(sql)?;
-        Ok(text.lines().map(|line| line.split('|').map(str::to_owned).collect()).collect())
+    pub fn lines(&self, sql: &str) -> Result<Vec<String>> {
+        Ok(self.server().execute(sql)?.lines().map(str::to_owned).collect())
     }
 
     fn server(&self) -> Arc<Server> {

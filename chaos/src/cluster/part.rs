@@ -35,6 +35,8 @@ pub(super) struct Program {
 pub struct Part {
     /// Who it is.
     pub who: Who,
+    /// Held by whoever ends it on purpose, until it runs again.
+    pub turn: tokio::sync::Mutex<()>,
     program: Mutex<Program>,
     log: PathBuf,
     pipe: PipeWriter,
@@ -44,7 +46,8 @@ pub struct Part {
 impl Part {
     pub(super) fn new(who: Who, program: Program, folder: &Path, pipe: PipeWriter) -> Self {
         let log = folder.join(format!("{who}.log"));
-        Self { who, program: Mutex::new(program), log, pipe, child: Mutex::default() }
+        let (program, child) = (Mutex::new(program), Mutex::default());
+        Self { who, turn: tokio::sync::Mutex::default(), program, log, pipe, child }
     }
 
     /// Starts it, and again when it ends at its start, until it listens. Tells where.
@@ -98,7 +101,9 @@ impl Part {
             .stdout(self.pipe.try_clone()?)
             .stderr(File::create(self.log.with_extension("sh"))?);
         let child = command.process_group(0).spawn().with_context(|| format!("cannot start {}", self.who))?;
-        *self.child() = Some(child);
+        if let Some(mut before) = self.child().replace(child) {
+            self.gone(&mut before)?;
+        }
         Ok(())
     }
 

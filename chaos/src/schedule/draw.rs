@@ -8,21 +8,19 @@ use fastrand::Rng;
 use testbed::link::Way;
 
 use super::{Act, Kind, Schedule, What};
-use crate::who::{PARTICIPANTS, Who};
+use crate::who::{Cast, Who};
 
 /// Before the first one, so that there is something to hit.
 const QUIET: Duration = Duration::from_secs(1);
 /// Between one and the next.
 const GAP_MS: std::ops::Range<u64> = 600..1_600;
-/// What a process, or a database, needs to be back after a fault is mended.
-const RECOVERY: Duration = Duration::from_millis(1_500);
 /// Longer than the lease of a replica.
 const FROZEN_MS: std::ops::Range<u64> = 6_500..9_000;
 /// Who is chosen is busy until then.
 type Busy = BTreeMap<Who, Duration>;
 
-/// What goes wrong within so much time, of these kinds.
-pub fn draw(seed: u64, length: Duration, kinds: &[Kind]) -> Schedule {
+/// What goes wrong for a cast within so much time, of these kinds.
+pub fn draw(seed: u64, length: Duration, (cast, kinds): (Cast, &[Kind])) -> Schedule {
     let mut random = Rng::with_seed(seed);
     let (mut deck, mut busy, mut acts) = (Vec::new(), Busy::new(), Vec::new());
     let mut at = QUIET;
@@ -33,10 +31,11 @@ pub fn draw(seed: u64, length: Duration, kinds: &[Kind]) -> Schedule {
     while at < length && !kinds.is_empty() {
         let kind = later.pop().unwrap_or_else(|| next(&mut deck, kinds, &mut random));
         let lasts = lasts(kind, &mut random).min(length.saturating_sub(at));
-        match what(kind, at, &busy, &mut random) {
+        let found = what(kind, &Stage { cast, busy: &busy, at }, &mut random);
+        match found {
             Some(what) if is_whole(kind, lasts) => {
-                let until = at + lasts + RECOVERY;
-                busy.extend(hit(&what).into_iter().map(|who| (who, until)));
+                let until = at + lasts + recovery(kind);
+                busy.extend(hit(&what, cast).into_iter().map(|who| (who, until)));
                 acts.push(Act { at, lasts, kind, what });
                 at += Duration::from_millis(random.u64(GAP_MS));
             }
@@ -72,7 +71,14 @@ fn lasts(kind: Kind, random: &mut Rng) -> Duration {
         Kind::CrashLoop => random.u64(3_000..6_000),
         Kind::FailOver => 4_000,
         Kind::Roll => 12_000,
+        Kind::FullDisk => random.u64(2_000..6_000),
     })
+}
+
+/// What those who were hit need to be back after the fault is mended.
+fn recovery(kind: Kind) -> Duration {
+    // A new standby is a copy of the whole database.
+    Duration::from_millis(if kind == Kind::FailOver { 10_000 } else { 1_500 })
 }
 
 /// Whether what is left of its time still makes it one of its kind.
@@ -81,47 +87,75 @@ fn is_whole(kind: Kind, lasts: Duration) -> bool {
         Kind::FreezeOrchestrator | Kind::FreezeParticipant => FROZEN_MS.start,
         Kind::Clock | Kind::CrashLoop | Kind::Hang | Kind::LostReply | Kind::LostCommit | Kind::Slow => 2_000,
         Kind::FailOver | Kind::Roll => 4_000,
+        Kind::FullDisk => 2_000,
         Kind::KillOrchestrator | Kind::KillParticipant | Kind::KillDatabase => 0,
         Kind::Partition | Kind::OneWay | Kind::Cut => 0,
     };
     lasts.as_millis() >= u128::from(needed)
 }
 
-/// What it is, if there is anybody whom it can hit.
-fn what(kind: Kind, at: Duration, busy: &Busy, random: &mut Rng) -> Option<What> {
-    let is_free = |who: &Who| busy.get(who).is_none_or(|until| *until <= at);
-    let choose = |mut among: Vec<Who>, random: &mut Rng| {
-        among.retain(is_free);
+/// Whom there is to hit, and who is being hit already.
+struct Stage<'a> {
+    cast: Cast,
+    busy: &'a Busy,
+    at: Duration,
+}
+
+impl Stage<'_> {
+    fn is_free(&self, who: Who) -> bool {
+        self.busy.get(&who).is_none_or(|until| *until <= self.at)
+    }
+
+    fn one_of(&self, mut among: Vec<Who>, random: &mut Rng) -> Option<Who> {
+        among.retain(|who| self.is_free(*who));
         random.choice(among)
-    };
-    let replica = |random: &mut Rng| {
-        let free: Vec<_> = Who::replicas().filter(is_free).collect();
-        // The last one is left alone.
-        if free.len() > 1 { random.choice(free) } else { None }
-    };
-    let participant = |random: &mut Rng| choose(PARTICIPANTS.to_vec(), random);
-    let anybody = |random: &mut Rng| if random.bool() { replica(random) } else { participant(random) };
+    }
+
+    /// The last one of several is left alone.
+    fn replica(&self, random: &mut Rng) -> Option<Who> {
+        let all = self.cast.replicas();
+        let free = all.iter().filter(|who| self.is_free(**who)).count();
+        if free > 1 || all.len() == 1 { self.one_of(all, random) } else { None }
+    }
+
+    fn participant(&self, random: &mut Rng) -> Option<Who> {
+        self.one_of(self.cast.participants(), random)
+    }
+
+    fn anybody(&self, random: &mut Rng) -> Option<Who> {
+        if random.bool() { self.replica(random) } else { self.participant(random) }
+    }
+
+    /// Somebody who calls, and whom he calls. Customers are no more special than others.
+    fn pair(&self, random: &mut Rng) -> Option<(Who, Who)> {
+        let from = self.one_of([self.cast.parts(), vec![Who::Customers]].concat(), random)?;
+        Some((from, self.one_of(self.cast.calls(from), random)?))
+    }
+}
+
+/// What it is, if there is anybody whom it can hit.
+fn what(kind: Kind, stage: &Stage<'_>, random: &mut Rng) -> Option<What> {
     Some(match kind {
-        Kind::KillOrchestrator => What::Kill(replica(random)?),
-        Kind::KillParticipant => What::Kill(participant(random)?),
-        Kind::KillDatabase => What::Kill(choose(vec![Who::Database], random)?),
-        Kind::FreezeOrchestrator => What::Freeze(replica(random)?),
-        Kind::FreezeParticipant => What::Freeze(participant(random)?),
-        Kind::CrashLoop => What::CrashLoop(anybody(random)?),
-        Kind::Clock => What::Jump(anybody(random)?, *random.choice(&JUMPS)?),
-        Kind::Hang => What::Hang(participant(random)?),
-        Kind::Partition => What::Hold(pair(is_free, random)?, vec![Way::There, Way::Back]),
-        Kind::OneWay => What::Hold(pair(is_free, random)?, vec![*random.choice(&[Way::There, Way::Back])?]),
-        Kind::Cut => What::Cut(pair(is_free, random)?),
-        Kind::Slow => What::Slow(pair(is_free, random)?, Duration::from_millis(*random.choice(&LATE_MS)?)),
+        Kind::KillOrchestrator => What::Kill(stage.replica(random)?),
+        Kind::KillParticipant => What::Kill(stage.participant(random)?),
+        Kind::KillDatabase => What::Kill(stage.one_of(vec![Who::Database], random)?),
+        Kind::FreezeOrchestrator => What::Freeze(stage.replica(random)?),
+        Kind::FreezeParticipant => What::Freeze(stage.participant(random)?),
+        Kind::CrashLoop => What::CrashLoop(stage.anybody(random)?),
+        Kind::Clock => What::Jump(stage.anybody(random)?, *random.choice(&JUMPS)?),
+        Kind::Hang => What::Hang(stage.participant(random)?),
+        Kind::Partition => What::Hold(stage.pair(random)?, vec![Way::There, Way::Back]),
+        Kind::OneWay => What::Hold(stage.pair(random)?, vec![*random.choice(&[Way::There, Way::Back])?]),
+        Kind::Cut => What::Cut(stage.pair(random)?),
+        Kind::Slow => What::Slow(stage.pair(random)?, Duration::from_millis(*random.choice(&LATE_MS)?)),
         Kind::LostReply => {
-            let to = participant(random)?;
-            let from = random.choice(Who::replicas().filter(is_free).collect::<Vec<_>>())?;
-            What::LoseReplies((from, to), random.usize(1..6))
+            let to = stage.participant(random)?;
+            What::LoseReplies((stage.one_of(stage.cast.replicas(), random)?, to), random.usize(1..6))
         }
-        Kind::LostCommit => What::LoseCommits(anybody(random)?, random.usize(1..4)),
-        Kind::FailOver => is_free(&Who::Database).then_some(What::FailOver)?,
-        Kind::Roll => Who::replicas().all(|who| is_free(&who)).then_some(What::Roll)?,
+        Kind::LostCommit => What::LoseCommits(stage.anybody(random)?, random.usize(1..4)),
+        Kind::FailOver => stage.is_free(Who::Database).then_some(What::FailOver)?,
+        Kind::Roll => stage.cast.replicas().into_iter().all(|who| stage.is_free(who)).then_some(What::Roll)?,
+        Kind::FullDisk => stage.is_free(Who::Skald).then_some(What::FullDisk)?,
     })
 }
 
@@ -130,16 +164,8 @@ const JUMPS: [i64; 4] = [3_600, -3_600, 432_000, -432_000];
 /// How much longer a slow connection takes.
 const LATE_MS: [u64; 3] = [20, 100, 700];
 
-/// Somebody who calls, and whom he calls. Customers are no more special than others.
-fn pair(is_free: impl Fn(&Who) -> bool, random: &mut Rng) -> Option<(Who, Who)> {
-    let callers: Vec<_> = Who::parts().chain([Who::Customers]).filter(&is_free).collect();
-    let from = random.choice(callers)?;
-    let called: Vec<_> = from.calls().into_iter().filter(&is_free).collect();
-    Some((from, random.choice(called)?))
-}
-
 /// Whom it hits so that another fault would hide it, or be hidden.
-fn hit(what: &What) -> Vec<Who> {
+fn hit(what: &What, cast: Cast) -> Vec<Who> {
     match what {
         What::Kill(who) | What::Freeze(who) | What::CrashLoop(who) | What::Jump(who, _) | What::Hang(who) => vec![*who],
         What::LoseReplies((from, to), _) => vec![*from, *to],
@@ -149,7 +175,8 @@ fn hit(what: &What) -> Vec<Who> {
         }
         What::Hold((from, _), _) | What::Cut((from, _)) | What::Slow((from, _), _) => vec![*from],
         What::FailOver => vec![Who::Database],
-        What::Roll => Who::replicas().collect(),
+        What::Roll => cast.replicas(),
+        What::FullDisk => vec![Who::Skald],
     }
 }
 
@@ -159,40 +186,40 @@ mod tests {
 
     const LENGTH: Duration = Duration::from_secs(60);
 
+    fn drawn(seed: u64, cast: Cast) -> Schedule {
+        draw(seed, LENGTH, (cast, &Kind::usual(cast)))
+    }
+
     #[test]
     fn a_seed_always_draws_the_same() {
-        let of_seed = |seed| draw(seed, LENGTH, &Kind::USUAL);
-        assert_eq!(of_seed(7), of_seed(7));
-        assert_ne!(of_seed(7), of_seed(8));
+        assert_eq!(drawn(7, Cast::Apart), drawn(7, Cast::Apart));
+        assert_ne!(drawn(7, Cast::Apart), drawn(8, Cast::Apart));
     }
 
     #[test]
     fn each_kind_comes_within_a_minute_whatever_the_seed() {
-        for seed in 0..500 {
-            let drawn = draw(seed, LENGTH, &Kind::USUAL);
-            for kind in Kind::USUAL {
-                assert!(drawn.acts.iter().any(|act| act.kind == kind), "{kind:?} is missing: {drawn}");
+        for (seed, cast) in (0..500).flat_map(|seed| [(seed, Cast::Apart), (seed, Cast::One)]) {
+            let drawn = drawn(seed, cast);
+            for kind in Kind::usual(cast) {
+                assert!(kind.fits(cast) && drawn.acts.iter().any(|act| act.kind == kind), "no {kind:?}: {drawn}");
             }
             assert!(drawn.length() <= LENGTH, "{drawn}");
         }
     }
 
     #[test]
-    fn a_replica_is_left_alone_at_each_moment() {
+    fn one_of_several_replicas_is_left_alone_at_each_moment() {
         for seed in 0..200 {
-            let drawn = draw(seed, LENGTH, &Kind::USUAL);
+            let drawn = drawn(seed, Cast::Apart);
             for act in &drawn.acts {
-                let also_hit = |other: &&Act| other.at <= act.at && act.at <= other.at + other.lasts;
-                let hits = drawn.acts.iter().filter(also_hit).filter(|act| !matches!(act.kind, Kind::LostReply));
-                let impaired: Vec<_> = Who::replicas()
-                    .filter(|who| {
-                        hits.clone().any(|act| {
-                            matches!(&act.what,
-                        What::Kill(hit) | What::Freeze(hit) | What::CrashLoop(hit) if hit == who)
-                        })
-                    })
-                    .collect();
-                assert!(impaired.len() < 3, "{drawn}");
+                let is_on = |other: &&Act| other.at <= act.at && act.at <= other.at + other.lasts;
+                let acts = drawn.acts.iter().filter(is_on);
+                let is_out = |who: &Who| {
+                    let hits =
+                        |act: &Act| [What::Kill(*who), What::Freeze(*who), What::CrashLoop(*who)].contains(&act.what);
+                    acts.clone().any(hits)
+                };
+                assert!(!Cast::Apart.replicas().iter().all(is_out), "{drawn}");
             }
         }
     }

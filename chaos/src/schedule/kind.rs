@@ -3,6 +3,8 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::who::Cast;
+
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -39,26 +41,46 @@ pub enum Kind {
     FailOver,
     /// The replicas restart one after the other as another version, with another plan.
     Roll,
+    /// The disk of the one process is full.
+    FullDisk,
 }
 
 impl Kind {
-    /// The kinds that a run has unless it is told which; those that need more than this machine's programs are asked for.
-    pub const USUAL: [Self; 14] = [
-        Self::KillOrchestrator,
-        Self::KillParticipant,
-        Self::KillDatabase,
-        Self::FreezeOrchestrator,
-        Self::FreezeParticipant,
-        Self::Partition,
-        Self::OneWay,
-        Self::Cut,
-        Self::LostReply,
-        Self::LostCommit,
-        Self::Slow,
-        Self::Hang,
-        Self::Clock,
-        Self::CrashLoop,
-    ];
+    /// The kinds that a run of such a cast has unless it is told which: those that need neither a second server, nor
+    /// another version, nor the right to mount.
+    pub fn usual(cast: Cast) -> Vec<Self> {
+        use Kind::*;
+        match cast {
+            Cast::Apart => vec![
+                KillOrchestrator,
+                KillParticipant,
+                KillDatabase,
+                FreezeOrchestrator,
+                FreezeParticipant,
+                Partition,
+                OneWay,
+                Cut,
+                LostReply,
+                LostCommit,
+                Slow,
+                Hang,
+                Clock,
+                CrashLoop,
+            ],
+            Cast::One => vec![KillOrchestrator, FreezeOrchestrator, Partition, OneWay, Cut, Slow, Clock, CrashLoop],
+        }
+    }
+
+    /// Whether such a cast has whom it needs.
+    pub fn fits(self, cast: Cast) -> bool {
+        match self {
+            Self::KillParticipant | Self::FreezeParticipant | Self::Hang | Self::LostReply => cast == Cast::Apart,
+            Self::KillDatabase | Self::LostCommit | Self::FailOver | Self::Roll => cast == Cast::Apart,
+            Self::FullDisk => cast == Cast::One,
+            Self::KillOrchestrator | Self::FreezeOrchestrator | Self::Partition | Self::OneWay => true,
+            Self::Cut | Self::Slow | Self::Clock | Self::CrashLoop => true,
+        }
+    }
 
     /// Its name on the command line.
     pub fn name(self) -> String {
@@ -73,7 +95,8 @@ impl Kind {
             Self::OneWay => 3,
             Self::FreezeOrchestrator | Self::Partition | Self::Cut | Self::LostCommit | Self::Slow | Self::Hang => 2,
             Self::Clock => 2,
-            Self::KillDatabase | Self::FreezeParticipant | Self::CrashLoop | Self::FailOver | Self::Roll => 1,
+            Self::KillDatabase | Self::FreezeParticipant | Self::CrashLoop => 1,
+            Self::FailOver | Self::Roll | Self::FullDisk => 1,
         }
     }
 }
