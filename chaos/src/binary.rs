@@ -26,6 +26,14 @@ pub fn find() -> Result<PathBuf> {
     checked(&path)
 }
 
+/// The orchestrator of another version, if it was built.
+pub fn next() -> Option<PathBuf> {
+    let own = std::env::current_exe().ok()?;
+    let folder = own.parent()?;
+    let folder = if folder.ends_with("deps") { folder.parent()? } else { folder };
+    Some(folder.join("skald-next")).filter(|path| path.is_file())
+}
+
 /// That path, if there is a binary.
 ///
 /// # Errors

@@ -154,14 +154,16 @@ impl Cluster {
     fn program(&self, who: Who) -> Program {
         let folder = &self.makings.folder;
         let clock = self.makings.clocks.then(|| folder.join(format!("clock-{who}")));
-        let arguments = if who == Who::Processor { processor(self.makings.seed) } else { self.arguments(who, folder) };
-        Program { path: self.makings.skald.clone(), arguments, clock }
+        let (command, arguments) = match who == Who::Processor {
+            true => ("outside", processor(self.makings.seed)),
+            false => (who.service(), self.arguments(who, folder)),
+        };
+        Program { path: self.makings.skald.clone(), command: Some(command), arguments, clock }
     }
 
     fn arguments(&self, who: Who, folder: &Path) -> Vec<String> {
         let data = folder.join("data/skald").display().to_string();
-        let mut arguments: Vec<_> =
-            [who.service(), "--listen", "127.0.0.1:0", "--data-dir", &data].map(String::from).into();
+        let mut arguments: Vec<_> = ["--listen", "127.0.0.1:0", "--data-dir", &data].map(String::from).into();
         let mut set = |setting: String| arguments.extend(["--set".to_owned(), setting]);
         for called in self.makings.cast.calls(who) {
             let address = self.link((who, called)).address();
@@ -187,7 +189,7 @@ impl Cluster {
 fn processor(seed: u64) -> Vec<String> {
     let seed = seed.to_string();
     let faults = r#"{"lose_reply":30,"delay_ms":20,"decline":50}"#;
-    ["outside", "processor", "--listen", "127.0.0.1:0", "--seed", &seed, "--faults", faults].map(String::from).into()
+    ["processor", "--listen", "127.0.0.1:0", "--seed", &seed, "--faults", faults].map(String::from).into()
 }
 
 fn links(cast: Cast) -> Result<BTreeMap<(Who, Who), Link>> {

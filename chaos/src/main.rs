@@ -64,7 +64,7 @@ async fn chaos(arguments: Arguments) -> Result<ExitCode> {
         cast,
         kinds,
         skald: arguments.skald.map_or_else(binary::find, |path| binary::checked(&path))?,
-        next: None,
+        next: binary::next(),
         is_loud: !arguments.json,
     };
     if arguments.plan {

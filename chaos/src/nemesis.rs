@@ -192,17 +192,34 @@ impl Nemesis {
         Ok(1)
     }
 
-    /// Each replica in turn, as an upgrade does.
+    /// All replicas become the other version.
     async fn roll(&self) -> Result<u64> {
-        let next = self.cluster.makings.next.clone().context("there is no other version")?;
-        for who in self.cluster.makings.cast.replicas() {
-            let part = self.cluster.part(who);
-            let _turn = part.turn.lock().await;
-            part.terminate().await?;
-            part.swap(&next, &self.cluster.makings.skald);
-            self.cluster.bring_up(who).await?;
-            self.takeovers.born(who).await;
-        }
+        let first = self.cluster.makings.cast.replicas().into_iter().next().context("there are no replicas")?;
+        let is_next = Some(self.cluster.part(first).path()) == self.cluster.makings.next;
+        self.roll_to(!is_next).await?;
         Ok(1)
+    }
+
+    /// Each replica in turn becomes that version, as an upgrade does; those that are it already go on.
+    ///
+    /// # Errors
+    /// When there is none, or one does not end or start.
+    pub async fn roll_to(&self, next: bool) -> Result<()> {
+        let makings = &self.cluster.makings;
+        let (path, command) = match next {
+            true => (makings.next.as_ref().context("there is no other version")?, None),
+            false => (&makings.skald, Some("orchestrator")),
+        };
+        for who in makings.cast.replicas() {
+            let part = self.cluster.part(who);
+            if part.path() != *path {
+                let _turn = part.turn.lock().await;
+                part.terminate().await?;
+                part.becomes(path, command);
+                self.cluster.bring_up(who).await?;
+                self.takeovers.born(who).await;
+            }
+        }
+        Ok(())
     }
 }

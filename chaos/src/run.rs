@@ -108,6 +108,10 @@ async fn all(settings: &Settings, folder: PathBuf) -> Result<Report> {
     let worked = async {
         nemesis.run(&schedule, |act| tell(&act)).await?;
         cluster.heal()?;
+        if settings.kinds.contains(&Kind::Roll) {
+            // Sagas of the other version wait for a replica that knows it.
+            nemesis.roll_to(true).await?;
+        }
         crowd.leave().await.context("customers do not leave")?;
         tell(&format!("customers have left after {:.1} s", started.elapsed().as_secs_f64()));
         settle(&cluster.store).await
@@ -166,8 +170,8 @@ async fn verify(settings: &Settings, cluster: &Cluster) -> Result<Verdict> {
 }
 
 async fn sagas(store: &Store) -> Result<Sagas> {
-    const COUNTS: &str = "select kind || ' ' || state || ' ' || cast(count(*) as text) \
-        from orchestrator_saga group by kind, state";
+    const COUNTS: &str = "select kind || ' ' || cast(plan_version as text) || ' ' || state || ' ' \
+        || cast(count(*) as text) from orchestrator_saga group by kind, plan_version, state";
     let rows = store.rows(COUNTS).await?;
     let count = |row: &String| {
         let (name, count) = row.rsplit_once(' ').context("the sagas cannot be counted")?;

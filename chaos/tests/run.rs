@@ -17,7 +17,7 @@ async fn whatever_fails_every_checkout_ends_and_the_books_are_in_order() {
         cast: Cast::Apart,
         kinds: Kind::usual(Cast::Apart),
         skald: binary::find().expect("the binary is there"),
-        next: None,
+        next: binary::next(),
         is_loud: true,
     };
     let report = run(&settings).await.expect("the run comes to its end");

@@ -25,6 +25,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone)]
 pub(super) struct Program {
     pub(super) path: PathBuf,
+    /// Which of several programs in one it is, where it is.
+    pub(super) command: Option<&'static str>,
     pub(super) arguments: Vec<String>,
     /// The file that its clock follows, if it does.
     pub(super) clock: Option<PathBuf>,
@@ -91,7 +93,7 @@ impl Part {
     pub fn spawn(&self) -> Result<()> {
         let program = self.program();
         let mut command = Command::new("sh");
-        command.args(["-c", ANNOUNCED]).arg(&program.path).args(&program.arguments);
+        command.args(["-c", ANNOUNCED]).arg(&program.path).args(program.command).args(&program.arguments);
         command.env_clear().env("LOG", &self.log).env("RUST_BACKTRACE", "1");
         if let Some(file) = &program.clock {
             clock::follow(&mut command, file)?;
@@ -173,10 +175,15 @@ impl Part {
         self.program().clock.as_deref().map_or(Ok(0), clock::ahead)
     }
 
-    /// From the next start on it is the other of two programs.
-    pub fn swap(&self, one: &Path, other: &Path) {
-        let path = &mut self.program().path;
-        *path = if path == one { other } else { one }.to_owned();
+    /// Which program it is.
+    pub fn path(&self) -> PathBuf {
+        self.program().path.clone()
+    }
+
+    /// From the next start on it is that program, or its command of a program of several.
+    pub fn becomes(&self, path: &Path, command: Option<&'static str>) {
+        let mut program = self.program();
+        (program.path, program.command) = (path.to_owned(), command);
     }
 
     /// Whether it was started and has ended by itself.
