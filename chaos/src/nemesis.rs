@@ -214,7 +214,8 @@ impl Nemesis {
             let part = self.cluster.part(who);
             if part.path() != *path {
                 let _turn = part.turn.lock().await;
-                part.terminate().await?;
+                // Without a database it cannot hand over, says so, and is waited for as if it had been killed.
+                let _badly = part.terminate().await?;
                 part.becomes(path, command);
                 self.cluster.bring_up(who).await?;
                 self.takeovers.born(who).await;

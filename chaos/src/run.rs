@@ -138,8 +138,8 @@ async fn all(settings: &Settings, folder: PathBuf) -> Result<Report> {
         logs: Some(folder),
     };
     for who in settings.cast.parts().into_iter().rev() {
-        if let Err(error) = cluster.part(who).terminate().await {
-            report.problems.push(format!("{error:#}"));
+        if let Some(status) = cluster.part(who).terminate().await? {
+            report.problems.push(format!("{who} ended with {status}"));
         }
     }
     Ok(report)

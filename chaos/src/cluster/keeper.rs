@@ -16,7 +16,10 @@ while read -r sign number; do
         -) all="${all%% "$number" *} ${all#* "$number" }" ;;
     esac
 done
-for number in $all; do kill -KILL "$number"; done
+for number in $all; do
+    kill -KILL "$number"
+    rm -f "/dev/shm/faketime_shm_$number" "/dev/shm/sem.faketime_sem_$number"
+done
 "#;
 
 /// The shell. Dropped, it ends what still runs.

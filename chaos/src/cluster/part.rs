@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::PipeWriter;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -121,11 +121,11 @@ impl Part {
         Ok(ran)
     }
 
-    /// SIGTERM, and waits for the end.
+    /// SIGTERM, and waits for the end. Tells how it ended if that was not well.
     ///
     /// # Errors
-    /// When it does not end in time, or not well.
-    pub async fn terminate(&self) -> Result<()> {
+    /// When it does not end in time.
+    pub async fn terminate(&self) -> Result<Option<ExitStatus>> {
         self.signal("TERM")?;
         let asked = Instant::now();
         while !self.has_ended()? {
@@ -134,10 +134,10 @@ impl Part {
             }
             sleep(LOOK).await;
         }
-        let Some(mut child) = self.child().take() else { return Ok(()) };
+        let Some(mut child) = self.child().take() else { return Ok(None) };
         let status = child.wait()?;
         self.gone(&mut child)?;
-        if status.success() { Ok(()) } else { bail!("{} ended with {status}", self.who) }
+        Ok(Some(status).filter(|status| !status.success()))
     }
 
     /// SIGSTOP.
