@@ -144,3 +144,51 @@ impl fmt::Display for Report {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::Kind;
+
+    fn good() -> Report {
+        Report {
+            seed: 7,
+            seconds: 60.0,
+            faults: Fired::from([(Kind::Cut, 2)]),
+            calls: Counts { ok: 10, ..Counts::default() },
+            unlucky: 0,
+            sagas: Sagas::from([("checkout 1 COMPLETED".into(), 5), ("checkout 1 COMPENSATED".into(), 1)]),
+            open: 0,
+            takeovers: Vec::new(),
+            ended: Ended::new(),
+            verdict: Verdict { clean: true, checkouts: 6, rules: Vec::new() },
+            problems: Vec::new(),
+            logs: None,
+        }
+    }
+
+    #[test]
+    fn a_run_is_clean_if_nothing_is_wrong_and_everything_was_tried() {
+        assert_eq!(good().findings(), [""; 0]);
+        assert!(good().to_string().contains("faults: cut 2"));
+    }
+
+    #[test]
+    fn a_run_that_proves_nothing_is_not() {
+        let silent = Report { faults: Fired::from([(Kind::Cut, 0)]), ..good() };
+        assert_eq!(silent.findings(), ["vacuous: cut never fired"]);
+        let easy = Report { sagas: Sagas::from([("checkout 1 COMPLETED".into(), 5)]), ..good() };
+        assert_eq!(easy.findings(), ["vacuous: no saga is COMPENSATED"]);
+    }
+
+    #[test]
+    fn a_run_in_which_anything_is_wrong_is_not() {
+        let rule = Rule { id: "I5".into(), rule: "…".into(), findings: vec!["customers/1: -5".into()] };
+        let broken = Report { verdict: Verdict { clean: false, rules: vec![rule], ..good().verdict }, ..good() };
+        assert_eq!(broken.findings(), ["I5: customers/1: -5"]);
+        assert_eq!(Report { open: 3, ..good() }.findings(), ["3 sagas did not end"]);
+        let told = Counts { violations: vec!["one request is a and b".into()], ..good().calls };
+        assert!(!Report { calls: told, ..good() }.is_clean());
+        assert!(!Report { problems: vec!["token: panicked at x".into()], ..good() }.is_clean());
+    }
+}
