@@ -6,6 +6,7 @@ pub mod charges;
 pub mod crash;
 pub mod faults;
 pub mod hall;
+pub mod outside;
 pub mod returns;
 pub mod rooms;
 pub mod world;

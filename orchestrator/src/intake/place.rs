@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use saga::Phase;
+use service_kit::crash_point;
 use service_kit::refusal::Fault;
 
 use super::order::Order;
@@ -27,10 +28,13 @@ pub(crate) async fn place(desk: &Desk, order: Order) -> Result<Arc<Record>, Faul
         },
     };
     if is_answer(&first) || wait.is_zero() {
+        crash_point!("accept.before_reply");
         return Ok(first);
     }
     let waiting = tokio::time::timeout(wait, follow.until(is_answer));
-    match desk.stop.run_until_cancelled(waiting).await {
+    let answer = desk.stop.run_until_cancelled(waiting).await;
+    crash_point!("accept.before_reply");
+    match answer {
         Some(Ok(record)) => Ok(record),
         // The saga is durable, so whatever happens now, this is no failure.
         Some(Err(_)) | None => Ok(desk.load(&SAGAS, id).await.map_or(first, Arc::new)),
