@@ -123,10 +123,8 @@ impl Fleet {
         let process = Arc::new(Process::default());
         let skew_ms = self.skews[replica].clone();
         let clock = Arc::new(Skewed { world: world.clone(), skew_ms: skew_ms.clone() });
-        let host = Host {
-            tasks: Tasks::under(process.clone()),
-            ..Host::new(self.books.db.clone(), clock, Ids::seeded(seed))
-        };
+        let host =
+            Host { tasks: Tasks::under(process.clone()), ..Host::new(self.books.db.clone(), clock, Ids::seeded(seed)) };
         let link = Arc::new(Link {
             world: world.clone(),
             store: self.store.clone(),
