@@ -15,6 +15,7 @@ pub mod faults;
 mod mix;
 mod plan;
 mod progress;
+mod record;
 mod report;
 mod run;
 mod seed;
