@@ -10,6 +10,7 @@ use prost::Message;
 use tonic::{Code, Response, Status};
 
 use crate::args;
+use crate::crash_point;
 use crate::db::{self, Db, Tx};
 use crate::refusal::{self, Fault, Refusal, SagaOutcome};
 
@@ -171,15 +172,19 @@ impl Barrier {
         refusals: Refusals,
         work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<Progress<R>, Fault>,
     ) -> Result<Settled<R>, Fault> {
-        let own = match work(tx).await {
+        let done = work(tx).await;
+        crash_point!("barrier.after_effect", &op.step, "forward");
+        let own = match done {
             Ok(Progress::Done(reply)) => {
                 if self.insert(tx, op, State::Applied, Some(&reply.encode_to_vec())).await? {
+                    crash_point!("barrier.after_row", &op.step, "forward");
                     return Ok(Settled::Reply(reply));
                 }
                 vanished().into()
             }
             Ok(Progress::Asked) => {
                 if self.insert(tx, op, State::InProgress, None).await? {
+                    crash_point!("barrier.after_row", &op.step, "forward");
                     return Ok(Settled::Pending);
                 }
                 vanished().into()
@@ -236,6 +241,7 @@ impl Barrier {
             return self.take_back(tx, op, work).await;
         }
         if self.insert(tx, op, State::Tombstone, None).await? {
+            crash_point!("barrier.after_tombstone", &op.step, "compensation");
             return Ok(Settled::Reply(echo));
         }
         match self.lock(tx, op).await?.state {
@@ -264,7 +270,10 @@ impl Barrier {
         op: &Operation,
         work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<Progress<R>, Fault>,
     ) -> Result<Settled<R>, Fault> {
-        match work(tx).await? {
+        crash_point!("barrier.after_row", &op.step, "compensation");
+        let taken_back = work(tx).await?;
+        crash_point!("barrier.after_effect", &op.step, "compensation");
+        match taken_back {
             Progress::Done(reply) => Ok(Settled::Reply(reply)),
             Progress::Asked => {
                 self.advance(tx, op, (State::Compensated, State::InProgress), None).await?;
