@@ -17,6 +17,7 @@ mod mix;
 mod plan;
 mod process;
 mod progress;
+mod record;
 mod report;
 mod run;
 pub mod scenario;
