@@ -21,6 +21,8 @@ mod script;
 #[cfg(test)]
 mod soundness;
 #[cfg(test)]
+mod spoilt;
+#[cfg(test)]
 mod timing;
 #[cfg(test)]
 mod walk;
