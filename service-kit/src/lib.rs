@@ -3,6 +3,7 @@
 pub mod barrier;
 pub mod clock;
 pub mod config;
+pub mod crash;
 pub mod db;
 pub mod filter;
 pub mod hmac;
@@ -18,6 +19,7 @@ pub mod process;
 pub mod refusal;
 pub mod retention;
 pub mod serve;
+pub mod tasks;
 pub mod telemetry;
 pub mod verify;
 pub mod wire;

@@ -8,6 +8,7 @@ pub mod crash;
 pub mod faults;
 pub mod fuzz;
 pub mod hall;
+pub mod outside;
 pub mod returns;
 pub mod rooms;
 pub mod world;

@@ -27,7 +27,7 @@ async fn sell(payments: Mood, limits: Limits) -> (House, usize, usize, u128) {
             }
             id += 1;
         }
-        tasks = tasks.max(house.host.tasks.len());
+        tasks = tasks.max(house.host.tasks.count());
         tokio::time::sleep(PAUSE).await;
     }
     let free = house.states(is_free).await.get("completed").copied().unwrap_or_default();

@@ -93,7 +93,7 @@ impl Script {
             Mood::Refuses => {}
         }
         // All answers begin with the saga and the amount. Every second reservation is free.
-        let amount = if id.as_u128() % 2 == 0 { AMOUNT } else { 0 };
+        let amount = if id.as_u128().is_multiple_of(2) { AMOUNT } else { 0 };
         let message = LockReservationResponse { saga, amount, ..Default::default() }.encode_to_vec();
         let mut frame = vec![0];
         frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
