@@ -26,3 +26,5 @@ mod spoilt;
 mod timing;
 #[cfg(test)]
 mod walk;
+#[cfg(test)]
+mod words;

@@ -196,7 +196,9 @@ fn a_saga_turns_back_in_reverse_order_and_only_without_its_pivot() {
     }
     let order = "compensations are sent in reverse order";
     for status in ["compensating", "compensated"] {
-        broken("checkout compensating", &[("/steps/1", step(status)), ("/steps/2", step("succeeded"))], order);
+        // The arbiter of the pivot may go before the others, and is under way.
+        let edits = [("/steps/0", step("compensating")), ("/steps/1", step(status)), ("/steps/2", step("succeeded"))];
+        broken("checkout compensating", &edits, order);
     }
 }
 
