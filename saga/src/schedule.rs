@@ -63,6 +63,9 @@ mod tests {
             }
             assert!((DECIDED_CAP_MS / 2..=DECIDED_CAP_MS).contains(&slow_ms(jitter)));
         }
+        let waits: Vec<i64> = (0..40_000).map(slow_ms).collect();
+        let extremes = (waits.iter().min(), waits.iter().max());
+        assert_eq!(extremes, (Some(&(DECIDED_CAP_MS / 2)), Some(&DECIDED_CAP_MS)));
     }
 
     #[test]

@@ -151,6 +151,11 @@ impl Journal for SqlJournal {
         Ok(adopted)
     }
 
+    async fn park(&self, id: Uuid, problem: &str) -> Result<bool, Error> {
+        let problem = problem.to_owned();
+        Ok(self.db.write(async move |tx| park::park(tx, id, &problem).await).await?)
+    }
+
     async fn load(&self, id: Uuid) -> Result<Option<Record>, Error> {
         self.db.read(async move |tx| row::load(tx, id).await).await
     }

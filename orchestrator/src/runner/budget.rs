@@ -72,6 +72,9 @@ impl Default for Limits {
 pub(super) enum Urgency {
     /// Its saga may still turn back instead.
     Undecided,
+    /// The same, and its saga was taken over: this process has not sent it before, so it tells nothing of how the
+    /// participant is. Thousands that come back after an outage would spend all retries at once, and fail for want of more.
+    TakenOver,
     /// Its saga ends in no other way, so its retries are bounded by their back-off alone: were they turned away for want
     /// of other calls to take a share of, they would be so for ever.
     Decided,

@@ -1,5 +1,6 @@
 //! One task for one open saga: the only place where a saga's events meet, so they are decided one after the other.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use saga::{Act, Call, Event, Illegal, Outcome, Phase};
+use saga::{Act, Call, Direction, Event, Illegal, Outcome, Phase, StepIndex};
 use service_kit::clock::Stopwatch;
 use service_kit::crash_point;
 use service_kit::db;
@@ -52,6 +53,8 @@ pub(super) struct Drive<'a> {
     record: Arc<Record>,
     signals: mpsc::Receiver<Signal>,
     calls: FuturesUnordered<BoxFuture<'a, Answer>>,
+    /// What this task has sent.
+    sent: BTreeSet<(StepIndex, Direction)>,
 }
 
 impl<'a> Drive<'a> {
@@ -62,11 +65,12 @@ impl<'a> Drive<'a> {
         record: Arc<Record>,
         signals: mpsc::Receiver<Signal>,
     ) -> Self {
-        Self { inner, life, definition, record, signals, calls: FuturesUnordered::new() }
+        Self { inner, life, definition, record, signals, calls: FuturesUnordered::new(), sent: BTreeSet::new() }
     }
 
-    /// Drives the saga until it has ended, waits for a person only, was lost, or the process stops.
-    pub(super) async fn run(mut self, start: Start) {
+    /// Drives the saga until it has ended, waits for a person only, was lost, or the process stops. Tells whether it has
+    /// come to rest.
+    pub(super) async fn run(mut self, start: Start) -> bool {
         let begun = match start {
             Start::Sending(calls) => {
                 self.send(calls);
@@ -75,13 +79,14 @@ impl<'a> Drive<'a> {
             Start::Adopting(signal) => self.adopt(signal).await,
         };
         if begun.is_err() {
-            return;
+            return false;
         }
         while self.has_work() {
             if self.next().await.is_err() {
-                return;
+                return false;
             }
         }
+        true
     }
 
     async fn adopt(&mut self, signal: Option<Signal>) -> Result<(), Lost> {
@@ -271,7 +276,9 @@ impl<'a> Drive<'a> {
                 self.calls.push(Box::pin(std::future::ready(Answer { call, result, elapsed_ms: 0 })));
                 continue;
             };
+            let is_first_here = self.sent.insert((call.step, call.direction));
             let urgency = match self.record.saga.phase() {
+                Some(Phase::Running) if is_first_here => Urgency::TakenOver,
                 Some(Phase::Running) => Urgency::Undecided,
                 _ => Urgency::Decided,
             };
