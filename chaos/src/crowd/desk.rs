@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use oracle::history::Asked;
 use proto::orchestrator::v1 as pb;
 use proto::orchestrator::v1::checkout::State;
 use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
@@ -24,6 +25,24 @@ pub enum Wish {
     Cancellation(pb::CreateCancellationRequest),
     /// Buy points.
     Charge(pb::CreatePointChargeRequest),
+}
+
+impl Wish {
+    /// What is noted down of it.
+    pub(super) fn asked(&self) -> Asked {
+        let (kind, subject, key) = match self {
+            Self::Checkout(request) => {
+                ("checkout", request.checkout.as_ref().map(|checkout| &checkout.customer), &request.request_id)
+            }
+            Self::Cancellation(request) => {
+                ("cancellation", request.cancellation.as_ref().map(|return_| &return_.customer), &request.request_id)
+            }
+            Self::Charge(request) => {
+                ("pointCharge", request.point_charge.as_ref().map(|charge| &charge.customer), &request.request_id)
+            }
+        };
+        Asked::start(kind, subject.map_or("", String::as_str), key.parse().unwrap_or_default())
+    }
 }
 
 /// What an answer shows.
@@ -55,6 +74,11 @@ impl Desk {
             Ok(CheckoutServiceClient::new(endpoint.connect_lazy()))
         };
         Ok(Self(addresses.map(client).collect::<Result<_>>()?))
+    }
+
+    /// How many there are.
+    pub fn replicas(&self) -> usize {
+        self.0.len()
     }
 
     /// The client of a replica; any number will do.
