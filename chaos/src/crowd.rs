@@ -30,6 +30,8 @@ const READY: usize = 600;
 const FIRST: usize = 200;
 /// How long that may take in all before somebody gives up.
 const ARRIVAL_PATIENCE: Duration = Duration::from_secs(20);
+/// What somebody does who could not even arrive, before the next one comes.
+const BAD_LUCK: Duration = Duration::from_millis(500);
 /// What a customer does between two things, so that a sale lasts as long as the faults do.
 const BREATH_MS: std::ops::Range<u64> = 20..200;
 /// Between two looks how many have arrived.
@@ -150,7 +152,7 @@ async fn arrive(shared: Arc<Shared>, ready: mpsc::Sender<(usize, Order)>) {
         let order = timeout(ARRIVAL_PATIENCE, shared.sale.order(turn)).await;
         let Ok(Ok(order)) = order else {
             shared.unlucky.fetch_add(1, Ordering::SeqCst);
-            sleep(Duration::from_millis(BREATH_MS.end)).await;
+            sleep(BAD_LUCK).await;
             continue;
         };
         if ready.send((turn, order)).await.is_err() {

@@ -16,6 +16,10 @@ use crate::who::Who;
 
 /// How long a process that is to die at its start lives.
 const SHORT_LIFE_MS: std::ops::Range<u64> = 5..250;
+/// How much longer a fault may last that has not hit anybody yet.
+const OVERTIME: Duration = Duration::from_secs(6);
+/// Between two looks whether it has.
+const LOOK: Duration = Duration::from_millis(50);
 /// How long a clock that jumps may take to do so.
 const JUMP_PATIENCE: Duration = Duration::from_secs(5);
 /// The text of a commit on its way to the database.
@@ -110,12 +114,16 @@ impl Nemesis {
         Ok(())
     }
 
-    /// Once if what it counts went up meanwhile; replies are counted each.
+    /// Once if what it counts went up meanwhile. Somebody who has nothing to say just then is waited for a bit longer.
     async fn links(&self, links: &[&Link], begin: impl Fn(&Link), lasts: Duration, count: fn(Counts) -> u64) -> u64 {
         let sum = || links.iter().map(|link| count(link.counts())).sum::<u64>();
         let before = sum();
         links.iter().for_each(|link| begin(link));
+        let begun = Instant::now();
         sleep(lasts).await;
+        while sum() == before && begun.elapsed() < lasts + OVERTIME {
+            sleep(LOOK).await;
+        }
         links.iter().for_each(|link| link.heal());
         u64::from(sum() > before)
     }
