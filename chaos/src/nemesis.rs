@@ -34,12 +34,14 @@ pub struct Nemesis {
     cluster: Arc<Cluster>,
     takeovers: Takeovers,
     fired: Arc<Mutex<Fired>>,
+    /// Held by whoever ends the database, until it is as it should be again.
+    database: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Nemesis {
     /// Nothing has gone wrong yet.
     pub fn new(cluster: Arc<Cluster>, takeovers: Takeovers) -> Self {
-        Self { cluster, takeovers, fired: Arc::default() }
+        Self { cluster, takeovers, fired: Arc::default(), database: Arc::default() }
     }
 
     /// Carries it all out and mends it. Tells each act as it begins.
@@ -140,6 +142,7 @@ impl Nemesis {
     }
 
     async fn kill_database(&self, down: Duration) -> Result<u64> {
+        let _turn = self.database.lock().await;
         let database = self.cluster.store.server()?.clone();
         spawn_blocking(move || database.kill()).await??;
         sleep(down).await;
@@ -190,6 +193,7 @@ impl Nemesis {
     }
 
     async fn fail_over(&self) -> Result<u64> {
+        let _turn = self.database.lock().await;
         let database = self.cluster.store.server()?.clone();
         if !spawn_blocking(move || database.fail_over()).await?? {
             return Ok(0);

@@ -8,7 +8,7 @@ use proto::orchestrator::v1 as pb;
 use proto::orchestrator::v1::checkout::State;
 use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 /// How long a customer waits for any answer.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -116,6 +116,15 @@ impl Desk {
         }
     }
 
+    /// Follows a checkout at a replica. Whoever has listened long enough hangs up.
+    ///
+    /// # Errors
+    /// As [`Desk::create`].
+    pub async fn watch(&self, replica: usize, name: &str) -> Result<Versions, Status> {
+        let request = pb::WatchCheckoutRequest { name: name.to_owned() };
+        self.at(replica).watch_checkout(request).await.map(|stream| Versions(stream.into_inner()))
+    }
+
     /// Asks a replica to stop a checkout.
     ///
     /// # Errors
@@ -124,6 +133,21 @@ impl Desk {
         let request =
             pb::CancelCheckoutRequest { name: name.to_owned(), reason: "changed my mind".into(), ..Default::default() };
         self.at(replica).cancel_checkout(limited(request)).await.map(checkout)
+    }
+}
+
+/// The versions of a checkout, as they come.
+#[derive(Debug)]
+pub struct Versions(Streaming<pb::Checkout>);
+
+impl Versions {
+    /// The next one; nothing when it has ended.
+    ///
+    /// # Errors
+    /// When the stream breaks.
+    pub async fn next(&mut self) -> Result<Option<Shown>, Status> {
+        let next = self.0.message().await?;
+        Ok(next.map(|version| checkout(Response::new(version))))
     }
 }
 

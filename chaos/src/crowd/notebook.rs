@@ -96,6 +96,19 @@ impl Notebook {
 }
 
 impl Noted<'_> {
+    /// Notes down one of several answers.
+    pub(super) fn one_more(&self, shown: &Shown) {
+        match told(shown) {
+            Some(answer) => self.pending.heard(self.notebook.now(), answer),
+            None => self.notebook.violation(format!("{shown:?} is no answer")),
+        }
+    }
+
+    /// There are no more answers.
+    pub(super) fn ended(self) {
+        self.pending.ended();
+    }
+
     /// Notes the answer down.
     pub(super) fn heard(self, answer: &Result<Shown, Status>) {
         let now = self.notebook.now();

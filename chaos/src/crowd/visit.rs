@@ -24,6 +24,8 @@ const PAUSE_MS: std::ops::Range<u64> = 20..150;
 /// One in so many who bought returns it, cancels before it is bought, or charges points.
 const RETURNS: u8 = 6;
 const CANCELS: u8 = 20;
+/// One in so many listens to what becomes of it, instead of looking.
+const FOLLOWS: u8 = 5;
 const CHARGES: u8 = 8;
 /// Points that are charged.
 const CHARGE: i64 = 10_000;
@@ -91,8 +93,13 @@ impl Visit<'_> {
     /// Gets something started and sees it through, unless he loses patience.
     async fn settle(self, wish: Wish, mut random: Rng) -> Option<Shown> {
         let may_cancel = matches!(wish, Wish::Checkout(_)) && random.u8(..CANCELS) == 0;
+        let follows = matches!(wish, Wish::Checkout(_)) && random.u8(..FOLLOWS) == 0;
         let mut shown = self.insist(wish, random.fork()).await?;
         let until = Instant::now() + LOOKS;
+        if follows {
+            // A stream that breaks is no reason not to look.
+            drop(timeout(LOOKS, self.follow(random.usize(..), &shown.name)).await);
+        }
         while !matches!(shown.state, State::Completed | State::Failed) && Instant::now() < until {
             if may_cancel && shown.state == State::Running && random.u8(..4) == 0 {
                 drop(self.cancel(random.usize(..), &shown.name).await);
@@ -133,6 +140,22 @@ impl Visit<'_> {
         let answer = self.desk.get(replica, name).await;
         noted.heard(&answer);
         answer
+    }
+
+    /// Listens until it has ended, or the line breaks.
+    async fn follow(self, replica: usize, name: &str) {
+        let noted = self.notebook.begin(self.client, Asked::watch(id(name)));
+        let mut versions = match self.desk.watch(replica, name).await {
+            Ok(versions) => versions,
+            Err(status) => return noted.heard(&Err(status)),
+        };
+        loop {
+            match versions.next().await {
+                Ok(Some(shown)) => noted.one_more(&shown),
+                Ok(None) => return noted.ended(),
+                Err(status) => return noted.heard(&Err(status)),
+            }
+        }
     }
 
     async fn cancel(self, replica: usize, name: &str) -> Result<Shown, Status> {
