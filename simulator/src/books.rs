@@ -160,7 +160,12 @@ impl Books {
     }
 
     /// Which row of the barrier a request belongs to.
-    fn operation<M: prost::Message>(&self, request: &Request<M>, aggregate: Uuid, saga: &str) -> Result<Operation, Status> {
+    fn operation<M: prost::Message>(
+        &self,
+        request: &Request<M>,
+        aggregate: Uuid,
+        saga: &str,
+    ) -> Result<Operation, Status> {
         let operation = saga_of(saga).and_then(|saga| Operation::of(request, saga, aggregate));
         operation.map_err(|fault| fault.into_step_status(BARRIER.domain))
     }

@@ -140,7 +140,8 @@ impl Client {
     async fn follow(&mut self, new: NewSaga, _: &dyn orchestrator::plans::Definition) -> Option<bool> {
         let id = new.id;
         let start = [word("start"), number(id)];
-        self.world().note(&start, || format!("customer {} starts {} {:x}", self.place, new.definition.plan().kind, start[1]));
+        self.world()
+            .note(&start, || format!("customer {} starts {} {:x}", self.place, new.definition.plan().kind, start[1]));
         while !self.start(&new).await {
             if self.dice.u8(..12) == 0 || self.world().elapsed_ms() > LAST_LOOK_MS {
                 return None;

@@ -3,7 +3,10 @@
 //! follows from its seed alone. Faults rage for a while; then they stop, and everything has to come to its end; then the
 //! books are read.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "each place names the few kinds of fault that mean something there")]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "each place names the few kinds of fault that mean something there"
+)]
 
 mod batch;
 mod books;

@@ -71,8 +71,7 @@ fn moved(kind: &str) -> (i64, i64) {
 
 async fn effects(db: &Db) -> Result<Effects, db::Error> {
     const ALL: &str = "select saga_id, step, undo from sim_ledger";
-    let rows: Vec<(Uuid, String, i64)> =
-        db.read(async move |tx: &mut Tx<'_>| tx.fetch_all(ALL, args![]).await).await?;
+    let rows: Vec<(Uuid, String, i64)> = db.read(async move |tx: &mut Tx<'_>| tx.fetch_all(ALL, args![]).await).await?;
     let mut effects = Effects::new();
     for (saga, step, undo) in rows {
         let (done, undone) = effects.entry((saga, step)).or_default();
@@ -136,7 +135,9 @@ async fn check_books(world: &World, db: &Db, (sold, points): (i64, i64)) -> Resu
         (locked == 0, "no seat stays locked"),
     ];
     for (_, rule) in rules.iter().filter(|(holds, _)| !holds) {
-        world.violated(format!("{rule}: {balance} points, {reserved} set aside, {taken} sold for {sold}, {locked} locked"));
+        world.violated(format!(
+            "{rule}: {balance} points, {reserved} set aside, {taken} sold for {sold}, {locked} locked"
+        ));
     }
     Ok(())
 }
@@ -144,8 +145,7 @@ async fn check_books(world: &World, db: &Db, (sold, points): (i64, i64)) -> Resu
 /// The barrier and the journal tell the same story.
 async fn check_barrier(world: &World, db: &Db, store: &Store) -> Result<(), db::Error> {
     const ALL: &str = "select saga_id, step, state from sim_saga_op";
-    let rows: Vec<(Uuid, String, i64)> =
-        db.read(async move |tx: &mut Tx<'_>| tx.fetch_all(ALL, args![]).await).await?;
+    let rows: Vec<(Uuid, String, i64)> = db.read(async move |tx: &mut Tx<'_>| tx.fetch_all(ALL, args![]).await).await?;
     let mut ends = BTreeMap::new();
     store.each(|row| {
         ends.insert(row.record.id, crate::clients::ended(&row.record));

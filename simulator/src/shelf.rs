@@ -82,10 +82,7 @@ const TABLES: &[Migration] = &[
          create_time bigint not null, primary key (aggregate_id, saga_id, step))",
     ),
     table(2, "create index sim_saga_op_saga on sim_saga_op (saga_id)"),
-    table(
-        3,
-        "create table sim_archived_sagas (saga_id uuid not null primary key, archive_time bigint not null)",
-    ),
+    table(3, "create table sim_archived_sagas (saga_id uuid not null primary key, archive_time bigint not null)"),
     table(4, "create table sim_idempotency (request_id uuid not null primary key, create_time bigint not null)"),
     // 0 free, 1 locked, 2 sold, 3 being given back
     table(

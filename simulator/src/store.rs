@@ -231,7 +231,9 @@ fn turns_round(before: &State, after: &State) -> bool {
 fn told(facts: &[Fact]) -> String {
     let told = facts.iter().map(|fact| match fact {
         Fact::Intended(call) => format!("send {:?} {} #{}", call.direction, call.step.0, call.attempt),
-        Fact::Answered { call, class, .. } => format!("{:?} {} #{} {class:?}", call.direction, call.step.0, call.attempt),
+        Fact::Answered { call, class, .. } => {
+            format!("{:?} {} #{} {class:?}", call.direction, call.step.0, call.attempt)
+        }
         Fact::Turned { to, .. } => format!("turn {}", to.name()),
         Fact::Intervened { verb, .. } => format!("{verb:?}"),
         Fact::Started

@@ -29,16 +29,17 @@ pub(crate) fn turn_forward(saga: &mut Saga, now_ms: i64) -> bool {
                 fields.remove(field);
             }
         }
-        for step in value["steps"].as_array_mut().into_iter().flatten() {
-            let was_sent = step["forward"]["attempts"].as_u64().unwrap_or_default() > 0;
-            if was_sent && step["status"] != "succeeded" {
-                step["status"] = json!("uncertain");
-                step["forward"] = json!({ "attempts": 1, "ambiguous": 1, "next_ms": now_ms });
-                step["compensation"] = json!({});
-                if let Some(fields) = step.as_object_mut() {
-                    fields.remove("output");
-                }
-            }
+        let unfinished = |step: &&mut Value| step["status"] != "succeeded" && step["status"] != "skipped";
+        let steps = value["steps"].as_array_mut().into_iter().flatten();
+        for (place, step) in steps.filter(unfinished).enumerate() {
+            // What comes first is asked for again at once; the rest has its turn later.
+            *step = match place {
+                0 => json!({
+                    "status": "uncertain",
+                    "forward": { "attempts": 1, "ambiguous": 1, "next_ms": now_ms },
+                }),
+                _ => json!({ "status": "pending" }),
+            };
         }
         true
     })

@@ -57,7 +57,10 @@ impl Books {
         .await
     }
 
-    pub(super) async fn capture_points(&self, message: &Message) -> Result<Response<pb::CapturePointsResponse>, Status> {
+    pub(super) async fn capture_points(
+        &self,
+        message: &Message,
+    ) -> Result<Response<pb::CapturePointsResponse>, Status> {
         let request = message.read::<pb::CapturePointsRequest>()?;
         let asked = request.get_ref();
         let customer = id_of(&asked.customer);
