@@ -30,5 +30,5 @@ pub use plan::{Load, Outage, Plan};
 pub use progress::Progress;
 pub use report::{Input, Latency, Rates, Report};
 pub use run::run;
-pub use seed::{Stage, seed};
+pub use seed::{Order, Sale, Stage, seed};
 pub use settle::{Settled, Step, settle};

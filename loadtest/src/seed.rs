@@ -15,10 +15,12 @@ use crate::plan::Plan;
 use crate::progress::Progress;
 
 mod office;
+mod sale;
 mod show;
 
 use office::Office;
 pub(crate) use office::register;
+pub use sale::Sale;
 pub(crate) use show::{ENCORE, Show};
 use show::{GALA, MATINEE, Seat};
 
@@ -40,13 +42,17 @@ pub struct Stage {
 
 /// A reservation that is ready for checkout, and who comes for it.
 #[derive(Debug)]
-pub(crate) struct Order {
-    pub(crate) behaviour: Behaviour,
-    pub(crate) customer: String,
+pub struct Order {
+    /// How he behaves.
+    pub behaviour: Behaviour,
+    /// Who he is.
+    pub customer: String,
     /// Empty where no waiting room stands in front.
-    pub(crate) queue_token: String,
-    pub(crate) reservation: String,
-    pub(crate) amount: i64,
+    pub queue_token: String,
+    /// What he holds.
+    pub reservation: String,
+    /// What it costs.
+    pub amount: i64,
     pub(crate) hold_end: Instant,
 }
 

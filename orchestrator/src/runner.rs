@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use saga::{Command, Event, Illegal, Moment};
+use service_kit::crash_point;
 use service_kit::host::Host;
 use service_kit::ids::Ids;
 use tokio::sync::{mpsc, oneshot};
@@ -23,6 +24,7 @@ mod budget;
 mod drive;
 mod life;
 mod new;
+mod points;
 mod write;
 
 use budget::Gates;
@@ -249,6 +251,11 @@ impl Runner {
         self.0.driven().len()
     }
 
+    /// Whether a new saga would be turned away.
+    pub fn is_full(&self) -> bool {
+        self.driven() + self.0.accepting.load(Ordering::Relaxed) >= self.0.parts.limits.sagas
+    }
+
     /// Turns new sagas away from now on.
     pub fn accept_no_more(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
@@ -285,7 +292,11 @@ impl Runner {
             update_time: at.now_ms,
         };
         let writing = Writing::new(&record, new.definition, decision, at, self.0.ids());
+        crash_point!("accept.before_journal");
+        points::before_intents(new.definition, &writing);
         let accepted = self.0.parts.journal.accept(writing.append.clone()).await?;
+        crash_point!("accept.after_journal");
+        points::after_intents(new.definition, &writing);
         if accepted == Accepted::New {
             self.drive(&life, new.definition, writing.append.next, Start::Sending(writing.calls));
         }

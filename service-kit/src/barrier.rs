@@ -10,6 +10,7 @@ use prost::Message;
 use tonic::{Code, Response, Status};
 
 use crate::args;
+use crate::crash_point;
 use crate::db::{self, Db, Tx};
 use crate::refusal::{self, Fault, Refusal, SagaOutcome};
 
@@ -64,16 +65,27 @@ macro_rules! barrier {
 
 /// What a row says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub enum State {
+    /// The step has happened.
     Applied = 1,
+    /// It was refused, for good.
     Refused = 2,
+    /// It had happened and was taken back.
     Compensated = 3,
+    /// It never happened and never will.
     Tombstone = 4,
+    /// An outside party is still asked about it.
     InProgress = 5,
 }
 
 impl State {
     const ALL: [Self; 5] = [Self::Applied, Self::Refused, Self::Compensated, Self::Tombstone, Self::InProgress];
+
+    pub(crate) fn read(row: &db::Row<'_>, column: usize) -> Result<Self, db::Error> {
+        let number: i64 = row.get(column)?;
+        let state = Self::ALL.into_iter().find(|state| *state as i64 == number);
+        state.ok_or_else(|| row.corrupt(column, format!("no state has the number {number}")))
+    }
 }
 
 /// Whether a refusal of a step is kept. One that holds only for now never is: see [`Refusal::is_passing`].
@@ -160,15 +172,19 @@ impl Barrier {
         refusals: Refusals,
         work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<Progress<R>, Fault>,
     ) -> Result<Settled<R>, Fault> {
-        let own = match work(tx).await {
+        let done = work(tx).await;
+        crash_point!("barrier.after_effect", &op.step, "forward");
+        let own = match done {
             Ok(Progress::Done(reply)) => {
                 if self.insert(tx, op, State::Applied, Some(&reply.encode_to_vec())).await? {
+                    crash_point!("barrier.after_row", &op.step, "forward");
                     return Ok(Settled::Reply(reply));
                 }
                 vanished().into()
             }
             Ok(Progress::Asked) => {
                 if self.insert(tx, op, State::InProgress, None).await? {
+                    crash_point!("barrier.after_row", &op.step, "forward");
                     return Ok(Settled::Pending);
                 }
                 vanished().into()
@@ -225,6 +241,7 @@ impl Barrier {
             return self.take_back(tx, op, work).await;
         }
         if self.insert(tx, op, State::Tombstone, None).await? {
+            crash_point!("barrier.after_tombstone", &op.step, "compensation");
             return Ok(Settled::Reply(echo));
         }
         match self.lock(tx, op).await?.state {
@@ -253,7 +270,10 @@ impl Barrier {
         op: &Operation,
         work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<Progress<R>, Fault>,
     ) -> Result<Settled<R>, Fault> {
-        match work(tx).await? {
+        crash_point!("barrier.after_row", &op.step, "compensation");
+        let taken_back = work(tx).await?;
+        crash_point!("barrier.after_effect", &op.step, "compensation");
+        match taken_back {
             Progress::Done(reply) => Ok(Settled::Reply(reply)),
             Progress::Asked => {
                 self.advance(tx, op, (State::Compensated, State::InProgress), None).await?;
@@ -314,10 +334,11 @@ struct Kept {
 
 impl db::FromRow for Kept {
     fn from_row(row: &db::Row<'_>) -> Result<Self, db::Error> {
-        let number: i64 = row.get(0)?;
-        let state = State::ALL.into_iter().find(|state| *state as i64 == number);
-        let state = state.ok_or_else(|| row.corrupt(0, format!("no state has the number {number}")))?;
-        Ok(Self { state, request_hash: row.get(1)?, reply: row.get::<Option<Vec<u8>>>(2)?.unwrap_or_default() })
+        Ok(Self {
+            state: State::read(row, 0)?,
+            request_hash: row.get(1)?,
+            reply: row.get::<Option<Vec<u8>>>(2)?.unwrap_or_default(),
+        })
     }
 }
 

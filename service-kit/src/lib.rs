@@ -3,6 +3,7 @@
 pub mod barrier;
 pub mod clock;
 pub mod config;
+pub mod crash;
 pub mod db;
 pub mod filter;
 pub mod hmac;

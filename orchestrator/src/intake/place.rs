@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use saga::Phase;
+use service_kit::crash_point;
 use service_kit::refusal::Fault;
 
 use super::order::Order;
 use crate::desk::Desk;
 use crate::faults;
 use crate::journal::{Accepted, Record};
+use crate::runner::NewSaga;
 use crate::status::SAGAS;
 
 /// The saga once its outcome is decided, or as it stands when the caller has waited long enough.
 pub(crate) async fn place(desk: &Desk, order: Order) -> Result<Arc<Record>, Fault> {
     let Order { new, wait } = order;
+    let new = NewSaga { definition: desk.plans.newest(new.definition), ..new };
     let (id, hash) = (new.id, new.request_hash.clone());
     let mut follow = desk.follow(id);
     let first = match desk.shards.accept(new).await.map_err(faults::of_runner)? {
@@ -25,10 +28,13 @@ pub(crate) async fn place(desk: &Desk, order: Order) -> Result<Arc<Record>, Faul
         },
     };
     if is_answer(&first) || wait.is_zero() {
+        crash_point!("accept.before_reply");
         return Ok(first);
     }
     let waiting = tokio::time::timeout(wait, follow.until(is_answer));
-    match desk.stop.run_until_cancelled(waiting).await {
+    let answer = desk.stop.run_until_cancelled(waiting).await;
+    crash_point!("accept.before_reply");
+    match answer {
         Some(Ok(record)) => Ok(record),
         // The saga is durable, so whatever happens now, this is no failure.
         Some(Err(_)) | None => Ok(desk.load(&SAGAS, id).await.map_or(first, Arc::new)),

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use saga::{Act, Call, Event, Illegal, Outcome, Phase};
 use service_kit::clock::Stopwatch;
+use service_kit::crash_point;
 use service_kit::db;
 use service_kit::serve::MAX_MESSAGE_BYTES;
 use tokio::sync::mpsc;
@@ -17,7 +18,7 @@ use tonic::Status;
 use super::budget::{Urgency, not_sent};
 use super::life::Life;
 use super::write::Writing;
-use super::{Error, Inner, Signal};
+use super::{Error, Inner, Signal, points};
 use crate::journal::{self, Append, Orphans, Record};
 use crate::participants;
 use crate::plans::{self, Definition, Read};
@@ -169,7 +170,9 @@ impl<'a> Drive<'a> {
             Err(illegal) => return Ok(Err(Error::Illegal(illegal))),
         };
         let writing = Writing::new(&self.record, self.definition, decision, at, self.inner.ids());
+        points::before(self.definition, &self.record.saga, event, &writing);
         self.write(&writing.append).await?;
+        points::after(self.definition, &self.record.saga, event, &writing);
         self.record = writing.append.next;
         self.send(writing.calls);
         Ok(Ok(()))
@@ -282,14 +285,17 @@ impl<'a> Drive<'a> {
                 request,
                 timeout: Duration::from_millis(self.inner.parts.limits.call_timeout_ms),
             };
-            let (inner, life) = (self.inner, self.life.clone());
+            let (inner, life, definition) = (self.inner, self.life.clone(), self.definition);
             self.calls.push(Box::pin(async move {
                 let watch = Stopwatch::start();
                 let sending = async {
                     if life.is_over() {
                         return Err(not_sent("this orchestrator has lost its lease"));
                     }
-                    inner.parts.participants.call(outgoing).await
+                    crash_point!("rpc.before_send", points::step(definition, call), points::direction(call));
+                    let answer = inner.parts.participants.call(outgoing).await;
+                    crash_point!("rpc.after_reply", points::step(definition, call), points::direction(call));
+                    answer
                 };
                 let result = inner.gates.pass(step.participant(), (call, urgency), sending).await;
                 Answer { call, result, elapsed_ms: watch.elapsed_ms() }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Barrier, Operation, Refusals, State};
 use crate::db::{self, Db, Tx};
 use crate::refusal::{self, Fault, Refusal};
+use crate::{crash, crash_point};
 
 /// What the first transaction of a step has come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +65,10 @@ impl Barrier {
         R: Message + Default + 'static,
         W: AsyncFnOnce(&mut Tx<'_>) -> Result<Progress<R>, Fault> + Clone + Send + 'static,
     {
+        let step = crash::label(&op.step);
+        crash_point!("barrier.before_transaction", &step, "forward");
         let settled = db.write(async move |tx| self.forward_in(tx, &op, refusals, work).await).await;
+        crash_point!("barrier.after_commit", &step, "forward");
         self.answer(settled)
     }
 
@@ -85,7 +89,10 @@ impl Barrier {
         R: Message + Clone + 'static,
         W: AsyncFnOnce(&mut Tx<'_>) -> Result<Progress<R>, Fault> + Clone + Send + 'static,
     {
+        let step = crash::label(&op.step);
+        crash_point!("barrier.before_transaction", &step, "compensation");
         let settled = db.write(async move |tx| self.compensate_in(tx, &op, echo, work).await).await;
+        crash_point!("barrier.after_commit", &step, "compensation");
         self.answer(settled)
     }
 

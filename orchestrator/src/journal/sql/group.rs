@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use service_kit::crash_point;
 use service_kit::db::{self, Db, Tx};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
@@ -134,6 +135,7 @@ async fn land(tx: &mut Tx<'_>, writes: &[Arc<Write>]) -> Result<Vec<bool>, Error
     if those.clone().any(|(write, _)| write.announces()) {
         tx.announces();
     }
+    crash_point!("journal.beside_row");
     let beside: Vec<_> = those.flat_map(|(write, _)| write.beside_row(tx.bucket(write.id()))).collect();
     tx.execute_each(&beside).await?;
     Ok(landed)
