@@ -18,7 +18,7 @@ mod link;
 mod mutants;
 mod nemesis;
 mod network;
-mod oracle;
+mod judge;
 mod process;
 mod replica;
 mod run;

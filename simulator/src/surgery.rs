@@ -17,10 +17,15 @@ pub(crate) fn forget_what_was_in_flight(saga: &mut Saga) {
     });
 }
 
-/// A suspended saga that was turning back goes forward when it is resumed: whatever was taken back is tried again.
+/// A suspended saga that was turning back goes forward when it is resumed: what was taken back is tried again, in order. Only
+/// if nothing is in doubt but what would be tried first, or it would be forgotten.
 pub(crate) fn turn_forward(saga: &mut Saga, now_ms: i64) -> bool {
     edit(saga, |value| {
-        if value["state"]["suspended"]["from"] != "compensating" {
+        let steps = value["steps"].as_array().into_iter().flatten();
+        let mut unfinished = steps.filter(|step| step["status"] != "succeeded" && step["status"] != "skipped");
+        let first = unfinished.next();
+        let is_settled = |step: &Value| ["compensated", "pending", "refused"].iter().any(|word| step["status"] == *word);
+        if value["state"]["suspended"]["from"] != "compensating" || first.is_none() || !unfinished.all(is_settled) {
             return false;
         }
         value["state"]["suspended"]["from"] = json!("running");
@@ -32,7 +37,6 @@ pub(crate) fn turn_forward(saga: &mut Saga, now_ms: i64) -> bool {
         let unfinished = |step: &&mut Value| step["status"] != "succeeded" && step["status"] != "skipped";
         let steps = value["steps"].as_array_mut().into_iter().flatten();
         for (place, step) in steps.filter(unfinished).enumerate() {
-            // What comes first is asked for again at once; the rest has its turn later.
             *step = match place {
                 0 => json!({
                     "status": "uncertain",
