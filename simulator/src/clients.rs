@@ -45,6 +45,8 @@ pub(crate) struct Client {
     pub(crate) answers: Arc<Answers>,
     pub(crate) place: u64,
     pub(crate) dice: Rng,
+    /// The id of the request for the saga.
+    key: Uuid,
     /// Where the saga stood when it was last looked at.
     last: Option<State>,
 }
@@ -52,7 +54,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(fleet: &Arc<Fleet>, answers: &Arc<Answers>, place: u64) -> Self {
         let dice = dice(&[fleet.world.seed, word("client"), place]);
-        Self { fleet: fleet.clone(), answers: answers.clone(), place, dice, last: None }
+        Self { fleet: fleet.clone(), answers: answers.clone(), place, dice, key: Uuid::nil(), last: None }
     }
 
     fn world(&self) -> &Arc<World> {
@@ -61,6 +63,12 @@ impl Client {
 
     fn id(&mut self) -> Uuid {
         service_kit::ids::derived(Uuid::from_u128(self.dice.u128(..)), "request")
+    }
+
+    /// The id of another request for a saga.
+    fn request_id(&mut self) -> Uuid {
+        self.key = self.id();
+        self.key
     }
 
     /// Does what this customer came for.
@@ -94,7 +102,7 @@ impl Client {
             queue_token,
             expected_amount: None,
         };
-        let new = NewSaga::new(&checkout::Checkout, input.customer.clone(), self.id(), &input);
+        let new = NewSaga::new(&checkout::Checkout, input.customer.clone(), self.request_id(), &input);
         NewSaga { reference: input.reservation.clone(), skip: checkout::skipped(&input), ..new }
     }
 
@@ -104,7 +112,7 @@ impl Client {
             customer: format!("customers/{customer}"),
             waive_fee: false,
         };
-        let new = NewSaga::new(&cancellation::Cancellation, input.customer.clone(), self.id(), &input);
+        let new = NewSaga::new(&cancellation::Cancellation, input.customer.clone(), self.request_id(), &input);
         NewSaga { reference: input.reservation.clone(), ..new }
     }
 
@@ -116,7 +124,7 @@ impl Client {
             processor_token: "tok".into(),
             card_last_four: String::new(),
         };
-        NewSaga::new(&point_charge::PointCharge, input.customer.clone(), self.id(), &input)
+        NewSaga::new(&point_charge::PointCharge, input.customer.clone(), self.request_id(), &input)
     }
 
     /// Starts a saga and watches it to its end. Tells whether it completed, once that is known.
@@ -154,7 +162,7 @@ impl Client {
         let accept = async move |_: Arc<Life>, runner: Runner| create(&runner, wanted).await;
         let asked = self.world().moment();
         let answer = self.ask(("start", new.id), accept).await.flatten();
-        self.told((What::Start, new.id), asked, answer.map(known).unwrap_or_else(unclear));
+        self.told(Some(new), new.id, asked, answer.map(known).unwrap_or_else(unclear));
         answer.is_some()
     }
 
@@ -189,12 +197,13 @@ impl Client {
             Some(None) => Outcome::Fail { reason: NOT_FOUND.to_owned() },
             Some(Some(record)) => known(standing(&record)),
         };
-        self.told((What::Get, id), asked, outcome);
+        self.told(None, id, asked, outcome);
         self.last = found.map(|(state, _)| state);
         self.last
     }
 
-    fn told(&self, (what, saga): (What, Uuid), invoke: u64, outcome: Outcome) {
+    /// Remembers an answer about a saga, or none: to its start, or to how it stands.
+    fn told(&self, start: Option<&NewSaga>, saga: Uuid, invoke: u64, outcome: Outcome) {
         let returned = self.world().moment();
         self.world().note(&[9, number(saga), invoke, returned], || {
             format!("customer {} is told of {:x}: {outcome:?}", self.place, number(saga))
@@ -202,10 +211,10 @@ impl Client {
         let is_known = !matches!(outcome, Outcome::Info { .. });
         self.answers.note(Call {
             client: self.place,
-            what,
-            kind: String::new(),
-            subject: String::new(),
-            key: None,
+            what: start.map_or(What::Get, |_| What::Start),
+            kind: start.map(|new| new.definition.plan().kind.to_owned()).unwrap_or_default(),
+            subject: start.map(|new| new.subject.clone()).unwrap_or_default(),
+            key: start.map(|_| self.key),
             saga: Some(saga),
             invoke,
             returned: is_known.then_some(returned),

@@ -11,7 +11,7 @@ use service_kit::{args, retention};
 use uuid::Uuid;
 
 use crate::books::Books;
-use crate::clients::{Client, Answers, account, seat};
+use crate::clients::{Answers, Client, account, seat};
 use crate::dice::{dice, mix, word};
 use crate::faults::{Fault, Faults, Kind};
 use crate::mutants::Mutant;

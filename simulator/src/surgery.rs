@@ -24,7 +24,8 @@ pub(crate) fn turn_forward(saga: &mut Saga, now_ms: i64) -> bool {
         let steps = value["steps"].as_array().into_iter().flatten();
         let mut unfinished = steps.filter(|step| step["status"] != "succeeded" && step["status"] != "skipped");
         let first = unfinished.next();
-        let is_settled = |step: &Value| ["compensated", "pending", "refused"].iter().any(|word| step["status"] == *word);
+        let is_settled =
+            |step: &Value| ["compensated", "pending", "refused"].iter().any(|word| step["status"] == *word);
         if value["state"]["suspended"]["from"] != "compensating" || first.is_none() || !unfinished.all(is_settled) {
             return false;
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use oracle::history::{Call, History, Journal, Outcome, Row, State, judge};
+use service_kit::ids;
 use uuid::Uuid;
 
 use crate::clients::standing;
@@ -17,12 +18,17 @@ impl Journal for Past {
         let (version, state) = self.0.get(&saga)?.last_key_value()?;
         Some(Row { state: *state, version: *version })
     }
+
+    fn id_of(&self, kind: &str, subject: &str, key: Uuid) -> Option<Uuid> {
+        Some(ids::saga_id(kind, subject, key))
+    }
 }
 
 pub(crate) fn check(world: &World, store: &Store, calls: Vec<Call>) {
     let mut past = BTreeMap::new();
     store.each(|row| {
-        let versions = row.past.iter().map(|version| standing(&version.record)).map(|(state, version)| (version, state));
+        let versions =
+            row.past.iter().map(|version| standing(&version.record)).map(|(state, version)| (version, state));
         past.insert(row.record.id, versions.collect::<BTreeMap<_, _>>());
     });
     for call in &calls {
@@ -31,7 +37,7 @@ pub(crate) fn check(world: &World, store: &Store, calls: Vec<Call>) {
             world.violated(format!("saga {saga}: a customer is told what the journal never held: {state:?} {version}"));
         }
     }
-    for broken in judge(&History { calls, lost: 0 }, &Past(past), None) {
+    for broken in judge(&History { calls, lost: 0 }, &Past(past), Some(world.moment())) {
         world.violated(format!("{}: {}", broken.rule, broken.what));
     }
 }
