@@ -7,8 +7,8 @@ use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
 use proto::orchestrator::v1::saga::step::State as StepState;
 use proto::orchestrator::v1::saga_service_client::SagaServiceClient;
 use proto::orchestrator::v1::{
-    AbortSagaRequest, CancelCheckoutRequest, Cancellation, Card, CreateCancellationRequest,
-    CreatePointChargeRequest, GetSagaRequest, PointCharge,
+    AbortSagaRequest, CancelCheckoutRequest, Cancellation, Card, CreateCancellationRequest, CreatePointChargeRequest,
+    GetSagaRequest, PointCharge,
 };
 use proto::payment::v1::payment::Method;
 use tonic::transport::Channel;
