@@ -83,7 +83,7 @@ impl Way {
             format!("{saga:x} replica {} calls {}{fate}", self.replica, message.method)
         });
         let message = gateway::rename(&self.world, message);
-        pause(1).await;
+        pause(self.world.latency(place)).await;
         let answer = match fault {
             _ if self.books.is_away(self.service) => not_sent("nobody listens"),
             None => self.deliver(message.clone()).await,

@@ -27,6 +27,9 @@ use crate::plans::{self, Definition, Read};
 /// First and longest pause between tries to reach the journal.
 const JOURNAL_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
+/// The longest that a drive sleeps without a look at the clock, which may have been put right meanwhile.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+
 /// How a drive begins.
 pub(super) enum Start {
     /// The intents of these calls have just been written.
@@ -332,5 +335,6 @@ enum Landed {
 
 /// At least a moment, so that no clock that goes back between two looks makes a loop of them.
 fn until(wake_ms: i64, now_ms: i64) -> Duration {
-    Duration::from_millis(u64::try_from(wake_ms.saturating_sub(now_ms)).unwrap_or_default().max(1))
+    let pause = Duration::from_millis(u64::try_from(wake_ms.saturating_sub(now_ms)).unwrap_or_default());
+    pause.clamp(Duration::from_millis(1), LONGEST_SLEEP)
 }
