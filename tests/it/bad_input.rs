@@ -5,6 +5,7 @@
 //! Requests go in as bytes, so that it is the services who decode them.
 
 mod call;
+mod cancelled;
 mod contract;
 mod fuzz;
 mod message;
