@@ -32,7 +32,7 @@ impl Actor<'_> {
     pub(super) async fn leave_open(&mut self, held: &Held) -> Result<()> {
         self.life.tell("fault CapturePoints hang").await?;
         let told = self.buy(held, 0).await?;
-        self.begun(&told, "capture-points").await
+        self.begun(&told, "capture-points", false).await
     }
 
     pub(super) async fn look(&mut self, held: &Held) -> Result<()> {

@@ -90,18 +90,19 @@ impl Actor<'_> {
         let (method, fault, step) = fault;
         self.life.tell(&format!("fault {method} {fault}")).await?;
         let told = self.ask(kind, held, 0).await?;
-        self.begun(&told, step).await?;
+        self.begun(&told, step, fault == "lose-reply").await?;
         self.stop(kind, &told).await?;
         self.life.tell("heal").await
     }
 
-    /// Waits until a step is under way.
-    pub(super) async fn begun(&self, told: &Told, step: &str) -> Result<()> {
+    /// Waits until a step is under way, or in doubt.
+    pub(super) async fn begun(&self, told: &Told, step: &str, is_in_doubt: bool) -> Result<()> {
         let mut sagas = SagaServiceClient::new(self.channel.clone());
         for _ in 0..LOOKS {
             let saga = sagas.get_saga(GetSagaRequest { name: told.saga() }).await?.into_inner();
             let found = saga.steps.iter().find(|known| known.id == step).context("the plan has no such step")?;
-            if found.state() != StepState::Pending {
+            // One whose reply was lost has had its effect.
+            if found.ambiguous_count > 0 || !is_in_doubt && found.state() != StepState::Pending {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
