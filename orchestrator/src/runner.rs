@@ -271,7 +271,10 @@ impl Runner {
     /// When the journal cannot be told; then the lease has to run out first.
     pub async fn give_up(&self) -> Result<(), journal::Error> {
         self.0.parts.host.shut_down().await;
-        self.0.parts.journal.release(self.0.life().incarnation).await
+        crash_point!("lease.before_release");
+        self.0.parts.journal.release(self.0.life().incarnation).await?;
+        crash_point!("lease.after_release");
+        Ok(())
     }
 
     async fn accept_now(self, new: NewSaga) -> Result<Accepted, Error> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use saga::{Event, Illegal};
+use service_kit::crash_point;
 use uuid::Uuid;
 
 use super::drive::Start;
@@ -88,9 +89,11 @@ impl Runner {
             if life.is_over() {
                 return Ok(());
             }
+            crash_point!("adopt.before_write");
             let adopted = self.0.parts.journal.adopt(life.incarnation, Orphans::Any(ADOPTION_BATCH)).await?;
             let count = adopted.len();
             if count > 0 {
+                crash_point!("adopt.after_write");
                 tracing::info!(count, "took over open sagas");
             }
             for adopted in adopted {

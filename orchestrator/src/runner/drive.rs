@@ -130,12 +130,14 @@ impl<'a> Drive<'a> {
 
     async fn obey(&mut self, signal: Signal) -> Result<(), Lost> {
         let Signal { intervention, answer } = signal;
+        crash_point!("verb.before_write");
         let moved = intervention.expected_version.is_some_and(|version| version != self.record.version);
         let result =
             if moved { Ok(Err(Error::Moved(self.record.version))) } else { self.decide(&intervention.event).await };
         // Whoever asked may have gone; the saga goes on either way.
         match result {
             Ok(Ok(())) => {
+                crash_point!("verb.after_write");
                 drop(answer.send(Ok(self.record.clone())));
                 Ok(())
             }

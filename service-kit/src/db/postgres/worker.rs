@@ -14,6 +14,7 @@ use super::fault::Fate;
 use super::job::Job;
 use super::session::{Mode, Session};
 use super::{Connection, Counters, Error, Tx};
+use crate::crash_point;
 use crate::db::queue::Placed;
 
 /// Units of work in one commit: enough to share its cost, few enough to hold nobody up.
@@ -321,5 +322,11 @@ async fn run_job((session, counters): (&mut Session, &Counters), job: &mut dyn J
 
 /// Ends the transaction. There is nothing to wait for when nothing is to be kept.
 async fn finish(session: &mut Session, keeps: bool) -> Result<(), Error> {
-    if keeps { session.commit().await } else { session.rollback().await }
+    if !keeps {
+        return session.rollback().await;
+    }
+    crash_point!("postgres.before_commit");
+    let committed = session.commit().await;
+    crash_point!("postgres.after_commit");
+    committed
 }

@@ -13,6 +13,7 @@ use super::log::Log;
 use super::statement::{classify, execute, gone, script};
 use super::{Counters, Error, Tx, perform, transaction};
 use crate::clock::Clock;
+use crate::crash_point;
 use crate::db::queue::{Placed, Queue, queue};
 
 /// Units of work that may wait for the writer; callers beyond that wait for a place.
@@ -163,7 +164,9 @@ impl Writer {
         script(&self.connection, "begin immediate")?;
         let now_ms = self.clock.now_ms();
         let done = jobs.try_for_each(|job| run_job((&mut self.connection, &self.counters), now_ms, job, verdicts));
+        crash_point!("sqlite.before_commit");
         let committed = done.and_then(|()| (self.commit)(&self.connection).map_err(failed_commit));
+        crash_point!("sqlite.after_commit");
         if let Err(Error::InDoubt(why)) = &committed {
             self.leave_service(why);
         }
