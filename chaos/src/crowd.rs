@@ -1,8 +1,8 @@
 //! Customers outside: they come one after the other for as long as the sale lasts, buy, ask again when they get no answer,
 //! at whichever replica, look how it stands, cancel, return, charge points. What each is told is noted down.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -30,12 +30,16 @@ const READY: usize = 600;
 const FIRST: usize = 200;
 /// How long that may take in all before somebody gives up.
 const ARRIVAL_PATIENCE: Duration = Duration::from_secs(20);
+/// What somebody does who could not even arrive, before the next one comes.
+const BAD_LUCK: Duration = Duration::from_millis(500);
 /// What a customer does between two things, so that a sale lasts as long as the faults do.
 const BREATH_MS: std::ops::Range<u64> = 20..200;
 /// Between two looks how many have arrived.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long those who are there may take to leave once nobody new is let in.
 const LEAVING: Duration = Duration::from_secs(90);
+/// Checkouts that are looked at once more in the end.
+const REMEMBERED: usize = 300;
 /// How customers behave: enough of them fail that compensation has work.
 const MIX: Mix = Mix {
     insufficient_points: 18.0,
@@ -62,6 +66,8 @@ struct Shared {
     is_over: AtomicBool,
     turns: AtomicUsize,
     unlucky: AtomicU64,
+    /// Some of what was asked for.
+    names: std::sync::Mutex<Vec<String>>,
     seed: u64,
 }
 
@@ -72,9 +78,10 @@ impl Crowd {
     /// When the sale cannot be opened.
     pub async fn start(target: &str, customers: usize, seed: u64) -> Result<Self> {
         let sale = Sale::open(&Client::connect(target).await?, customers, MIX, seed).await?;
-        let (desk, notebook) = (Desk::new(target)?, Notebook::default());
+        let (desk, notebook) = (Desk::new(target)?, Notebook::new());
         let (is_over, turns, unlucky) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicU64::new(0));
-        let shared = Arc::new(Shared { sale, desk, notebook, is_over, turns, unlucky, seed });
+        let names = std::sync::Mutex::default();
+        let shared = Arc::new(Shared { sale, desk, notebook, is_over, turns, unlucky, names, seed });
         let (ready, waiting) = mpsc::channel(READY);
         let waiting = Arc::new(Mutex::new(waiting));
         let (mut arrivals, mut buyers) = (JoinSet::new(), JoinSet::new());
@@ -107,6 +114,17 @@ impl Crowd {
         timeout(LEAVING, end).await?
     }
 
+    /// Asks every replica how some of what was asked for stands, when nothing moves any more.
+    pub async fn look_once_more(&self) {
+        let names = self.shared.names.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let visit = Visit { desk: &self.shared.desk, notebook: &self.shared.notebook, client: u64::MAX };
+        for (number, name) in names.iter().enumerate() {
+            for replica in 0..self.shared.desk.replicas() {
+                drop(visit.get(number + replica, name).await);
+            }
+        }
+    }
+
     /// What was noted down.
     pub fn notebook(&self) -> &Notebook {
         &self.shared.notebook
@@ -118,6 +136,15 @@ impl Crowd {
     }
 }
 
+impl Shared {
+    fn remember(&self, name: Option<String>) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.len() < REMEMBERED {
+            names.extend(name);
+        }
+    }
+}
+
 /// Brings one customer after the other to where he can buy.
 async fn arrive(shared: Arc<Shared>, ready: mpsc::Sender<(usize, Order)>) {
     while !shared.is_over.load(Ordering::SeqCst) {
@@ -125,7 +152,7 @@ async fn arrive(shared: Arc<Shared>, ready: mpsc::Sender<(usize, Order)>) {
         let order = timeout(ARRIVAL_PATIENCE, shared.sale.order(turn)).await;
         let Ok(Ok(order)) = order else {
             shared.unlucky.fetch_add(1, Ordering::SeqCst);
-            sleep(Duration::from_millis(BREATH_MS.end)).await;
+            sleep(BAD_LUCK).await;
             continue;
         };
         if ready.send((turn, order)).await.is_err() {
@@ -141,7 +168,8 @@ async fn buy(shared: Arc<Shared>, number: usize, waiting: Arc<Mutex<mpsc::Receiv
         // Those who are still in line when the sale is over go home.
         if !shared.is_over.load(Ordering::SeqCst) {
             let visit = Visit { desk: &shared.desk, notebook: &shared.notebook, client: turn as u64 };
-            visit.run(&order, random.fork()).await;
+            let name = visit.run(&order, random.fork()).await;
+            shared.remember(name);
         }
         let until = Instant::now() + Duration::from_millis(random.u64(BREATH_MS));
         tokio::time::sleep_until(until).await;

@@ -5,6 +5,7 @@
 pub mod binary;
 pub mod cluster;
 pub mod crowd;
+mod judge;
 pub mod nemesis;
 pub mod report;
 mod run;

@@ -16,6 +16,10 @@ use crate::who::Who;
 
 /// How long a process that is to die at its start lives.
 const SHORT_LIFE_MS: std::ops::Range<u64> = 5..250;
+/// How much longer a fault may last that has not hit anybody yet.
+const OVERTIME: Duration = Duration::from_secs(6);
+/// Between two looks whether it has.
+const LOOK: Duration = Duration::from_millis(50);
 /// How long a clock that jumps may take to do so.
 const JUMP_PATIENCE: Duration = Duration::from_secs(5);
 /// The text of a commit on its way to the database.
@@ -30,12 +34,14 @@ pub struct Nemesis {
     cluster: Arc<Cluster>,
     takeovers: Takeovers,
     fired: Arc<Mutex<Fired>>,
+    /// Held by whoever ends the database, until it is as it should be again.
+    database: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Nemesis {
     /// Nothing has gone wrong yet.
     pub fn new(cluster: Arc<Cluster>, takeovers: Takeovers) -> Self {
-        Self { cluster, takeovers, fired: Arc::default() }
+        Self { cluster, takeovers, fired: Arc::default(), database: Arc::default() }
     }
 
     /// Carries it all out and mends it. Tells each act as it begins.
@@ -110,12 +116,16 @@ impl Nemesis {
         Ok(())
     }
 
-    /// Once if what it counts went up meanwhile; replies are counted each.
+    /// Once if what it counts went up meanwhile. Somebody who has nothing to say just then is waited for a bit longer.
     async fn links(&self, links: &[&Link], begin: impl Fn(&Link), lasts: Duration, count: fn(Counts) -> u64) -> u64 {
         let sum = || links.iter().map(|link| count(link.counts())).sum::<u64>();
         let before = sum();
         links.iter().for_each(|link| begin(link));
+        let begun = Instant::now();
         sleep(lasts).await;
+        while sum() == before && begun.elapsed() < lasts + OVERTIME {
+            sleep(LOOK).await;
+        }
         links.iter().for_each(|link| link.heal());
         u64::from(sum() > before)
     }
@@ -132,6 +142,7 @@ impl Nemesis {
     }
 
     async fn kill_database(&self, down: Duration) -> Result<u64> {
+        let _turn = self.database.lock().await;
         let database = self.cluster.store.server()?.clone();
         spawn_blocking(move || database.kill()).await??;
         sleep(down).await;
@@ -182,6 +193,7 @@ impl Nemesis {
     }
 
     async fn fail_over(&self) -> Result<u64> {
+        let _turn = self.database.lock().await;
         let database = self.cluster.store.server()?.clone();
         if !spawn_blocking(move || database.fail_over()).await?? {
             return Ok(0);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::crowd::Counts;
 use crate::nemesis::Fired;
@@ -43,8 +43,8 @@ pub struct Report {
     pub logs: Option<PathBuf>,
 }
 
-/// What `skald verify` says.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// What `skald verify` says of the tables, and of what customers saw.
+#[derive(Debug, Clone, Serialize)]
 pub struct Verdict {
     /// Whether every rule holds.
     pub clean: bool,
@@ -55,7 +55,7 @@ pub struct Verdict {
 }
 
 /// A rule and what breaks it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Rule {
     /// Its short name.
     pub id: String,
@@ -71,6 +71,9 @@ impl Report {
         let mut findings = Vec::new();
         for rule in self.verdict.rules.iter().filter(|rule| !rule.findings.is_empty()) {
             findings.extend(rule.findings.iter().map(|finding| format!("{}: {finding}", rule.id)));
+        }
+        if !self.verdict.clean && findings.is_empty() {
+            findings.push("not every rule holds".to_owned());
         }
         findings.extend(self.calls.violations.clone());
         findings.extend(self.problems.clone());

@@ -1,25 +1,26 @@
 //! One run, from the first process to the verdict.
 
+use std::fs::File;
+use std::io::BufWriter;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use tokio::task::spawn_blocking;
+use anyhow::{Context as _, Result};
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::{Cluster, Makings, Store};
 use crate::crowd::Crowd;
+use crate::judge::judge;
 use crate::nemesis::Nemesis;
-use crate::report::{Report, Sagas, Verdict};
+use crate::report::{Report, Sagas};
 use crate::schedule::{Kind, Schedule, draw};
 use crate::supervisor::Supervisor;
 use crate::takeover::Takeovers;
 use crate::who::Cast;
 
 /// Customers a second that there are seats for; more than come.
-const CUSTOMERS_PER_SECOND: usize = 60;
+const CUSTOMERS_PER_SECOND: usize = 25;
 /// How long sagas may take to end once everything is mended.
 const SETTLE: Duration = Duration::from_secs(90);
 /// What is left of the time of a run for its end: customers leave, sagas end, the books are looked at.
@@ -122,18 +123,23 @@ async fn all(settings: &Settings, folder: PathBuf) -> Result<Report> {
     };
     let lasted = started.elapsed();
     supervisor.look().await?;
+    let rest = crowd.notebook().now();
+    crowd.look_once_more().await;
+    let (history, calls) = crowd.notebook().take();
+    history.write(BufWriter::new(File::create(folder.join("calls.jsonl"))?))?;
+    let verdict = judge(&cluster.store, &history, rest, SETTLE).await?;
     let kinds = settings.kinds.iter().map(|kind| (*kind, 0));
     let mut report = Report {
         seed: settings.seed,
         seconds: lasted.as_secs_f64(),
         faults: kinds.chain(nemesis.fired()).collect(),
-        calls: crowd.notebook().counts(),
+        calls,
         unlucky: crowd.unlucky(),
         sagas: sagas(&cluster.store).await?,
         open,
         takeovers: takeovers.all().await,
         ended: supervisor.ended(),
-        verdict: verify(settings, &cluster).await?,
+        verdict,
         problems: problems(&cluster),
         logs: Some(folder),
     };
@@ -155,17 +161,6 @@ async fn settle(store: &Store) -> Result<u64> {
             return Ok(open);
         }
         sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// `skald verify` over everything.
-async fn verify(settings: &Settings, cluster: &Cluster) -> Result<Verdict> {
-    let mut command = Command::new(&settings.skald);
-    command.env_clear().args(["verify", "--json"]).args(cluster.store.arguments());
-    let output = spawn_blocking(move || command.output()).await?.context("skald verify cannot be run")?;
-    match serde_json::from_slice(&output.stdout) {
-        Ok(verdict) => Ok(verdict),
-        Err(error) => bail!("skald verify: {error}: {}", String::from_utf8_lossy(&output.stderr).trim()),
     }
 }
 

@@ -7,7 +7,7 @@ use chaos::who::Cast;
 use chaos::{Settings, binary, run};
 
 const SEED: u64 = 7;
-const LENGTH: Duration = Duration::from_secs(100);
+const LENGTH: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_fails_every_checkout_ends_and_the_books_are_in_order() {

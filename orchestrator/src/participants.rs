@@ -18,6 +18,7 @@ use tonic::{Request, Status};
 mod outcome;
 mod transport;
 
+pub(crate) use outcome::not_sent;
 pub use outcome::{classify, lie};
 pub use transport::{BoxError, Participant};
 

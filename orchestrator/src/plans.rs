@@ -164,6 +164,12 @@ impl Plans {
         self.0.iter().copied().find(|definition| name(definition) == (kind, version))
     }
 
+    /// `|kind version|` of each, run together.
+    pub(crate) fn names(&self) -> String {
+        let name = |known: &&dyn Definition| format!("|{} {}|", known.plan().kind, known.plan().version);
+        self.0.iter().map(name).collect()
+    }
+
     /// The newest version of the same kind: what new sagas start with.
     pub fn newest(&self, of: &'static dyn Definition) -> &'static dyn Definition {
         let same = self.0.iter().copied().filter(|known| known.plan().kind == of.plan().kind);

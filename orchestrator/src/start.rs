@@ -82,7 +82,7 @@ pub async fn start(
     let mut all = Vec::new();
     for (buckets, db) in spread {
         db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await?;
-        let journal = Arc::new(SqlJournal::new(db.clone(), config.lease()));
+        let journal = Arc::new(SqlJournal::new(db.clone(), config.lease()).adopting(&driven.plans));
         let given = journal.buckets(buckets.clone()).await?;
         if given != buckets {
             return Err(Error::Moved { given, wanted: buckets });

@@ -12,6 +12,9 @@ pub const DECIDED_CAP_MS: i64 = 30_000;
 /// The longest wait that a participant may ask for; beyond it a mistaken RetryInfo would park the saga unseen.
 pub const RETRY_AFTER_CAP_MS: i64 = 300_000;
 
+/// The longest wait that is ever decided on. One that seems longer was decided on by a clock that was wrong since.
+pub const LONGEST_WAIT_MS: i64 = RETRY_AFTER_CAP_MS + DECIDED_CAP_MS;
+
 /// Tries of a step whose every failure looks like a broken contract: one more than proves that it was no accident.
 pub const CONTRACT_TRIES: u32 = 2;
 
@@ -63,6 +66,9 @@ mod tests {
             }
             assert!((DECIDED_CAP_MS / 2..=DECIDED_CAP_MS).contains(&slow_ms(jitter)));
         }
+        let waits: Vec<i64> = (0..40_000).map(slow_ms).collect();
+        let extremes = (waits.iter().min(), waits.iter().max());
+        assert_eq!(extremes, (Some(&(DECIDED_CAP_MS / 2)), Some(&DECIDED_CAP_MS)));
     }
 
     #[test]

@@ -46,6 +46,11 @@ impl Tasks {
         })
     }
 
+    /// How many have not ended.
+    pub fn count(&self) -> usize {
+        self.tracker.len()
+    }
+
     /// Lets [`Tasks::wait`] return once no task is left.
     pub fn close(&self) {
         self.tracker.close();

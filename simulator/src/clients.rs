@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
+use oracle::history::{Call, NOT_FOUND, Outcome, State, What};
 use orchestrator::journal::{Accepted, Record};
 use orchestrator::plans::{cancellation, checkout, point_charge};
 use orchestrator::runner::{Error, Intervention, NewSaga, Runner};
 use proto::payment::v1::payment::Method;
-use saga::{Act, Event, State};
+use saga::{Act, Event};
 use uuid::Uuid;
 
 use crate::dice::{dice, mix, number, word};
@@ -22,54 +23,38 @@ pub(crate) const CHARGE: i64 = 30;
 /// How long a customer waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// When a customer who has not heard of the end stops asking.
-const LAST_LOOK_MS: i64 = 400_000;
+const LAST_LOOK_MS: i64 = 800_000;
 
-/// What a customer was told of a saga.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// It is accepted.
-    Accepted,
-    /// It stands so.
-    Stands { version: i64, ended: Option<bool> },
-    /// There is no such saga.
-    Unknown,
-}
-
-/// One answer that a customer got: asked before, told after, in the order of all such moments.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen {
-    pub(crate) saga: Uuid,
-    pub(crate) asked: u64,
-    pub(crate) told: u64,
-    pub(crate) what: Told,
-}
-
-/// All that customers were told.
+/// All that customers asked and were told, in the order of the world's moments.
 #[derive(Debug, Default)]
-pub(crate) struct History(Mutex<Vec<Seen>>);
+pub(crate) struct Answers(Mutex<Vec<Call>>);
 
-impl History {
-    pub(crate) fn all(&self) -> Vec<Seen> {
+impl Answers {
+    pub(crate) fn all(&self) -> Vec<Call> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note(&self, seen: Seen) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+    fn note(&self, call: Call) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(call);
     }
 }
 
 /// One customer.
 pub(crate) struct Client {
     pub(crate) fleet: Arc<Fleet>,
-    pub(crate) history: Arc<History>,
+    pub(crate) answers: Arc<Answers>,
     pub(crate) place: u64,
     pub(crate) dice: Rng,
+    /// The id of the request for the saga.
+    key: Uuid,
+    /// Where the saga stood when it was last looked at.
+    last: Option<State>,
 }
 
 impl Client {
-    pub(crate) fn new(fleet: &Arc<Fleet>, history: &Arc<History>, place: u64) -> Self {
+    pub(crate) fn new(fleet: &Arc<Fleet>, answers: &Arc<Answers>, place: u64) -> Self {
         let dice = dice(&[fleet.world.seed, word("client"), place]);
-        Self { fleet: fleet.clone(), history: history.clone(), place, dice }
+        Self { fleet: fleet.clone(), answers: answers.clone(), place, dice, key: Uuid::nil(), last: None }
     }
 
     fn world(&self) -> &Arc<World> {
@@ -80,6 +65,12 @@ impl Client {
         service_kit::ids::derived(Uuid::from_u128(self.dice.u128(..)), "request")
     }
 
+    /// The id of another request for a saga.
+    fn request_id(&mut self) -> Uuid {
+        self.key = self.id();
+        self.key
+    }
+
     /// Does what this customer came for.
     pub(crate) async fn live(mut self) {
         let swarm = self.world().swarm.clone();
@@ -88,15 +79,15 @@ impl Client {
         let customer = account(self.dice.u64(0..swarm.accounts));
         if self.dice.u8(..5) == 0 {
             let charge = self.charge(customer);
-            self.follow(charge, &point_charge::PointCharge).await;
+            self.follow(charge).await;
             return;
         }
         let reservation = seat(self.dice.u64(0..swarm.seats));
         let checkout = self.checkout(customer, reservation);
-        let bought = self.follow(checkout, &checkout::Checkout).await;
+        let bought = self.follow(checkout).await;
         if bought == Some(true) && self.dice.u8(..3) == 0 {
             let cancellation = self.cancellation(customer, reservation);
-            self.follow(cancellation, &cancellation::Cancellation).await;
+            self.follow(cancellation).await;
         }
     }
 
@@ -111,7 +102,7 @@ impl Client {
             queue_token,
             expected_amount: None,
         };
-        let new = NewSaga::new(&checkout::Checkout, input.customer.clone(), self.id(), &input);
+        let new = NewSaga::new(&checkout::Checkout, input.customer.clone(), self.request_id(), &input);
         NewSaga { reference: input.reservation.clone(), skip: checkout::skipped(&input), ..new }
     }
 
@@ -121,7 +112,7 @@ impl Client {
             customer: format!("customers/{customer}"),
             waive_fee: false,
         };
-        let new = NewSaga::new(&cancellation::Cancellation, input.customer.clone(), self.id(), &input);
+        let new = NewSaga::new(&cancellation::Cancellation, input.customer.clone(), self.request_id(), &input);
         NewSaga { reference: input.reservation.clone(), ..new }
     }
 
@@ -133,11 +124,11 @@ impl Client {
             processor_token: "tok".into(),
             card_last_four: String::new(),
         };
-        NewSaga::new(&point_charge::PointCharge, input.customer.clone(), self.id(), &input)
+        NewSaga::new(&point_charge::PointCharge, input.customer.clone(), self.request_id(), &input)
     }
 
     /// Starts a saga and watches it to its end. Tells whether it completed, once that is known.
-    async fn follow(&mut self, new: NewSaga, _: &dyn orchestrator::plans::Definition) -> Option<bool> {
+    async fn follow(&mut self, new: NewSaga) -> Option<bool> {
         let id = new.id;
         let start = [word("start"), number(id)];
         self.world()
@@ -154,8 +145,8 @@ impl Client {
         }
         while self.world().elapsed_ms() < LAST_LOOK_MS {
             pause(self.dice.u32(20..4_000)).await;
-            if let Some(Told::Stands { ended: Some(completed), .. }) = self.look(id).await {
-                return Some(completed);
+            if let Some(State::Completed | State::Compensated) = self.look(id).await {
+                return Some(self.last == Some(State::Completed));
             }
         }
         None
@@ -167,30 +158,22 @@ impl Client {
         if self.world().fault(place, &[Kind::OtherBody]).is_some() {
             self.start_otherwise(new).await;
         }
-        let (id, wanted) = (new.id, new.clone());
-        let accept = async move |life: Arc<Life>, runner: Runner| {
-            drop(life);
-            create(&runner, wanted).await
-        };
+        let wanted = new.clone();
+        let accept = async move |_: Arc<Life>, runner: Runner| create(&runner, wanted).await;
         let asked = self.world().moment();
-        match self.ask(("start", id), accept).await {
-            Some(Ok(())) => {
-                self.told(id, asked, Told::Accepted);
-                true
-            }
-            Some(Err(())) | None => false,
-        }
+        let answer = self.ask(("start", new.id), accept).await.flatten();
+        self.told(Some(new), new.id, asked, answer.map(known).unwrap_or_else(unclear));
+        answer.is_some()
     }
 
     /// Asks for something else under the same id: if both were accepted, two would be told of one saga.
     async fn start_otherwise(&mut self, new: &NewSaga) {
-        let known = self.look(new.id).await;
-        if !matches!(known, Some(Told::Stands { .. })) {
+        if self.look(new.id).await.is_none() {
             return;
         }
         let other = NewSaga { request_hash: vec![0; 32], ..new.clone() };
         let accept = async move |_: Arc<Life>, runner: Runner| create(&runner, other).await;
-        if self.ask(("other", new.id), accept).await == Some(Ok(())) {
+        if self.ask(("other", new.id), accept).await.flatten().is_some() {
             self.world().violated(format!("saga {}: another request under the same id was accepted", new.id));
         }
     }
@@ -203,24 +186,40 @@ impl Client {
         self.ask(("cancel", id), wish).await;
     }
 
-    /// How a saga stands, if somebody answers.
-    async fn look(&mut self, id: Uuid) -> Option<Told> {
+    /// Where a saga stands, if somebody answers and knows it.
+    async fn look(&mut self, id: Uuid) -> Option<State> {
         let asked = self.world().moment();
         let read = async move |life: Arc<Life>, _: Runner| life.link.status(id).await.ok();
-        let what = match self.ask(("look", id), read).await?? {
-            Some(record) => Told::Stands { version: record.version, ended: ended(&record) },
-            None => Told::Unknown,
+        let answer = self.ask(("look", id), read).await.flatten();
+        let found = answer.as_ref().and_then(|found| found.as_ref()).map(standing);
+        let outcome = match answer {
+            None => unclear(),
+            Some(None) => Outcome::Fail { reason: NOT_FOUND.to_owned() },
+            Some(Some(record)) => known(standing(&record)),
         };
-        self.told(id, asked, what);
-        Some(what)
+        self.told(None, id, asked, outcome);
+        self.last = found.map(|(state, _)| state);
+        self.last
     }
 
-    fn told(&self, saga: Uuid, asked: u64, what: Told) {
-        let told = self.world().moment();
-        self.world().note(&[9, number(saga), asked, told], || {
-            format!("customer {} is told {what:?} of {:x}", self.place, number(saga))
+    /// Remembers an answer about a saga, or none: to its start, or to how it stands.
+    fn told(&self, start: Option<&NewSaga>, saga: Uuid, invoke: u64, outcome: Outcome) {
+        let returned = self.world().moment();
+        self.world().note(&[9, number(saga), invoke, returned], || {
+            format!("customer {} is told of {:x}: {outcome:?}", self.place, number(saga))
         });
-        self.history.note(Seen { saga, asked, told, what });
+        let is_known = !matches!(outcome, Outcome::Info { .. });
+        self.answers.note(Call {
+            client: self.place,
+            what: start.map_or(What::Get, |_| What::Start),
+            kind: start.map(|new| new.definition.plan().kind.to_owned()).unwrap_or_default(),
+            subject: start.map(|new| new.subject.clone()).unwrap_or_default(),
+            key: start.map(|_| self.key),
+            saga: Some(saga),
+            invoke,
+            returned: is_known.then_some(returned),
+            outcome,
+        });
     }
 
     /// One call of a replica, which may get lost on its way there or back.
@@ -252,12 +251,11 @@ impl Client {
 }
 
 /// What a face of the orchestrator does with a request: one saga for one id, whatever the body.
-async fn create(runner: &Runner, new: NewSaga) -> Result<(), ()> {
+async fn create(runner: &Runner, new: NewSaga) -> Option<(State, i64)> {
     let hash = new.request_hash.clone();
     match runner.accept(new).await {
-        Ok(Accepted::New) => Ok(()),
-        Ok(Accepted::Existing(record)) if record.request_hash == hash => Ok(()),
-        Ok(Accepted::Existing(_)) => Err(()),
+        Ok(Accepted::New) => Some((State::Running, 1)),
+        Ok(Accepted::Existing(record)) => (record.request_hash == hash).then(|| standing(&record)),
         Err(
             Error::Overloaded
             | Error::Stopping
@@ -267,13 +265,27 @@ async fn create(runner: &Runner, new: NewSaga) -> Result<(), ()> {
             | Error::Moved(_)
             | Error::Illegal(_)
             | Error::Journal(_),
-        ) => Err(()),
+        ) => None,
     }
+}
+
+/// Where a saga stands, as customers are told.
+pub(crate) fn standing(record: &Record) -> (State, i64) {
+    (State::parse(record.saga.state().name()).unwrap_or(State::Running), record.version)
+}
+
+fn known((state, version): (State, i64)) -> Outcome {
+    Outcome::Ok { state, version }
+}
+
+/// Nobody answered, or could not tell.
+fn unclear() -> Outcome {
+    Outcome::Info { reason: "no answer".to_owned() }
 }
 
 /// Whether a saga completed, once it has ended.
 pub(crate) fn ended(record: &Record) -> Option<bool> {
-    record.saga.is_terminal().then(|| *record.saga.state() == State::Completed)
+    record.saga.is_terminal().then(|| *record.saga.state() == saga::State::Completed)
 }
 
 /// The account of a number.

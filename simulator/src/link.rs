@@ -54,7 +54,7 @@ impl Link {
                 format!("replica {} journal {what} {about:x}: {fault}", self.replica)
             });
         }
-        pause(1).await;
+        pause(self.world.latency(place)).await;
         if self.world.now_ms() < self.away_until_ms.load(Ordering::Relaxed) {
             pause(50).await;
             return Err(unavailable());
@@ -65,7 +65,7 @@ impl Link {
             _ => {}
         }
         let result = apply(&self.store);
-        // Somewhere between the commit and the answer the process may stand still, or die.
+        // Between the commit and the answer the process may stand still, or die.
         tokio::task::yield_now().await;
         match fault.map(|fault| fault.kind) {
             Some(Kind::StoreAfter) => Err(in_doubt()),

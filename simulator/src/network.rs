@@ -12,7 +12,7 @@ use orchestrator::participants::BoxError;
 use service_kit::refusal::SagaOutcome;
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
-use tonic::{Code, Status};
+use tonic::{Code, ConnectError, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::books::{Books, Message};
@@ -66,7 +66,7 @@ impl tower::Service<Request<Body>> for Way {
             if way.world.is(Mutant::TimeoutIsFailure) {
                 let patience = std::time::Duration::from_millis(PATIENCE_MS);
                 let answer = tokio::time::timeout(patience, way.carry(message)).await;
-                return Ok(answer.ok().and_then(Result::ok).unwrap_or_else(|| not_sent("no answer")));
+                return answer.ok().and_then(Result::ok).map_or_else(|| not_sent("no answer"), Ok);
             }
             way.carry(message).await
         })
@@ -83,9 +83,9 @@ impl Way {
             format!("{saga:x} replica {} calls {}{fate}", self.replica, message.method)
         });
         let message = gateway::rename(&self.world, message);
-        pause(1).await;
+        pause(self.world.latency(place)).await;
         let answer = match fault {
-            _ if self.books.is_away(self.service) => Ok(not_sent("nobody listens")),
+            _ if self.books.is_away(self.service) => not_sent("nobody listens"),
             None => self.deliver(message.clone()).await,
             Some(fault) => self.suffer(fault, message.clone()).await,
         };
@@ -127,7 +127,7 @@ impl Way {
                 answer
             }
             Kind::Hang => std::future::pending().await,
-            Kind::NotSent => Ok(not_sent("not sent")),
+            Kind::NotSent => not_sent("not sent"),
             Kind::Overloaded => Ok(asking_for_time(Status::resource_exhausted("too much to do"), fault.ms)),
             Kind::Pending => {
                 let status = asking_for_time_status(Status::unavailable("still deciding"), fault.ms);
@@ -180,8 +180,9 @@ pub(crate) fn ok(reply: &[u8]) -> Response<Body> {
     response
 }
 
-fn not_sent(why: &str) -> Response<Body> {
-    SagaOutcome::NotApplied.mark(Status::unavailable(why)).into_http()
+/// As a peer says that a request found no connection.
+fn not_sent(why: &str) -> Result<Response<Body>, BoxError> {
+    Err(Box::new(ConnectError(why.into())))
 }
 
 fn asking_for_time(status: Status, ms: u32) -> Response<Body> {

@@ -18,10 +18,13 @@ use crate::link::Link;
 use crate::network::Way;
 use crate::process::Process;
 use crate::store::Store;
-use crate::world::{World, pause};
+use crate::world::World;
 
 /// The services, by the names that plans use.
 pub(crate) const SERVICES: [&str; 4] = ["concert", "customer", "payment", "token"];
+
+/// How long it takes to start a process anew that could not start.
+const PAUSE_MS: u32 = 300;
 
 /// A clock that is off.
 #[derive(Debug)]
@@ -114,7 +117,19 @@ impl Fleet {
         }
     }
 
-    /// A new process begins; one that cannot begin tries again.
+    /// A process that cannot begin ends, and another one takes its place after a while.
+    fn fail(self: &Arc<Self>, replica: u64, life: &Arc<Life>) {
+        self.world.note(&[15, replica], || format!("replica {replica} cannot start"));
+        life.process.die();
+        let (fleet, failed) = (self.clone(), life.clone());
+        self.world.later(PAUSE_MS, async move {
+            if Arc::ptr_eq(&fleet.life(replica), &failed) {
+                fleet.restart(replica);
+            }
+        });
+    }
+
+    /// A new process begins.
     fn born(self: &Arc<Self>, replica: usize) -> Arc<Life> {
         let number = replica as u64;
         let world = &self.world;
@@ -145,14 +160,13 @@ impl Fleet {
             limits: Limits::default(),
         };
         let life = Arc::new(Life { process, host, link, runner: Mutex::default() });
-        let starting = life.clone();
+        let (starting, fleet) = (life.clone(), self.clone());
         drop(life.host.tasks.spawn(async move {
-            loop {
-                if let Ok(runner) = Runner::start(parts.clone()).await {
+            match Runner::start(parts).await {
+                Ok(runner) => {
                     *starting.runner.lock().unwrap_or_else(PoisonError::into_inner) = Some(runner);
-                    return;
                 }
-                pause(200).await;
+                Err(_) => fleet.fail(number, &starting),
             }
         }));
         life

@@ -11,7 +11,7 @@ use service_kit::{args, retention};
 use uuid::Uuid;
 
 use crate::books::Books;
-use crate::clients::{Client, History, account, seat};
+use crate::clients::{Answers, Client, account, seat};
 use crate::dice::{dice, mix, word};
 use crate::faults::{Fault, Faults, Kind};
 use crate::mutants::Mutant;
@@ -20,12 +20,14 @@ use crate::store::Store;
 use crate::swarm::Swarm;
 use crate::trace::Trace;
 use crate::world::{World, pause};
-use crate::{nemesis, oracle, shelf};
+use crate::{judge, nemesis, shelf};
 
 /// Points that every account begins with.
 pub(crate) const POINTS: i64 = 200;
 /// Within this time after the faults have stopped, everything has to have ended: several of the longest back-offs.
 const BOUND_MS: i64 = 240_000;
+/// How much longer it may take if a clock was wrong: a wait seems to be as long as the longest that there is.
+const WRONG_CLOCK_MS: i64 = saga::schedule::LONGEST_WAIT_MS + 30_000;
 /// How often somebody looks after what is held.
 const ROUND_MS: u32 = 500;
 /// Rounds between two looks of the operator at what is suspended.
@@ -72,7 +74,8 @@ pub struct Report {
 }
 
 thread_local! {
-    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    /// The panics of the run that is under way on this thread, if one is.
+    static PANICS: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
 
 /// Runs a seed.
@@ -89,7 +92,7 @@ pub fn run(seed: u64, options: &Options) -> Report {
     });
     drop(runtime);
     report.seed = seed;
-    report.violations.extend(PANICS.with(|panics| std::mem::take(&mut *panics.borrow_mut())));
+    report.violations.extend(PANICS.take().unwrap_or_default());
     report
 }
 
@@ -97,10 +100,15 @@ pub fn run(seed: u64, options: &Options) -> Report {
 fn watch_panics() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
-        std::panic::set_hook(Box::new(|info| {
-            PANICS.with(|panics| panics.borrow_mut().push(format!("panic: {info}")));
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            PANICS.with(|panics| match &mut *panics.borrow_mut() {
+                Some(panics) => panics.push(format!("panic: {info}")),
+                None => usual(info),
+            });
         }));
     });
+    PANICS.set(Some(Vec::new()));
 }
 
 async fn simulate(seed: u64, options: &Options) -> Result<Report, db::Error> {
@@ -112,7 +120,7 @@ async fn simulate(seed: u64, options: &Options) -> Result<Report, db::Error> {
     let store = Arc::new(Store::new(world.clone()));
     let books = Arc::new(Books::new(world.clone(), db.clone(), store.clone()));
     let fleet = Fleet::new(&world, &books, &store);
-    let stage = Stage { world, db, fleet, history: Arc::default() };
+    let stage = Stage { world, db, fleet, answers: Arc::default() };
     let mut report = stage.play().await?;
     report.violations = std::mem::take(&mut *stage.world.violations());
     report.fired = stage.world.faults().fired().to_vec();
@@ -144,7 +152,7 @@ struct Stage {
     world: Arc<World>,
     db: Db,
     fleet: Arc<Fleet>,
-    history: Arc<History>,
+    answers: Arc<Answers>,
 }
 
 impl Stage {
@@ -153,7 +161,7 @@ impl Stage {
         let mut clients = Vec::new();
         for place in 0..self.world.swarm.wishes as u64 {
             if self.world.faults().planned(mix(&[word("wish"), place]), Kind::Wish).is_some() {
-                clients.push(tokio::spawn(Client::new(&self.fleet, &self.history, place).live()));
+                clients.push(tokio::spawn(Client::new(&self.fleet, &self.answers, place).live()));
             }
         }
         nemesis::plan(&self.fleet);
@@ -165,15 +173,15 @@ impl Stage {
             report.purged += self.purge(round).await?;
         }
         self.heal();
-        let healed_ms = self.world.elapsed_ms();
+        let bound_ms = self.world.elapsed_ms() + self.patience_ms();
         while !(clients.iter().all(tokio::task::JoinHandle::is_finished) && self.is_settled()) {
-            if self.world.elapsed_ms() > healed_ms + BOUND_MS {
+            if self.world.elapsed_ms() > bound_ms {
                 self.complain();
                 break;
             }
             pause(ROUND_MS).await;
             round += 1;
-            if round % OPERATOR_ROUNDS == 0 {
+            if round.is_multiple_of(OPERATOR_ROUNDS) {
                 self.let_go().await;
             }
             report.purged += self.purge(round).await?;
@@ -183,8 +191,14 @@ impl Stage {
         while self.world.is_busy() {
             pause(1_000).await;
         }
-        oracle::judge((&self.world, &self.db), &self.fleet.store, &self.history, &mut report).await?;
+        judge::judge((&self.world, &self.db), &self.fleet.store, &self.answers, &mut report).await?;
         Ok(report)
+    }
+
+    /// How long everything may take to end once all is healed.
+    fn patience_ms(&self) -> i64 {
+        let was_wrong = self.world.faults().fired().iter().any(|fault| fault.kind == Kind::ClockJump);
+        if was_wrong { BOUND_MS + WRONG_CLOCK_MS } else { BOUND_MS }
     }
 
     /// Nothing goes wrong any more, and whoever is dead or away comes back.
@@ -239,7 +253,7 @@ impl Stage {
 
     /// Has the participants forget sagas that ended long ago.
     async fn purge(&self, round: u64) -> Result<u64, db::Error> {
-        let Some(saga_horizon_ms) = self.world.swarm.horizon_ms.filter(|_| round % PURGE_ROUNDS == 0) else {
+        let Some(saga_horizon_ms) = self.world.swarm.horizon_ms.filter(|_| round.is_multiple_of(PURGE_ROUNDS)) else {
             return Ok(0);
         };
         let mut ended = Vec::new();

@@ -255,3 +255,6 @@ pub(crate) fn unavailable() -> Error {
 pub(crate) fn in_doubt() -> Error {
     Error::Store(db::Error::InDoubt("simulated".into()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,10 +17,16 @@ pub(crate) fn forget_what_was_in_flight(saga: &mut Saga) {
     });
 }
 
-/// A suspended saga that was turning back goes forward when it is resumed: whatever was taken back is tried again.
+/// A suspended saga that was turning back goes forward when it is resumed: what was taken back is tried again, in order. Only
+/// if nothing is in doubt but what would be tried first, or it would be forgotten.
 pub(crate) fn turn_forward(saga: &mut Saga, now_ms: i64) -> bool {
     edit(saga, |value| {
-        if value["state"]["suspended"]["from"] != "compensating" {
+        let steps = value["steps"].as_array().into_iter().flatten();
+        let mut unfinished = steps.filter(|step| step["status"] != "succeeded" && step["status"] != "skipped");
+        let first = unfinished.next();
+        let is_settled =
+            |step: &Value| ["compensated", "pending", "refused"].iter().any(|word| step["status"] == *word);
+        if value["state"]["suspended"]["from"] != "compensating" || first.is_none() || !unfinished.all(is_settled) {
             return false;
         }
         value["state"]["suspended"]["from"] = json!("running");
@@ -29,16 +35,16 @@ pub(crate) fn turn_forward(saga: &mut Saga, now_ms: i64) -> bool {
                 fields.remove(field);
             }
         }
-        for step in value["steps"].as_array_mut().into_iter().flatten() {
-            let was_sent = step["forward"]["attempts"].as_u64().unwrap_or_default() > 0;
-            if was_sent && step["status"] != "succeeded" {
-                step["status"] = json!("uncertain");
-                step["forward"] = json!({ "attempts": 1, "ambiguous": 1, "next_ms": now_ms });
-                step["compensation"] = json!({});
-                if let Some(fields) = step.as_object_mut() {
-                    fields.remove("output");
-                }
-            }
+        let unfinished = |step: &&mut Value| step["status"] != "succeeded" && step["status"] != "skipped";
+        let steps = value["steps"].as_array_mut().into_iter().flatten();
+        for (place, step) in steps.filter(unfinished).enumerate() {
+            *step = match place {
+                0 => json!({
+                    "status": "uncertain",
+                    "forward": { "attempts": 1, "ambiguous": 1, "next_ms": now_ms },
+                }),
+                _ => json!({ "status": "pending" }),
+            };
         }
         true
     })

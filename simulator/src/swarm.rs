@@ -15,6 +15,8 @@ pub(crate) struct Swarm {
     pub(crate) rage_ms: u64,
     /// How many things happen by plan: crashes, pauses, outages, operators.
     pub(crate) incidents: u64,
+    /// The longest that a message is on its way when nothing is wrong.
+    pub(crate) latency_ms: u32,
     pub(crate) latest_ms: u32,
     pub(crate) longest_pause_ms: u32,
     pub(crate) widest_jump_ms: u32,
@@ -62,6 +64,7 @@ impl Swarm {
             accounts: dice.u64(1..=wishes_u64.min(4)),
             rage_ms: if is_slow { dice.u64(20_000..60_000) } else { dice.u64(1_000..20_000) },
             incidents: dice.u64(0..8),
+            latency_ms: dice.choice([1, 4, 40]).unwrap_or(1),
             latest_ms,
             longest_pause_ms,
             widest_jump_ms,

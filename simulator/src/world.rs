@@ -95,6 +95,12 @@ impl World {
         self.faults().at(place, kinds)
     }
 
+    /// How long a message is on its way when nothing is wrong: what is sent first need not arrive first.
+    pub(crate) fn latency(&self, place: u64) -> u32 {
+        let any = self.number(&[word("latency"), place, self.elapsed_ms().unsigned_abs()]);
+        1 + u32::try_from(any % u64::from(self.swarm.latency_ms)).unwrap_or_default()
+    }
+
     /// The next number in the order of everything that is seen from outside.
     pub(crate) fn moment(&self) -> u64 {
         self.moments.fetch_add(1, Ordering::Relaxed)

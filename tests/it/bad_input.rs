@@ -4,6 +4,7 @@
 //!
 //! Requests go in as bytes, so that it is the services who decode them.
 
+mod cancelled;
 mod fuzz;
 mod trial;
 

@@ -25,14 +25,25 @@ fn replay(name: &str) {
     let inputs = inputs(target);
     assert!(inputs.len() >= 3, "there is no corpus of {name}");
     inputs.iter().for_each(|input| (target.run)(input));
-    let mut random = Rng::with_seed(1);
-    for _ in 0..if matches!(name, "request" | "config" | "console") { SPOILT / 4 } else { SPOILT } {
+    let mut random = Rng::with_seed(seed());
+    for _ in 0..spoilt(name) {
         let mut input = inputs[random.usize(..inputs.len())].clone();
         for _ in 0..random.usize(1..4) {
             spoil(&mut input, &mut random);
         }
         (target.run)(&input);
     }
+}
+
+/// How many spoilt inputs: `SKALD_SPOILT=100000 cargo test -p skald-tests --test it corpora::request` tries more.
+fn spoilt(name: &str) -> usize {
+    let usual = if matches!(name, "request" | "config" | "console") { SPOILT / 4 } else { SPOILT };
+    std::env::var("SKALD_SPOILT").map_or(usual, |wanted| wanted.parse().expect("SKALD_SPOILT is a number"))
+}
+
+/// Which ones: `SKALD_SEED=7` gives others.
+fn seed() -> u64 {
+    std::env::var("SKALD_SEED").map_or(1, |wanted| wanted.parse().expect("SKALD_SEED is a number"))
 }
 
 fn spoil(input: &mut Vec<u8>, random: &mut Rng) {

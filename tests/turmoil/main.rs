@@ -62,7 +62,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 async fn align() {
     loop {
         let id = TaskTracker::new().spawn(async { tokio::task::id() }).await.unwrap();
-        if id.to_string().parse::<u64>().unwrap() % 1_024 == 0 {
+        if id.to_string().parse::<u64>().unwrap().is_multiple_of(1_024) {
             return;
         }
     }

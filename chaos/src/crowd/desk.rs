@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use oracle::history::Asked;
 use proto::orchestrator::v1 as pb;
 use proto::orchestrator::v1::checkout::State;
 use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 /// How long a customer waits for any answer.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -24,6 +25,24 @@ pub enum Wish {
     Cancellation(pb::CreateCancellationRequest),
     /// Buy points.
     Charge(pb::CreatePointChargeRequest),
+}
+
+impl Wish {
+    /// What is noted down of it.
+    pub(super) fn asked(&self) -> Asked {
+        let (kind, subject, key) = match self {
+            Self::Checkout(request) => {
+                ("checkout", request.checkout.as_ref().map(|checkout| &checkout.customer), &request.request_id)
+            }
+            Self::Cancellation(request) => {
+                ("cancellation", request.cancellation.as_ref().map(|return_| &return_.customer), &request.request_id)
+            }
+            Self::Charge(request) => {
+                ("pointCharge", request.point_charge.as_ref().map(|charge| &charge.customer), &request.request_id)
+            }
+        };
+        Asked::start(kind, subject.map_or("", String::as_str), key.parse().unwrap_or_default())
+    }
 }
 
 /// What an answer shows.
@@ -55,6 +74,11 @@ impl Desk {
             Ok(CheckoutServiceClient::new(endpoint.connect_lazy()))
         };
         Ok(Self(addresses.map(client).collect::<Result<_>>()?))
+    }
+
+    /// How many there are.
+    pub fn replicas(&self) -> usize {
+        self.0.len()
     }
 
     /// The client of a replica; any number will do.
@@ -92,6 +116,15 @@ impl Desk {
         }
     }
 
+    /// Follows a checkout at a replica. Whoever has listened long enough hangs up.
+    ///
+    /// # Errors
+    /// As [`Desk::create`].
+    pub async fn watch(&self, replica: usize, name: &str) -> Result<Versions, Status> {
+        let request = pb::WatchCheckoutRequest { name: name.to_owned() };
+        self.at(replica).watch_checkout(request).await.map(|stream| Versions(stream.into_inner()))
+    }
+
     /// Asks a replica to stop a checkout.
     ///
     /// # Errors
@@ -100,6 +133,21 @@ impl Desk {
         let request =
             pb::CancelCheckoutRequest { name: name.to_owned(), reason: "changed my mind".into(), ..Default::default() };
         self.at(replica).cancel_checkout(limited(request)).await.map(checkout)
+    }
+}
+
+/// The versions of a checkout, as they come.
+#[derive(Debug)]
+pub struct Versions(Streaming<pb::Checkout>);
+
+impl Versions {
+    /// The next one; nothing when it has ended.
+    ///
+    /// # Errors
+    /// When the stream breaks.
+    pub async fn next(&mut self) -> Result<Option<Shown>, Status> {
+        let next = self.0.message().await?;
+        Ok(next.map(|version| checkout(Response::new(version))))
     }
 }
 

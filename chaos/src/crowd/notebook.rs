@@ -1,12 +1,18 @@
-//! What customers were told, counted, with whatever cannot be true.
+//! What customers were told: every call with its times, for a judge, and counted for people.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use oracle::history::{Answer, Asked, History, Outcome, Pending, Recorder, State, saga_of};
+use proto::orchestrator::v1::checkout::State as Told;
 use serde::Serialize;
+use tokio::time::Instant;
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
 use super::desk::Shown;
 
+/// Calls that are kept: more than any run makes.
+const CALLS: usize = 5_000_000;
 /// Violations that are kept in words; more only count.
 const TOLD: usize = 20;
 
@@ -23,37 +29,112 @@ pub struct Counts {
     pub violations: Vec<String>,
 }
 
+impl Counts {
+    /// What a history comes to.
+    fn of(history: &History, violations: Vec<String>) -> Self {
+        let mut counts = Self { violations, ..Self::default() };
+        for call in &history.calls {
+            match call.outcome {
+                Outcome::Ok { .. } => counts.ok += 1,
+                Outcome::Fail { .. } => counts.fail += 1,
+                Outcome::Info { .. } => counts.info += 1,
+            }
+        }
+        counts
+    }
+}
+
 /// What all customers share.
-#[derive(Debug, Clone, Default)]
-pub struct Notebook(Arc<Mutex<Counts>>);
+#[derive(Debug, Clone)]
+pub struct Notebook {
+    recorder: Recorder,
+    violations: Arc<Mutex<Vec<String>>>,
+    started: Instant,
+}
+
+/// A call that is noted down and has no answer yet. Dropped without one, nobody can tell what became of it.
+#[derive(Debug)]
+pub(super) struct Noted<'a> {
+    notebook: &'a Notebook,
+    pending: Pending,
+}
 
 impl Notebook {
-    /// What stands in it.
-    pub fn counts(&self) -> Counts {
-        self.lock().clone()
+    /// An empty one, whose time begins now.
+    pub(super) fn new() -> Self {
+        Self { recorder: Recorder::new(CALLS), violations: Arc::default(), started: Instant::now() }
     }
 
-    /// Notes an answer down.
-    pub(super) fn heard(&self, answer: &Result<Shown, Status>) {
-        let mut counts = self.lock();
-        match answer {
-            Ok(_) => counts.ok += 1,
-            Err(status) if is_refusal(status.code()) => counts.fail += 1,
-            Err(_) => counts.info += 1,
-        }
+    /// Microseconds since its beginning.
+    pub fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// What stands in it, and begins anew.
+    pub fn take(&self) -> (History, Counts) {
+        let history = self.recorder.take();
+        let counts = Counts::of(&history, std::mem::take(&mut self.violations()));
+        (history, counts)
+    }
+
+    /// Notes down that somebody asks.
+    pub(super) fn begin(&self, client: u64, asked: Asked) -> Noted<'_> {
+        Noted { notebook: self, pending: self.recorder.begin(client, asked, self.now()) }
     }
 
     /// Notes a broken promise down.
     pub(super) fn violation(&self, what: String) {
-        let mut counts = self.lock();
-        if counts.violations.len() < TOLD {
-            counts.violations.push(what);
+        let mut violations = self.violations();
+        if violations.len() < TOLD {
+            violations.push(what);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn violations(&self) -> MutexGuard<'_, Vec<String>> {
+        self.violations.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Noted<'_> {
+    /// Notes down one of several answers.
+    pub(super) fn one_more(&self, shown: &Shown) {
+        match told(shown) {
+            Some(answer) => self.pending.heard(self.notebook.now(), answer),
+            None => self.notebook.violation(format!("{shown:?} is no answer")),
+        }
+    }
+
+    /// There are no more answers.
+    pub(super) fn ended(self) {
+        self.pending.ended();
+    }
+
+    /// Notes the answer down.
+    pub(super) fn heard(self, answer: &Result<Shown, Status>) {
+        let now = self.notebook.now();
+        match answer {
+            Ok(shown) => match told(shown) {
+                Some(answer) => self.pending.ok(now, answer),
+                None => self.notebook.violation(format!("{shown:?} is no answer")),
+            },
+            Err(status) => {
+                let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+                self.pending.failed(now, status.code() as i32, &reason);
+            }
+        }
+    }
+}
+
+fn told(shown: &Shown) -> Option<Answer> {
+    let state = match shown.state {
+        Told::Unspecified => return None,
+        Told::Running => State::Running,
+        Told::Completing => State::Completing,
+        Told::Completed => State::Completed,
+        Told::Compensating => State::Compensating,
+        Told::Failed => State::Compensated,
+    };
+    Some(Answer { saga: saga_of(&shown.name)?, state, version: shown.version })
 }
 
 /// Whether such an error says that nothing was done.

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use loadtest::{Behaviour, Order};
+use oracle::history::{Asked, saga_of};
 use proto::orchestrator::v1 as pb;
 use proto::orchestrator::v1::checkout::State;
 use proto::payment::v1::payment::Method;
 use tokio::time::{Instant, sleep, timeout};
-use tonic::{Code, Status};
+use tonic::Status;
 use uuid::Uuid;
 
 use super::desk::{Desk, Shown, Wish};
@@ -23,6 +24,8 @@ const PAUSE_MS: std::ops::Range<u64> = 20..150;
 /// One in so many who bought returns it, cancels before it is bought, or charges points.
 const RETURNS: u8 = 6;
 const CANCELS: u8 = 20;
+/// One in so many listens to what becomes of it, instead of looking.
+const FOLLOWS: u8 = 5;
 const CHARGES: u8 = 8;
 /// Points that are charged.
 const CHARGE: i64 = 10_000;
@@ -38,9 +41,27 @@ pub(super) struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    pub(super) async fn run(self, order: &Order, mut random: Rng) {
+    /// All of it; tells the name of his checkout, if it is known.
+    pub(super) async fn run(self, order: &Order, mut random: Rng) -> Option<String> {
+        let shown = self.shop(order, random.fork()).await?;
+        if !is_bought(&shown) {
+            return Some(shown.name);
+        }
+        if matches!(order.behaviour, Behaviour::LacksPoints { .. } | Behaviour::SawAnotherPrice) {
+            self.notebook.violation(format!("{} was bought, though: {:?}", shown.name, order.behaviour));
+        }
+        if random.u8(..RETURNS) == 0 && shown.state == State::Completed {
+            drop(self.settle(returns(order, &mut random), random.fork()).await);
+        }
+        if random.u8(..CHARGES) == 0 {
+            drop(self.settle(charges(order, &mut random), random.fork()).await);
+        }
+        Some(shown.name)
+    }
+
+    async fn shop(self, order: &Order, mut random: Rng) -> Option<Shown> {
         let wish = buys(order, &mut random);
-        let bought = match order.behaviour {
+        match order.behaviour {
             Behaviour::DoubleClicks { .. } => {
                 let (one, two) = (self.insist(wish.clone(), random.fork()), self.insist(wish, random.fork()));
                 let (one, two) = tokio::join!(one, two);
@@ -66,24 +87,19 @@ impl Visit<'_> {
             | Behaviour::SawAnotherPrice
             | Behaviour::ComesLate { .. }
             | Behaviour::IsNotTheOwner => self.settle(wish, random.fork()).await,
-        };
-        let Some(bought) = bought.filter(is_bought) else { return };
-        if matches!(order.behaviour, Behaviour::LacksPoints { .. } | Behaviour::SawAnotherPrice) {
-            self.notebook.violation(format!("{} was bought, though: {:?}", bought.name, order.behaviour));
-        }
-        if random.u8(..RETURNS) == 0 && bought.state == State::Completed {
-            drop(self.settle(returns(order, &mut random), random.fork()).await);
-        }
-        if random.u8(..CHARGES) == 0 {
-            drop(self.settle(charges(order, &mut random), random.fork()).await);
         }
     }
 
     /// Gets something started and sees it through, unless he loses patience.
     async fn settle(self, wish: Wish, mut random: Rng) -> Option<Shown> {
         let may_cancel = matches!(wish, Wish::Checkout(_)) && random.u8(..CANCELS) == 0;
+        let follows = matches!(wish, Wish::Checkout(_)) && random.u8(..FOLLOWS) == 0;
         let mut shown = self.insist(wish, random.fork()).await?;
         let until = Instant::now() + LOOKS;
+        if follows {
+            // A stream that breaks is no reason not to look.
+            drop(timeout(LOOKS, self.follow(random.usize(..), &shown.name)).await);
+        }
         while !matches!(shown.state, State::Completed | State::Failed) && Instant::now() < until {
             if may_cancel && shown.state == State::Running && random.u8(..4) == 0 {
                 drop(self.cancel(random.usize(..), &shown.name).await);
@@ -113,23 +129,39 @@ impl Visit<'_> {
     }
 
     async fn create(self, replica: usize, wish: Wish) -> Result<Shown, Status> {
+        let noted = self.notebook.begin(self.client, wish.asked());
         let answer = self.desk.create(replica, wish).await;
-        self.notebook.heard(&answer);
+        noted.heard(&answer);
         answer
     }
 
-    async fn get(self, replica: usize, name: &str) -> Result<Shown, Status> {
+    pub(super) async fn get(self, replica: usize, name: &str) -> Result<Shown, Status> {
+        let noted = self.notebook.begin(self.client, Asked::get(id(name)));
         let answer = self.desk.get(replica, name).await;
-        self.notebook.heard(&answer);
-        if answer.as_ref().is_err_and(|status| status.code() == Code::NotFound) {
-            self.notebook.violation(format!("client {}: {name} was accepted and is not to be found", self.client));
-        }
+        noted.heard(&answer);
         answer
+    }
+
+    /// Listens until it has ended, or the line breaks.
+    async fn follow(self, replica: usize, name: &str) {
+        let noted = self.notebook.begin(self.client, Asked::watch(id(name)));
+        let mut versions = match self.desk.watch(replica, name).await {
+            Ok(versions) => versions,
+            Err(status) => return noted.heard(&Err(status)),
+        };
+        loop {
+            match versions.next().await {
+                Ok(Some(shown)) => noted.one_more(&shown),
+                Ok(None) => return noted.ended(),
+                Err(status) => return noted.heard(&Err(status)),
+            }
+        }
     }
 
     async fn cancel(self, replica: usize, name: &str) -> Result<Shown, Status> {
+        let noted = self.notebook.begin(self.client, Asked::cancel(id(name)));
         let answer = self.desk.cancel(replica, name).await;
-        self.notebook.heard(&answer);
+        noted.heard(&answer);
         answer
     }
 
@@ -140,6 +172,10 @@ impl Visit<'_> {
             self.notebook.violation(format!("one request is {} and {}", one.name, two.name));
         }
     }
+}
+
+fn id(name: &str) -> Uuid {
+    saga_of(name).unwrap_or_default()
 }
 
 fn is_bought(shown: &Shown) -> bool {

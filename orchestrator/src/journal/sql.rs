@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::hub::Hub;
 use super::{Accepted, Adopted, Append, Entry, Error, Journal, Orphans, Query, Record, Statistics};
+use crate::plans::Plans;
 
 mod archive;
 mod group;
@@ -47,6 +48,8 @@ pub struct SqlJournal {
     group: Group,
     /// How long incarnations live; none where this process alone holds the database.
     lease: Option<Duration>,
+    /// What is adopted from the dead: `|kind version|` of each plan, or all when it is empty.
+    plans: Arc<str>,
 }
 
 impl SqlJournal {
@@ -55,7 +58,14 @@ impl SqlJournal {
         let hub = Arc::default();
         let group = Group::new(&db, Word::new(&db, &hub));
         let lease = Some(lease).filter(|_| !db.is_exclusive());
-        Self { db, hub, group, lease }
+        Self { db, hub, group, lease, plans: Arc::from("") }
+    }
+
+    /// The same, that adopts only sagas of these plans from the dead. Those of another build wait for one that knows them;
+    /// whoever lives would keep them from it.
+    #[must_use]
+    pub fn adopting(self, plans: &Plans) -> Self {
+        Self { plans: plans.names().into(), ..self }
     }
 
     /// The same with leases whatever the database says: for a simulation of several orchestrators in one process.
@@ -73,10 +83,11 @@ impl SqlJournal {
 
     /// The open sagas of owners who live no more, as they stand, by owner.
     async fn orphans(&self, owner: Uuid, limit: usize) -> Result<Vec<Known>, Error> {
+        let plans = self.plans.clone();
         let find = async move |tx: &mut Tx<'_>| {
             let mut orphans = Vec::new();
             for dead in lease::dead_owners(tx, owner).await? {
-                orphans.extend(row::open_of(tx, dead, limit - orphans.len()).await?);
+                orphans.extend(row::open_of(tx, dead, (&plans, limit - orphans.len())).await?);
                 if orphans.len() >= limit {
                     break;
                 }
@@ -149,6 +160,11 @@ impl Journal for SqlJournal {
             }
         }
         Ok(adopted)
+    }
+
+    async fn park(&self, id: Uuid, problem: &str) -> Result<bool, Error> {
+        let problem = problem.to_owned();
+        Ok(self.db.write(async move |tx| park::park(tx, id, &problem).await).await?)
     }
 
     async fn load(&self, id: Uuid) -> Result<Option<Record>, Error> {

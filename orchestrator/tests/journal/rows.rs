@@ -1,6 +1,7 @@
 //! Rows that something else than the journal has written to.
 
-use orchestrator::journal::{Adopted, Error, Orphans, Query, Record};
+use orchestrator::journal::{Adopted, Error, Journal as _, LEASE, Orphans, Query, Record, SqlJournal};
+use orchestrator::plans::Plans;
 use prost::Message as _;
 use proto::event::v1::{SagaResumed, SagaSuspended};
 use service_kit::args;
@@ -166,4 +167,17 @@ async fn a_suspended_row_that_is_mended_still_waits_for_a_person() {
     bench.journal.adopt(OTHER, Orphans::One(id(1))).await.unwrap();
     let kinds: Vec<_> = bench.events().await.into_iter().map(|event| event.kind).collect();
     assert_eq!(kinds, ["ticketing.saga.suspended.v1"]);
+}
+
+#[tokio::test]
+async fn a_saga_of_another_builds_plan_is_left_to_who_knows_it() {
+    let bench = Bench::inline().await;
+    let record = bench.accepted(1).await;
+    bench.succeed(OTHER).await;
+    let knows_others = SqlJournal::new(bench.db().clone(), LEASE).adopting(&Plans::default());
+    assert_eq!(knows_others.adopt(OTHER, Orphans::Any(100)).await.unwrap(), []);
+    assert_eq!(bench.load(id(1)).await, *record, "it is nobody's, and waits");
+    // What cannot be a version of any build is not waited for.
+    run(&bench, SPOIL[2], id(1)).await;
+    assert!(matches!(knows_others.adopt(OTHER, Orphans::Any(100)).await.unwrap()[..], [Adopted::Broken { .. }]));
 }

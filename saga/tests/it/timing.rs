@@ -1,5 +1,6 @@
 //! When a saga wakes.
 
+use saga::schedule::LONGEST_WAIT_MS;
 use saga::{Event, Illegal, Moment, Outcome, Saga, start};
 
 use crate::plans::{CHARGE, TRIP};
@@ -117,4 +118,19 @@ fn a_reply_to_an_earlier_attempt_changes_nothing() {
         let event = Event::Attempted { call: late, outcome: outcome(answer), elapsed_ms: 1 };
         assert_eq!(script.apply(&event), Err(Illegal::Stale));
     }
+}
+
+#[test]
+fn a_wait_that_no_right_clock_can_have_meant_is_over() {
+    let script = Script::start("trip", "").until("do flight");
+    let at = |now_ms| Moment { now_ms, jitter: 7 };
+    let call = script.saga.in_flight().next().unwrap();
+    let event = Event::Attempted { call, outcome: outcome("in doubt"), elapsed_ms: 1 };
+    let waiting = decide_checked(&TRIP, &script.saga, &event, at(1_000)).unwrap().saga;
+    let due_ms = waiting.next_wake_ms().unwrap();
+    assert_eq!(due_ms, 1_007);
+    // As if the clock had been ahead when the wait was decided on, and were right again.
+    let woken = |early_ms| decide_checked(&TRIP, &waiting, &Event::Woke, at(due_ms - early_ms));
+    assert_eq!(woken(LONGEST_WAIT_MS), Err(Illegal::Nothing));
+    assert_eq!(woken(3_600_000).unwrap().saga.in_flight().count(), 1);
 }

@@ -32,7 +32,7 @@ thread_local! {
 pub(super) fn run(data: &[u8]) {
     let [first, second, step, message @ ..] = data else { return };
     SET.with_borrow_mut(|set| {
-        if set.calls % CALLS == 0 {
+        if set.calls.is_multiple_of(CALLS) {
             set.look();
             set.stage = None;
             set.stage = Some(set.runtime.block_on(Stage::new()));

@@ -39,7 +39,12 @@ const UPDATE_LAST: &str = "update orchestrator_saga set version = version + 1, s
 
 const LOAD: &str = select!("where bucket = $1 and id = $2");
 const OPEN: &str = select!("where bucket = $1 and id = $2 and end_time is null");
-const OPEN_OF: &str = select!("where owner = $1 and end_time is null and problem is null order by id limit $2");
+/// Of the plans that are named, or of all; a version that cannot be one is adopted to be parked.
+const OPEN_OF: &str = select!(
+    "where owner = $1 and end_time is null and problem is null \
+    and ($3 = '' or $3 like '%|' || kind || ' ' || cast(plan_version as text) || '|%' \
+    or not (plan_version between 1 and 1000000)) order by id limit $2"
+);
 
 /// The owner and the epoch that were seen must still stand. A row that was parked and can be read again is whole again.
 const ADOPT: &str = "update orchestrator_saga set epoch = epoch + 1, owner = $5, state = $6, problem = null \
@@ -199,8 +204,12 @@ pub(super) async fn adopt_one(tx: &mut Tx<'_>, id: Uuid, owner: Uuid) -> Result<
 }
 
 /// Open sagas of one owner that can be read, this many at most.
-pub(super) async fn open_of(tx: &mut Tx<'_>, owner: Uuid, limit: usize) -> Result<Vec<Known>, db::Error> {
-    tx.fetch_all(OPEN_OF, args![owner, rows(limit)]).await
+pub(super) async fn open_of(
+    tx: &mut Tx<'_>,
+    owner: Uuid,
+    (plans, limit): (&str, usize),
+) -> Result<Vec<Known>, db::Error> {
+    tx.fetch_all(OPEN_OF, args![owner, rows(limit), plans]).await
 }
 
 /// Takes over the sagas that still stand as they were found, and parks those that cannot be read.

@@ -9,7 +9,7 @@ use service_kit::args;
 use service_kit::db::{self, Db, Tx};
 use uuid::Uuid;
 
-use crate::clients::History;
+use crate::clients::Answers;
 use crate::run::{POINTS, Report};
 use crate::store::{Row, Store};
 use crate::world::World;
@@ -23,7 +23,7 @@ type Effects = BTreeMap<(Uuid, String), (u64, u64)>;
 pub(crate) async fn judge(
     (world, db): (&World, &Db),
     store: &Store,
-    history: &History,
+    answers: &Answers,
     report: &mut Report,
 ) -> Result<(), db::Error> {
     let effects = effects(db).await?;
@@ -53,7 +53,7 @@ pub(crate) async fn judge(
             world.violated(format!("saga {saga}: {step} happened, and nobody knows the saga"));
         }
     }
-    history::check(world, store, &history.all());
+    history::check(world, store, answers.all());
     check_books(world, db, (sold, points)).await?;
     check_barrier(world, db, store).await
 }
