@@ -178,7 +178,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Verify(Verify { at_rest, history, settings }) => {
             if let Some(settings) = settings.settings::<Settings>()? {
-                let checked = verify::run(&settings, at_rest, history.as_deref());
+                let checked = verify::run_as(&settings, at_rest, history.as_deref());
                 return Ok(run_verify(process::runtime(&settings.server)?.block_on(checked), as_json));
             }
         }

@@ -92,11 +92,19 @@ impl Books {
     }
 }
 
-/// Checks what the settings lead to, whether or not it is in use, with what clients saw, if that is in a file.
+/// Checks what the settings lead to, whether or not it is in use.
+///
+/// # Errors
+/// When there is no database, or it cannot be read.
+pub async fn run(settings: &Settings) -> Result<Report> {
+    run_as(settings, false, None).await
+}
+
+/// The same, at rest if so, and with what clients saw, if that is in a file.
 ///
 /// # Errors
 /// When there is no database, or it or the file cannot be read.
-pub async fn run(settings: &Settings, is_at_rest: bool, history: Option<&Path>) -> Result<Report> {
+pub async fn run_as(settings: &Settings, is_at_rest: bool, history: Option<&Path>) -> Result<Report> {
     let read = |path: &Path| -> Result<History> {
         let cannot = || format!("cannot read {}", path.display());
         History::read(BufReader::new(File::open(path).with_context(cannot)?)).with_context(cannot)
