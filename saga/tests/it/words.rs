@@ -78,6 +78,8 @@ fn facts_tell_what_they_are_about() {
     let decision = saga::decide(script.plan, &script.saga, &Event::Suspend(act), at).unwrap();
     let names: Vec<_> = decision.facts.iter().map(Fact::name).collect();
     assert!(names.contains(&"intervened") && names.contains(&"turned"), "{names:?}");
+    let held = format!("{:?}", decision.saga.state());
+    assert!(held.contains("because"), "it is not told why it is held: {held}");
 }
 
 /// Plans are built when the program is; this one when it runs, and is the same.
