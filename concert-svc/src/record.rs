@@ -72,14 +72,15 @@ pub(crate) struct Record<'a> {
 impl<'a> Record<'a> {
     /// Of a reservation that has come from a state to its own, and so to that version.
     pub(crate) fn new(
-        tx: &Tx<'_>,
+        tx: &mut Tx<'_>,
         reservation: &'a Reservation,
         (from, version): (Option<ReservationState>, i64),
         cause: &'a Cause,
     ) -> Self {
         let time = tx.now_ms();
         let draft = announce::draft(reservation, (from, version), cause);
-        let event = draft.map(|draft| (cause.saga.map_or(0, |saga| tx.bucket(saga)), OUTBOX.event(tx, draft)));
+        let event = draft.map(|draft| OUTBOX.event(tx, draft));
+        let event = event.map(|event| (cause.saga.map_or(0, |saga| tx.bucket(saga)), event));
         Self { reservation, from, version, cause, time, event }
     }
 

@@ -134,6 +134,21 @@ pub const CHECKS: &[Check] = &[
               or cancellation_fee < 0 or cancellation_fee > total_amount \
               or (state not in (4, 5) and cancellation_fee <> 0) limit 20",
     },
+    Check {
+        id: "S11",
+        rule: "every reservation that was confirmed, and every one that was cancelled, is told of once",
+        // Events are forgotten a week after they were published.
+        sql: "select r.reservation_id, 'it is told of as confirmed ' || cast(coalesce(o.events, 0) as text) || ' times' \
+              from concert_reservations r left join (select saga_id, count(*) as events from concert_outbox \
+              where type = 'ticketing.reservation.confirmed.v1' group by saga_id) o on o.saga_id = r.confirm_saga_id \
+              where r.confirm_saga_id is not null and coalesce(o.events, 0) <> 1 \
+              and r.confirm_time > (select coalesce(max(create_time), 0) from concert_outbox) - 518400000 \
+              union all select r.reservation_id, 'it is told of as cancelled ' || cast(coalesce(o.events, 0) as text) \
+              || ' times' from concert_reservations r left join (select saga_id, count(*) as events from concert_outbox \
+              where type = 'ticketing.reservation.cancelled.v1' group by saga_id) o on o.saga_id = r.cancel_saga_id \
+              where r.cancel_saga_id is not null and coalesce(o.events, 0) <> 1 \
+              and r.cancel_time > (select coalesce(max(create_time), 0) from concert_outbox) - 518400000 limit 20",
+    },
 ];
 
 /// What a reservation says to those who compare it with its saga and its payment.

@@ -90,6 +90,18 @@ pub const CHECKS: &[Check] = &[
             where balance_after <> balance_earlier + change) as broken limit 20"
         ),
     },
+    Check {
+        id: "P9",
+        rule: "every entry that a saga has made on a customer's account is told of once",
+        // Events are forgotten a week after they were published.
+        sql: "select saga_id, entries || ' entries, told of ' || events || ' times' from (select t.saga_id, \
+            count(*) as entries, coalesce(o.events, 0) as events from customer_transfers t left join (select saga_id, \
+            count(*) as events from customer_outbox where type = 'ticketing.points.posted.v1' group by saga_id) o \
+            on o.saga_id = t.saga_id where t.saga_id is not null \
+            and (t.debit_account like 'customers/%' or t.credit_account like 'customers/%') \
+            and t.create_time > (select coalesce(max(create_time), 0) from customer_outbox) - 518400000 \
+            group by t.saga_id, o.events) as told where entries <> events limit 20",
+    },
 ];
 
 /// A rule that no single statement can judge, and what breaks it.

@@ -113,6 +113,18 @@ impl Mix {
         dealt
     }
 
+    /// One behaviour, each as likely as its share says.
+    pub fn draw(&self, random: &mut Rng) -> Behaviour {
+        let mut chance = random.f64() * 100.0;
+        for (share, behave) in self.shares() {
+            if chance < share {
+                return behave(random);
+            }
+            chance -= share;
+        }
+        Behaviour::Buys
+    }
+
     fn shares(&self) -> [(f64, Behave); 7] {
         [
             (self.insufficient_points, |random| Behaviour::LacksPoints { tops_up: random.bool() }),
@@ -154,6 +166,15 @@ mod tests {
         assert_eq!(count(&dealt, |one| matches!(one, Behaviour::GoesAway { .. })), 60);
         assert_eq!(count(&dealt, |one| matches!(one, Behaviour::IsNotTheOwner)), 10);
         assert_eq!(count(&dealt, |one| *one == Behaviour::Buys), 1_500);
+    }
+
+    #[test]
+    fn one_that_is_drawn_is_as_likely_as_its_share_says() {
+        let mut random = Rng::with_seed(5);
+        let drawn: Vec<_> = (0..2_000).map(|_| Mix::default().draw(&mut random)).collect();
+        let lacking = count(&drawn, |one| matches!(one, Behaviour::LacksPoints { .. }));
+        assert!((150..250).contains(&lacking), "{lacking}");
+        assert!(count(&drawn, |one| *one == Behaviour::Buys) > 1_400);
     }
 
     #[test]

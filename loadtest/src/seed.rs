@@ -15,10 +15,12 @@ use crate::plan::Plan;
 use crate::progress::Progress;
 
 mod office;
+mod sale;
 mod show;
 
 use office::Office;
 pub(crate) use office::register;
+pub use sale::Sale;
 pub(crate) use show::{ENCORE, Show};
 use show::{GALA, MATINEE, Seat};
 
@@ -36,17 +38,23 @@ pub struct Stage {
     pub(crate) stranger: String,
     /// The server's time before the first of it.
     pub(crate) since: Timestamp,
+    /// What most of them come for.
+    pub(crate) performance: String,
 }
 
 /// A reservation that is ready for checkout, and who comes for it.
 #[derive(Debug)]
-pub(crate) struct Order {
-    pub(crate) behaviour: Behaviour,
-    pub(crate) customer: String,
+pub struct Order {
+    /// How he behaves.
+    pub behaviour: Behaviour,
+    /// Who he is.
+    pub customer: String,
     /// Empty where no waiting room stands in front.
-    pub(crate) queue_token: String,
-    pub(crate) reservation: String,
-    pub(crate) amount: i64,
+    pub queue_token: String,
+    /// What he holds.
+    pub reservation: String,
+    /// What it costs.
+    pub amount: i64,
     pub(crate) hold_end: Instant,
 }
 
@@ -89,12 +97,13 @@ pub async fn seed(client: &Client, plan: &Plan, progress: Progress) -> Result<St
         orders = sell(&office, Show::open(client, &MATINEE, seat_count(&late)).await?, late).await?;
     }
     let gala = Show::open(client, &GALA, seat_count(&punctual) + plan.spare_seats).await?;
+    let performance = gala.performance.clone();
     orders.extend(sell(&office, gala, punctual).await?);
     office.close();
 
     orders.sort_by_key(|(turn, _)| *turn);
     let orders = orders.into_iter().map(|(_, order)| Arc::new(order)).collect();
-    Ok(Stage { orders, stranger, since })
+    Ok(Stage { orders, stranger, since, performance })
 }
 
 fn seats_of(turn: usize) -> usize {

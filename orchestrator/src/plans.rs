@@ -164,6 +164,12 @@ impl Plans {
         self.0.iter().copied().find(|definition| name(definition) == (kind, version))
     }
 
+    /// The newest version of the same kind: what new sagas start with.
+    pub fn newest(&self, of: &'static dyn Definition) -> &'static dyn Definition {
+        let same = self.0.iter().copied().filter(|known| known.plan().kind == of.plan().kind);
+        same.max_by_key(|known| known.plan().version).unwrap_or(of)
+    }
+
     /// The definition that a saga started with.
     pub fn of(&self, record: &Record) -> Option<&'static dyn Definition> {
         self.find(&record.kind, record.plan_version)
@@ -195,6 +201,39 @@ mod tests {
     #[test]
     fn every_plan_holds_together() {
         assert!(Plans::checked(BUILT_IN.to_vec()).is_ok());
+    }
+
+    /// The checkout as another build might have it.
+    #[derive(Debug)]
+    struct Later;
+
+    impl Definition for Later {
+        fn plan(&self) -> &'static Plan {
+            const PLAN: Plan =
+                Plan::new(checkout::KIND, checkout::PLAN.version + 1, &[saga::retriable("one", "a/One")]);
+            &PLAN
+        }
+
+        fn request(&self, ask: Ask<'_>) -> Result<Vec<u8>, String> {
+            ask.unknown()
+        }
+
+        fn reply(&self, read: Read<'_>) -> Result<Reply, String> {
+            read.unknown()
+        }
+
+        fn event(&self, _: &Record, _: Announcement) -> Option<Announced> {
+            None
+        }
+    }
+
+    #[test]
+    fn new_sagas_start_with_the_newest_version_that_is_known() {
+        let version = |plans: &Plans| plans.newest(&checkout::Checkout).plan().version;
+        assert_eq!(version(&Plans::default()), checkout::PLAN.version);
+        let both = Plans::with(&[&Later]).unwrap();
+        assert_eq!(version(&both), checkout::PLAN.version + 1);
+        assert_eq!(both.newest(&cancellation::Cancellation).plan().kind, cancellation::PLAN.kind);
     }
 
     #[test]

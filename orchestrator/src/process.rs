@@ -60,11 +60,20 @@ impl process::Service for Process {
     const NAME: &'static str = "orchestrator";
 
     async fn start(self, host: &Host) -> Result<Started, BoxError> {
+        self.start_with(host, Plans::default()).await
+    }
+}
+
+impl Process {
+    /// As it starts by itself, with other kinds of sagas or other versions of them besides.
+    ///
+    /// # Errors
+    /// Why it cannot start.
+    pub async fn start_with(self, host: &Host, plans: Plans) -> Result<Started, BoxError> {
         let drain = self.orchestrator.drain();
         let spread = shards::open(&self.shards, &self.database).await?;
         let databases = shards::databases(host, &spread);
-        let started =
-            crate::start(host, self.orchestrator, Plans::default(), participants(&self.peers), spread).await?;
+        let started = crate::start(host, self.orchestrator, plans, participants(&self.peers), spread).await?;
         let sinks = events::sinks(&self.events, &[])?;
         for db in &databases {
             events::relay(host, (db, &OUTBOX), &sinks, &self.events).await?;

@@ -251,6 +251,11 @@ impl Runner {
         self.0.driven().len()
     }
 
+    /// Whether a new saga would be turned away.
+    pub fn is_full(&self) -> bool {
+        self.driven() + self.0.accepting.load(Ordering::Relaxed) >= self.0.parts.limits.sagas
+    }
+
     /// Turns new sagas away from now on.
     pub fn accept_no_more(&self) {
         self.0.draining.store(true, Ordering::Relaxed);

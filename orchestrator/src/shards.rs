@@ -69,6 +69,11 @@ impl Shards {
         Self(shards.into())
     }
 
+    /// Whether new sagas are turned away, those of a part of the buckets at least.
+    pub fn is_full(&self) -> bool {
+        self.iter().any(|shard| shard.runner.is_full())
+    }
+
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Shard> {
         self.0.iter()

@@ -4,8 +4,10 @@
 use service_kit::verify::Check;
 
 mod fact;
+mod past;
 
-pub use fact::{Course, SagaFact, forgotten_before, sagas};
+pub use fact::{Course, SagaFact, StepFact, forgotten_before, sagas};
+pub use past::{Intent, Past, pasts};
 
 /// The rules of the journal.
 pub const CHECKS: &[Check] = &[
@@ -43,6 +45,26 @@ pub const CHECKS: &[Check] = &[
             and o.saga_id = s.id and o.type not in ('ticketing.saga.suspended.v1', 'ticketing.saga.resumed.v1') group by s.bucket, s.id, s.state, \
             s.end_time) as books where events <> case when end_time is null then 0 else 1 end \
             and not (events = 0 and end_time < (select max(create_time) from orchestrator_saga) - 518400000) limit 20",
+    },
+    Check {
+        id: "X8c",
+        rule: "an event that a saga has ended says how it did",
+        sql: "select s.id, 'it is ' || s.state || ', and its event says ' || o.type from orchestrator_saga s \
+            join orchestrator_outbox o on o.bucket = s.bucket and o.saga_id = s.id \
+            where (o.type like '%.completed.v1' and s.state <> 'completed') \
+            or (o.type like '%.failed.v1' and s.state <> 'compensated') limit 20",
+    },
+    Check {
+        id: "X8d",
+        rule: "a saga that is parked has told so",
+        // One that could not be read is parked by its problem, and no machine has decided so.
+        sql: "select s.id, 'it is parked, and told so ' || coalesce(o.parked, 0) || ' times, and that it goes on ' \
+            || coalesce(o.resumed, 0) || ' times' from orchestrator_saga s left join (select bucket, saga_id, \
+            sum(case when type = 'ticketing.saga.suspended.v1' then 1 else 0 end) as parked, \
+            sum(case when type = 'ticketing.saga.resumed.v1' then 1 else 0 end) as resumed from orchestrator_outbox \
+            where saga_id is not null group by bucket, saga_id) o on o.bucket = s.bucket and o.saga_id = s.id \
+            where s.state = 'suspended' and coalesce(o.parked, 0) <= coalesce(o.resumed, 0) \
+            and s.update_time > (select max(create_time) from orchestrator_saga) - 518400000 limit 20",
     },
     Check {
         id: "J4",

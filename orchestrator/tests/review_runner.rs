@@ -187,8 +187,10 @@ async fn what_a_journal_keeps_of_an_impossible_reply_is_bounded() {
 async fn a_repeated_request_finds_its_saga_even_when_the_house_is_full() {
     let world = World::new(Limits { sagas: 1, ..Limits::default() }).await;
     world.script.down.store(true, Ordering::SeqCst);
+    assert!(!world.runner.is_full());
     world.accept(0).await.unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(world.runner.is_full());
     assert!(matches!(world.accept(0).await, Ok(Accepted::Existing(_))));
     assert!(matches!(world.accept(1).await, Err(Error::Overloaded)));
 }

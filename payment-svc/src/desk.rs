@@ -11,10 +11,10 @@ use service_kit::crash_point;
 use service_kit::db::{Db, Tx};
 use service_kit::host::Host;
 use service_kit::refusal::{Fault, Refusal, SagaOutcome};
+use service_kit::tasks::Tasks;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tonic::{Code, Response, Status};
 use uuid::Uuid;
 
@@ -48,7 +48,7 @@ struct Parts {
     permits: Semaphore,
     health: Health,
     clock: Arc<dyn Clock>,
-    tasks: TaskTracker,
+    tasks: Tasks,
     stop: CancellationToken,
 }
 

@@ -51,6 +51,22 @@ pub const CHECKS: &[Check] = &[
             and not exists (select 1 from payment_refunds r where r.saga_id = e.id and r.payment_id = e.payment_id \
             and r.state = 1) limit 20",
     },
+    Check {
+        id: "Y7",
+        rule: "every payment that is captured and every refund that has succeeded is told of once, and no other is",
+        // Events are forgotten a week after they were published.
+        sql: "select p.saga_id, 'in state ' || p.state || ' it is told of as captured ' || coalesce(o.events, 0) \
+            || ' times' from payment_payments p left join (select saga_id, count(*) as events from payment_outbox \
+            where type = 'ticketing.payment.captured.v1' group by saga_id) o on o.saga_id = p.saga_id \
+            where coalesce(o.events, 0) <> case when p.state = 3 then 1 else 0 end and coalesce(p.capture_time, p.create_time) \
+            > (select coalesce(max(create_time), 0) from payment_outbox) - 518400000 \
+            union all select r.saga_id, 'in state ' || r.state || ' it is told of as given back ' \
+            || coalesce(o.events, 0) || ' times' from payment_refunds r left join (select saga_id, count(*) as events \
+            from payment_outbox where type = 'ticketing.refund.succeeded.v1' group by saga_id) o \
+            on o.saga_id = r.saga_id where coalesce(o.events, 0) <> case when r.state = 2 then 1 else 0 end \
+            and coalesce(r.complete_time, r.create_time) \
+            > (select coalesce(max(create_time), 0) from payment_outbox) - 518400000 limit 20",
+    },
 ];
 
 /// What a saga has paid.

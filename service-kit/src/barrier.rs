@@ -65,16 +65,27 @@ macro_rules! barrier {
 
 /// What a row says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub enum State {
+    /// The step has happened.
     Applied = 1,
+    /// It was refused, for good.
     Refused = 2,
+    /// It had happened and was taken back.
     Compensated = 3,
+    /// It never happened and never will.
     Tombstone = 4,
+    /// An outside party is still asked about it.
     InProgress = 5,
 }
 
 impl State {
     const ALL: [Self; 5] = [Self::Applied, Self::Refused, Self::Compensated, Self::Tombstone, Self::InProgress];
+
+    pub(crate) fn read(row: &db::Row<'_>, column: usize) -> Result<Self, db::Error> {
+        let number: i64 = row.get(column)?;
+        let state = Self::ALL.into_iter().find(|state| *state as i64 == number);
+        state.ok_or_else(|| row.corrupt(column, format!("no state has the number {number}")))
+    }
 }
 
 /// Whether a refusal of a step is kept. One that holds only for now never is: see [`Refusal::is_passing`].
@@ -323,10 +334,11 @@ struct Kept {
 
 impl db::FromRow for Kept {
     fn from_row(row: &db::Row<'_>) -> Result<Self, db::Error> {
-        let number: i64 = row.get(0)?;
-        let state = State::ALL.into_iter().find(|state| *state as i64 == number);
-        let state = state.ok_or_else(|| row.corrupt(0, format!("no state has the number {number}")))?;
-        Ok(Self { state, request_hash: row.get(1)?, reply: row.get::<Option<Vec<u8>>>(2)?.unwrap_or_default() })
+        Ok(Self {
+            state: State::read(row, 0)?,
+            request_hash: row.get(1)?,
+            reply: row.get::<Option<Vec<u8>>>(2)?.unwrap_or_default(),
+        })
     }
 }
 

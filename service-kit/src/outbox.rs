@@ -179,8 +179,10 @@ impl Outbox {
         self.put(tx, &event).await
     }
 
-    /// The event that [`Outbox::announce`] would add, for a caller who sends it together with other statements.
-    pub fn event(&self, tx: &Tx<'_>, draft: Draft) -> Event {
+    /// The event that [`Outbox::announce`] would add, for a caller who sends it together with other statements. Whoever
+    /// waits for events is woken when this is committed.
+    pub fn event(&self, tx: &mut Tx<'_>, draft: Draft) -> Event {
+        tx.announces();
         let now_ms = tx.now_ms();
         let what = format!("{}{}/{}@{}", self.source, draft.aggregate, draft.kind, draft.version);
         Event {

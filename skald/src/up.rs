@@ -25,6 +25,10 @@ use tonic::service::Routes;
 use crate::settings::Settings;
 use crate::verify::Books;
 
+/// How often it is looked whether checkouts are turned away, and for how long nobody is let in then.
+const BRAKE_PERIOD: Duration = Duration::from_secs(1);
+const BRAKE_MS: i64 = 2_000;
+
 /// Puts something between the orchestrator and a participant, by its name: faults in a demo, nothing otherwise.
 pub type Wrap = Box<dyn Fn(&'static str, Participant) -> Participant + Send>;
 
@@ -155,7 +159,7 @@ struct Services {
 }
 
 async fn start_services(hosts: &Hosts, settings: Settings, wrap: Wrap) -> anyhow::Result<Services> {
-    let token = token_svc::start(&hosts.token, settings.token).await?.routes;
+    let token_svc::Started { routes: token, brake, .. } = token_svc::start(&hosts.token, settings.token).await?;
     let waiting_room = Client::new(token.clone());
     let (keys, held) = concert_svc::waiting_room::attend(&hosts.concert, waiting_room.clone()).await;
     let concert = concert_svc::start(&hosts.concert, settings.concert, keys, held).await?;
@@ -175,12 +179,24 @@ async fn start_services(hosts: &Hosts, settings: Settings, wrap: Wrap) -> anyhow
     let databases = shards::databases(&hosts.orchestrator, &spread);
     let coordinator =
         orchestrator::start(&hosts.orchestrator, settings.orchestrator, Plans::default(), participants, spread).await?;
+    brake_admissions(&hosts.token, brake, coordinator.shards.clone());
     relay(hosts, &databases, &settings.events, &[deliveries.handler()]).await.map_err(anyhow::Error::from_boxed)?;
     let all = [concert, customer, payment, token, coordinator.grpc];
     let grpc = all.into_iter().map(|routes| routes.into_axum_router().reset_fallback());
     let grpc = grpc.fold(axum::Router::new(), axum::Router::merge);
     let pages = coordinator.pages.merge(webhooks);
     Ok(Services { grpc: Routes::from(grpc), pages, shards: coordinator.shards })
+}
+
+/// Lets nobody into the sale while the orchestrator turns checkouts away.
+fn brake_admissions(host: &Host, brake: token_svc::Brake, shards: Shards) {
+    let clock = host.clock.clone();
+    host.every(BRAKE_PERIOD, "brake of admissions", move || {
+        if shards.is_full() {
+            brake.pull_until(clock.now_ms() + BRAKE_MS);
+        }
+        std::future::ready(Ok::<_, std::convert::Infallible>(()))
+    });
 }
 
 /// Takes the events of all services to all sinks, and to the handlers of this process.

@@ -4,14 +4,13 @@
 //! Services do not share a snapshot, so something may have moved between two of them: what is found counts only if a
 //! second look finds the same.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use customer_svc::verify::Judged;
-use serde_json::{Value, json};
+use oracle::history::History;
 use service_kit::clock::SystemClock;
 use service_kit::db::{self, Db};
 use service_kit::process;
@@ -19,33 +18,16 @@ use service_kit::verify::{Check, Finding};
 
 mod across;
 mod facts;
+mod history;
+mod report;
 
 use facts::Facts;
+pub use report::{Report, Rule};
 
 use crate::settings::Settings;
 
 /// What passes between two looks: more than any message that was under way at the first.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
-
-/// What was looked at and what was found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// The rules, in order.
-    pub rules: Vec<Rule>,
-    /// Checkouts that were looked at, and how many sagas of any kind are still open.
-    pub checkouts: (usize, usize),
-}
-
-/// One rule and what breaks it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    /// Its short name.
-    pub id: &'static str,
-    /// What must hold.
-    pub text: &'static str,
-    /// What breaks it: nothing, if all is well.
-    pub findings: Vec<String>,
-}
 
 /// The databases of one Skald; cheap to clone.
 #[derive(Debug, Clone)]
@@ -125,10 +107,40 @@ async fn sagas_of(settings: &Settings) -> Result<Vec<Db>> {
 /// # Errors
 /// When one of them cannot be read.
 pub async fn check(books: &Books) -> Result<Report, db::Error> {
-    let mut report = look(books).await?;
+    check_as(books, Look::default()).await
+}
+
+/// Checks them once everything has had time to come to an end: what is still open, unpublished or undelivered then is
+/// stuck, however young it is.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub async fn check_at_rest(books: &Books) -> Result<Report, db::Error> {
+    check_as(books, Look { is_at_rest: true, seen: None }).await
+}
+
+/// Checks also what clients saw, up to a moment before this call. With `rest`, everything had come to an end by that moment of
+/// the history, and the databases are checked at rest too.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub async fn check_with(books: &Books, history: &History, rest: Option<u64>) -> Result<Report, db::Error> {
+    check_as(books, Look { is_at_rest: rest.is_some(), seen: Some((history, rest)) }).await
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Look<'a> {
+    is_at_rest: bool,
+    /// What clients saw, and from when on everything was at rest.
+    seen: Option<(&'a History, Option<u64>)>,
+}
+
+async fn check_as(books: &Books, how: Look<'_>) -> Result<Report, db::Error> {
+    let mut report = look(books, how).await?;
     if !report.is_clean() {
         tokio::time::sleep(BETWEEN_LOOKS).await;
-        let second = look(books).await?;
+        let second = look(books, how).await?;
         for (rule, again) in report.rules.iter_mut().zip(second.rules) {
             rule.findings.retain(|finding| again.findings.contains(finding));
         }
@@ -136,7 +148,7 @@ pub async fn check(books: &Books) -> Result<Report, db::Error> {
     Ok(report)
 }
 
-async fn look(books: &Books) -> Result<Report, db::Error> {
+async fn look(books: &Books, how: Look<'_>) -> Result<Report, db::Error> {
     let mut rules = within(&books.concert, concert_svc::verify::CHECKS).await?;
     rules.extend(within(&books.customer, customer_svc::verify::CHECKS).await?);
     rules.extend(ledger(&books.customer).await?);
@@ -154,8 +166,11 @@ async fn look(books: &Books) -> Result<Report, db::Error> {
     }
     rules.extend(own);
     rules.push(outboxes(books).await?);
-    let facts = Facts::read(books).await?;
+    let facts = Facts::read(books, how.is_at_rest).await?;
     rules.extend(across::rules(&facts));
+    if let Some((history, rest)) = how.seen {
+        rules.extend(history::rules(&facts, history, rest));
+    }
     Ok(Report { rules, checkouts: (facts.checkouts(), facts.open()) })
 }
 
@@ -205,38 +220,5 @@ fn told(finding: Finding) -> String {
     match finding.row {
         Some(row) => format!("{row}: {}", finding.problem),
         None => finding.problem,
-    }
-}
-
-impl Report {
-    /// Whether every rule holds.
-    pub fn is_clean(&self) -> bool {
-        self.rules.iter().all(|rule| rule.findings.is_empty())
-    }
-
-    /// The report for programs.
-    pub fn json(&self) -> Value {
-        let rule = |rule: &Rule| json!({ "id": rule.id, "rule": rule.text, "findings": rule.findings });
-        let (checkouts, open) = self.checkouts;
-        let rules: Vec<_> = self.rules.iter().map(rule).collect();
-        json!({ "clean": self.is_clean(), "checkouts": checkouts, "open": open, "rules": rules })
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = crate::view::table(&["rule", "what must hold", "broken"]);
-        for rule in &self.rules {
-            let broken = if rule.findings.is_empty() { "0".to_owned() } else { format!("{} ✗", rule.findings.len()) };
-            table.add_row([rule.id, rule.text, &broken]);
-        }
-        writeln!(f, "{table}")?;
-        for rule in self.rules.iter().filter(|rule| !rule.findings.is_empty()) {
-            writeln!(f, "{} is broken: {}", rule.id, rule.text)?;
-            rule.findings.iter().try_for_each(|finding| writeln!(f, "  {finding}"))?;
-        }
-        let (checkouts, open) = self.checkouts;
-        let verdict = if self.is_clean() { "all hold" } else { "NOT all hold" };
-        write!(f, "{} rules over {checkouts} checkouts ({open} sagas still open): {verdict}", self.rules.len())
     }
 }

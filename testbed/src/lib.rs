@@ -7,6 +7,7 @@ pub mod books;
 pub mod broker;
 mod engine;
 mod folder;
+pub mod link;
 pub mod postgres;
 pub mod redis;
 pub mod wire;

@@ -29,6 +29,7 @@ use tonic::service::Routes;
 use tonic::{Response, Status};
 use uuid::Uuid;
 
+use crate::outside::Told;
 use crate::{CrashPoint, Crashing, Faults, Hall};
 
 /// When the world begins.
@@ -46,6 +47,8 @@ struct Services {
     payment: Participant,
     token: Participant,
     deliveries: Deliveries,
+    /// Who is told outside, if anybody is.
+    _told: Option<Told>,
 }
 
 /// One life of the orchestrator.
@@ -112,9 +115,24 @@ impl World {
         Self::beside(Some(processor), point).await
     }
 
-    async fn beside(processor: Option<Processor>, point: CrashPoint) -> Self {
-        let plans = Plans::default();
+    /// The same with everybody who is there outside; see [`World::publish`].
+    pub async fn whole() -> Self {
+        let processor = Processor::start(Arguments::loopback(7)).await.expect("a port is free");
         let clock: Arc<dyn Clock> = Arc::new(RuntimeClock::at(NOW_MS));
+        let told = Told::start(clock.clone()).await;
+        Self::around(clock, (Some(processor), Some(told)), CrashPoint::Never).await
+    }
+
+    async fn beside(processor: Option<Processor>, point: CrashPoint) -> Self {
+        Self::around(Arc::new(RuntimeClock::at(NOW_MS)), (processor, None), point).await
+    }
+
+    async fn around(
+        clock: Arc<dyn Clock>,
+        (processor, told): (Option<Processor>, Option<Told>),
+        point: CrashPoint,
+    ) -> Self {
+        let plans = Plans::default();
         let db = testbed::db(clock.clone()).await;
         let ids = Ids::seeded(7);
         let host = Host::new(db.clone(), clock.clone(), ids.clone());
@@ -124,7 +142,8 @@ impl World {
         let url = processor.as_ref().map(Processor::url).unwrap_or_default();
         let customer = customer.expect("customer-svc starts");
         let mut config = payment_svc::Config { processor: url, ..payment_svc::Config::default() };
-        config.platform.url = PLATFORM.into();
+        config.platform.url = told.as_ref().map_or_else(|| PLATFORM.into(), Told::platform);
+        config.messenger.url = told.as_ref().map(Told::messenger).unwrap_or_default();
         let payment = payment_svc::start(&host, config.clone()).await.expect("payment-svc starts");
         let deliveries = Deliveries::new(&host, &config, || Client::new(customer.clone())).expect("addresses are some");
         let services = Services {
@@ -134,6 +153,7 @@ impl World {
             payment: Participant::new(deliveries.beside(payment.routes)),
             token: Participant::new(token.routes),
             deliveries,
+            _told: told,
         };
         db.migrate("orchestrator", migrations()).await.expect("the orchestrator's tables are made");
         let faults = Faults::default();
@@ -186,6 +206,11 @@ impl World {
     /// What is sent outside, of the events that a test hands in; none of it goes out.
     pub fn deliveries(&self) -> &Deliveries {
         &self.services.deliveries
+    }
+
+    /// What the services live in.
+    pub(crate) fn host(&self) -> &Host {
+        &self.services.host
     }
 
     /// The one performance: `concerts/{uuid}/performances/{uuid}`.

@@ -22,6 +22,9 @@ pub(crate) async fn tokens_ended(tx: &mut Tx<'_>, tokens: &[Token], saga: Option
     let bucket = saga.map_or(0, |saga| tx.bucket(saga));
     let ended = tokens.iter().filter_map(|token| ended(token, now_ms));
     let events: Vec<_> = ended.map(|event| Event { bucket, saga, ..event }).collect();
+    if !events.is_empty() {
+        tx.announces();
+    }
     // Many may end at once: over a network their events travel together.
     let rows: Vec<_> = events.iter().map(|event| OUTBOX.insertion(event.bucket, event)).collect();
     tx.execute_each(&rows).await.map(drop)

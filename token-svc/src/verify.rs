@@ -65,6 +65,16 @@ pub const CHECKS: &[Check] = &[
             as before from token_tokens where shuffle_key is not null and sequence > 0) as drawn \
             where before >= shuffle_key limit 20",
     },
+    Check {
+        id: "Q8",
+        rule: "every token that a purchase has ended is told of once",
+        // Events are forgotten a week after they were published.
+        sql: "select t.token_id, 'it is told of as completed ' || coalesce(o.events, 0) || ' times' from token_tokens t \
+            left join (select saga_id, count(*) as events from token_outbox \
+            where type = 'ticketing.queuetoken.completed.v1' group by saga_id) o on o.saga_id = t.saga_id \
+            where t.saga_id is not null and coalesce(o.events, 0) <> 1 \
+            and t.end_time > (select coalesce(max(create_time), 0) from token_outbox) - 518400000 limit 20",
+    },
 ];
 
 /// A token that a saga has ended because its customer has bought.
@@ -101,6 +111,8 @@ pub struct AdmittedToken {
     pub customer: Uuid,
     /// Since when.
     pub activate_time: i64,
+    /// Its state now, as stored: one whose time is over may still be ACTIVE.
+    pub state: TokenState,
 }
 
 /// Reads at most `limit` tokens that were ACTIVE at some time, those after the token `after` of a room, in the order of
@@ -113,14 +125,15 @@ pub async fn admitted_tokens(
     after: (Uuid, Uuid),
     limit: i64,
 ) -> Result<Vec<AdmittedToken>, db::Error> {
-    const SELECT: &str = "select room_id, token_id, customer_id, activate_time from token_tokens \
+    const SELECT: &str = "select room_id, token_id, customer_id, activate_time, state from token_tokens \
         where (room_id, token_id) > ($1, $2) and activate_time is not null order by room_id, token_id limit $3";
     tx.fetch_all(SELECT, args![after.0, after.1, limit]).await
 }
 
 impl FromRow for AdmittedToken {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
-        Ok(Self { room: row.get(0)?, token: row.get(1)?, customer: row.get(2)?, activate_time: row.get(3)? })
+        let state = store::state(row, 4)?;
+        Ok(Self { room: row.get(0)?, token: row.get(1)?, customer: row.get(2)?, activate_time: row.get(3)?, state })
     }
 }
 

@@ -22,6 +22,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Points of the stranger.
 const STRANGER_POINTS: i64 = 1_000_000;
 
+#[derive(Debug)]
 pub(super) struct Office {
     client: Client,
     customers: ProgressBar,

@@ -10,11 +10,13 @@ use super::order::Order;
 use crate::desk::Desk;
 use crate::faults;
 use crate::journal::{Accepted, Record};
+use crate::runner::NewSaga;
 use crate::status::SAGAS;
 
 /// The saga once its outcome is decided, or as it stands when the caller has waited long enough.
 pub(crate) async fn place(desk: &Desk, order: Order) -> Result<Arc<Record>, Fault> {
     let Order { new, wait } = order;
+    let new = NewSaga { definition: desk.plans.newest(new.definition), ..new };
     let (id, hash) = (new.id, new.request_hash.clone());
     let mut follow = desk.follow(id);
     let first = match desk.shards.accept(new).await.map_err(faults::of_runner)? {

@@ -58,6 +58,11 @@ impl SqlJournal {
         Self { db, hub, group, lease }
     }
 
+    /// The same with leases whatever the database says: for a simulation of several orchestrators in one process.
+    pub fn shared(db: Db, lease: Duration) -> Self {
+        Self { lease: Some(lease), ..Self::new(db, lease) }
+    }
+
     /// The buckets that this database holds for ever: `wanted`, if it was never given any.
     ///
     /// # Errors

@@ -10,11 +10,10 @@ use saga::{Call, Direction};
 use serde::Deserializer;
 use service_kit::clock::Stopwatch;
 use service_kit::config;
-use service_kit::refusal::SagaOutcome;
 use tokio::sync::Semaphore;
 use tonic::Status;
 
-use crate::participants;
+use crate::participants::{self, not_sent};
 
 /// Bounds of a runner.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -180,9 +179,4 @@ impl Gate {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A call that did not leave this process.
-pub(super) fn not_sent(why: &str) -> Status {
-    SagaOutcome::NotApplied.mark(Status::unavailable(why))
 }

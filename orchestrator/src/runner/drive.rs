@@ -15,12 +15,12 @@ use service_kit::serve::MAX_MESSAGE_BYTES;
 use tokio::sync::mpsc;
 use tonic::Status;
 
-use super::budget::{Urgency, not_sent};
+use super::budget::Urgency;
 use super::life::Life;
 use super::write::Writing;
 use super::{Error, Inner, Signal, points};
 use crate::journal::{self, Append, Orphans, Record};
-use crate::participants;
+use crate::participants::{self, not_sent};
 use crate::plans::{self, Definition, Read};
 
 /// First and longest pause between tries to reach the journal.

@@ -1,12 +1,12 @@
 //! How sagas stand, as far as it concerns anybody else's tables.
 
-use saga::{Phase, Plan, Saga, State, StepIndex, StepStatus};
+use saga::{Direction, Kind, Phase, Plan, Saga, State, StepIndex, StepStatus};
 use service_kit::args;
 use service_kit::db::{self, FromRow, Row, Tx};
 use uuid::Uuid;
 
 use crate::journal::Record;
-use crate::plans::{Definition, Plans, cancellation};
+use crate::plans::{Definition, Plans, cancellation, checkout};
 
 /// One saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,37 @@ pub struct SagaFact {
     pub pivot_in_doubt: bool,
     /// What contradicts itself within the row.
     pub broken: Option<String>,
+    /// The state's name in the journal.
+    pub state: &'static str,
+    /// Its version.
+    pub version: i64,
+    /// Its owners so far.
+    pub epoch: i64,
+    /// Whether its history is gone, because it ended long ago.
+    pub is_archived: bool,
+    /// The place in the waiting room that a checkout came from: `waitingRooms/{uuid}/queueTokens/{uuid}`; may be empty.
+    pub queue_token: String,
+    /// Its steps, in the plan's order; none if the plan did not come with the orchestrator.
+    pub steps: Vec<StepFact>,
+}
+
+/// How the journal has one step of a saga.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepFact {
+    /// Its id, at the participant too.
+    pub id: &'static str,
+    /// Whose it is: `payment`.
+    pub participant: &'static str,
+    /// What it may do.
+    pub kind: Kind,
+    /// What is known of it.
+    pub status: StepStatus,
+    /// Attempts forward.
+    pub forward: u32,
+    /// Attempts to take it back.
+    pub compensation: u32,
+    /// Whether its compensation decides a pivot in doubt.
+    pub is_arbiter: bool,
 }
 
 /// Where a saga is going, or where it ended.
@@ -64,14 +95,15 @@ impl FromRow for SagaFact {
             request_hash: Vec::new(),
             input: row.get(5)?,
             saga,
-            version: 0,
-            epoch: 0,
+            version: row.get(9)?,
+            epoch: row.get(10)?,
             owner: Uuid::nil(),
             create_time: row.get(8)?,
             update_time: 0,
         };
         let stored: String = row.get(7)?;
-        Ok(Self::of(record, &stored))
+        let archive_time: Option<i64> = row.get(11)?;
+        Ok(Self { is_archived: archive_time.is_some(), ..Self::of(record, &stored) })
     }
 }
 
@@ -92,12 +124,40 @@ impl SagaFact {
             has_begun: status(Some(StepIndex(0))) == Some(StepStatus::Succeeded),
             pivot_in_doubt: status(plan.and_then(Plan::pivot)).is_some_and(StepStatus::is_in_doubt),
             broken: broken(plan, saga, stored),
+            state: saga.state().name(),
+            version: record.version,
+            epoch: record.epoch,
+            is_archived: false,
+            queue_token: queue_token(&record),
+            steps: plan.map(|plan| steps(plan, saga)).unwrap_or_default(),
             id: record.id,
             kind: record.kind,
             customer: record.subject,
             reference: record.reference,
         }
     }
+}
+
+fn queue_token(record: &Record) -> String {
+    if record.kind != checkout::KIND {
+        return String::new();
+    }
+    checkout::input(record).map(|input| input.queue_token).unwrap_or_default()
+}
+
+fn steps(plan: &Plan, saga: &Saga) -> Vec<StepFact> {
+    let arbiter = plan.arbiter().map(|(step, _)| step);
+    let both = plan.steps().iter().zip(saga.steps()).enumerate();
+    let fact = |(index, (line, state)): (usize, (&saga::Step, &saga::StepState))| StepFact {
+        id: line.id,
+        participant: line.participant(),
+        kind: line.kind,
+        status: state.status,
+        forward: state.leg(Direction::Forward).attempts,
+        compensation: state.leg(Direction::Compensation).attempts,
+        is_arbiter: arbiter == Some(StepIndex(index)),
+    };
+    both.map(fact).collect()
 }
 
 fn course(plan: Option<&Plan>, saga: &Saga) -> Course {
@@ -125,8 +185,8 @@ fn broken(plan: Option<&Plan>, saga: &Saga, stored: &str) -> Option<String> {
 /// # Errors
 /// Of the store.
 pub async fn sagas(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<SagaFact>, db::Error> {
-    const SELECT: &str = "select id, kind, plan_version, subject, reference, input, machine, state, create_time \
-        from orchestrator_saga where id > $1 order by id limit $2";
+    const SELECT: &str = "select id, kind, plan_version, subject, reference, input, machine, state, create_time, \
+        version, epoch, archive_time from orchestrator_saga where id > $1 order by id limit $2";
     tx.fetch_all(SELECT, args![after, limit]).await
 }
 

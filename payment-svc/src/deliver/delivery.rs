@@ -16,7 +16,7 @@ pub(crate) const NOTICE_MS: i64 = 24 * 60 * 60 * 1_000;
 const ERROR_LIMIT: usize = 200;
 
 /// Where a delivery goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Channel {
     /// A notice in KakaoTalk.
     Alimtalk = 1,

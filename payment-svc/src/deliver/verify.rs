@@ -5,6 +5,8 @@ use service_kit::db::{self, FromRow, Row, Tx};
 use service_kit::verify::Check;
 use uuid::Uuid;
 
+pub use super::delivery::{Channel, State};
+
 /// The rules of deliveries.
 pub const CHECKS: &[Check] = &[
     Check {
@@ -63,3 +65,49 @@ pub async fn paid(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<Paid>,
         where id > $1 and event_type = 'ticketing.checkout.completed.v1' order by id limit $2";
     tx.fetch_all(SELECT, args![after, limit]).await
 }
+
+/// One delivery of whatever event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// The delivery.
+    pub id: Uuid,
+    /// The event.
+    pub event: Uuid,
+    /// Its type.
+    pub kind: String,
+    /// Where it goes.
+    pub channel: Channel,
+    /// How far it is.
+    pub state: State,
+    /// When it was taken.
+    pub create_time: i64,
+}
+
+impl FromRow for Delivered {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        let number: i64 = row.get(4)?;
+        let state = State::ALL.into_iter().find(|state| *state as i64 == number);
+        Ok(Self {
+            id: row.get(0)?,
+            event: row.get(1)?,
+            kind: row.get(2)?,
+            channel: super::store::channel(row, 3)?,
+            state: state.ok_or_else(|| row.corrupt(4, format!("no state has the number {number}")))?,
+            create_time: row.get(5)?,
+        })
+    }
+}
+
+/// Reads at most `limit` deliveries after `after`, in the order of their ids.
+///
+/// # Errors
+/// Of the store.
+pub async fn delivered(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<Delivered>, db::Error> {
+    const SELECT: &str = "select id, event_id, event_type, channel, state, create_time from payment_deliveries \
+        where id > $1 order by id limit $2";
+    tx.fetch_all(SELECT, args![after, limit]).await
+}
+
+/// The types of events that customers are told of, where there is somebody to tell them.
+pub const NOTICES: [&str; 3] =
+    ["ticketing.checkout.completed.v1", "ticketing.cancellation.completed.v1", "ticketing.pointcharge.completed.v1"];

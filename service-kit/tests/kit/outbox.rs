@@ -5,7 +5,7 @@ use std::sync::Arc;
 use service_kit::clock::ManualClock;
 use service_kit::db::{Db, Error, Migration, Tx};
 use service_kit::ids::Ids;
-use service_kit::outbox::{Batch, Event, Outbox};
+use service_kit::outbox::{Batch, Draft, Event, Outbox};
 use uuid::Uuid;
 
 static OUTBOX: &Outbox = &service_kit::outbox!("test");
@@ -123,6 +123,22 @@ async fn whoever_waits_hears_of_what_was_committed_and_of_nothing_else() {
     put(&db, &event(&db, &ids, 6)).await;
     announced.changed().await.unwrap();
     assert!(!announced.has_changed().unwrap());
+}
+
+#[tokio::test]
+async fn whoever_waits_hears_of_an_event_that_travels_with_other_statements() {
+    let clock = Arc::new(ManualClock::at(100));
+    let db = open(&clock).await;
+    let mut announced = db.announcements();
+    let travelling = async |tx: &mut Tx<'_>| -> Result<(), Error> {
+        let aggregate = "reservations/a".to_owned();
+        let (partition, data) = (aggregate.clone(), Vec::new());
+        let kind = "ticketing.reservation.held.v1";
+        let event = OUTBOX.event(tx, Draft { kind, aggregate, version: 1, partition, saga: None, data });
+        tx.execute_each(&[OUTBOX.insertion(event.bucket, &event)]).await.map(drop)
+    };
+    db.write(travelling).await.unwrap();
+    announced.changed().await.unwrap();
 }
 
 #[tokio::test]

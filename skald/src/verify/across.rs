@@ -1,19 +1,25 @@
 //! Rules that span services. Each takes the facts and says what contradicts it; a saga that has not ended excuses what it may
-//! be in the middle of, and nothing else. Those of cancellations and point charges are in `returns.rs`.
+//! be in the middle of, and nothing else. Those of cancellations and point charges are in `returns.rs`; those that hold the
+//! journal's history against the participants in `steps.rs` and `course.rs`.
 
 use std::collections::BTreeMap;
 
 use customer_svc::verify::ReservationState as Points;
 use orchestrator::plans::{cancellation, checkout};
-use orchestrator::verify::Course;
+use orchestrator::verify::{Course, SagaFact};
 use payment_svc::verify::State as Paid;
 
 use super::Rule;
 use super::facts::Facts;
 
+mod course;
 mod notices;
 mod passes;
 mod returns;
+mod steps;
+mod tokens;
+mod told;
+mod totals;
 
 type Judge = fn(&Facts) -> Vec<String>;
 
@@ -26,12 +32,17 @@ const RULES: &[(&str, &str, Judge)] = &[
         passes::opened_the_sale,
     ),
     ("Y3", "checkout, reservation, points and payment speak of the same amount", amounts_agree),
-    ("Y4", "what payments captured and refunded in points is what the ledger booked", payments_are_booked),
+    (
+        "Y4",
+        "what payments captured and refunded in points is what the ledger booked, but for what is under way",
+        totals::payments_are_booked,
+    ),
     (
         "Y5",
         "revenue of a concert is what its confirmed reservations cost, and it kept the fees of the cancelled",
-        revenue_is_of_seats,
+        totals::revenue_is_of_seats,
     ),
+    ("F1", "over all ended sagas, what was taken, moved and given back is what they were about", totals::add_up),
     ("X1", "COMPLETED: reservation confirmed, points and payment captured", completed_is_whole),
     ("X2", "FAILED: nothing of it is left", failed_left_nothing),
     ("X3", "every confirmed reservation belongs to exactly one checkout past its pivot", confirmed_is_bought),
@@ -47,10 +58,17 @@ const RULES: &[(&str, &str, Judge)] = &[
         "every cancelled reservation belongs to exactly one cancellation past its pivot",
         returns::cancelled_is_returned,
     ),
-    ("X5", "no saga stays open for a minute, unless it waits for a person", none_stays_open),
+    ("X5", "no saga stays open for a minute, or at rest, unless it waits for a person", none_stays_open),
     ("X6", "only checkouts past their pivot are told of, each once a channel", notices::tell_of_what_is_bought),
     ("X7", "no effect belongs to a saga that nobody knows", no_orphans),
+    ("X9", "a purchase, and nothing else, has ended the place in line that it came from", tokens::end_with_purchases),
+    ("W1", "no participant did anything that the journal had not intended before", steps::were_intended),
+    ("W2", "the journal and the participants agree on what became of every step", steps::agree),
     ("J5", "every saga's row agrees with itself", rows_agree),
+    ("J6", "a saga's row ends as its history does, and nothing follows the end", course::ends_once),
+    ("J7", "a saga that turned back sends nothing forward, and takes back in reverse order", course::turns_once),
+    ("J8", "the row of a saga has as many attempts as its history", course::counts_attempts),
+    ("D4", "at rest, every event has reached everybody who wants it", told::everybody),
 ];
 
 /// How long a saga may take whose participants are up.
@@ -93,42 +111,6 @@ fn amounts_agree(facts: &Facts) -> Vec<String> {
         }
     }
     broken
-}
-
-fn payments_are_booked(facts: &Facts) -> Vec<String> {
-    if facts.open() > 0 {
-        return Vec::new();
-    }
-    let used: i64 = facts.concerts.values().map(|sums| sums.used).sum();
-    let refunded: i64 = facts.concerts.values().map(|sums| sums.refunded).sum();
-    let pairs = [("captured", facts.captured, "used", used), ("refunded", facts.refunded, "gave back", refunded)];
-    let broken = pairs.into_iter().filter(|(_, paid, _, booked)| paid != booked);
-    broken.map(|(did, paid, has, booked)| format!("payments {did} {paid}, the ledger {has} {booked}")).collect()
-}
-
-fn revenue_is_of_seats(facts: &Facts) -> Vec<String> {
-    if facts.open() > 0 {
-        return Vec::new();
-    }
-    // By account: what its seats cost, and what was kept of those given back.
-    let mut expected: BTreeMap<String, (i64, i64)> = BTreeMap::new();
-    for reservation in facts.reservations.values().filter(|reservation| reservation.state == "CONFIRMED") {
-        expected.entry(format!("revenue/concerts/{}", reservation.concert)).or_default().0 += reservation.total_amount;
-    }
-    for (_, saga) in facts.of_course(cancellation::KIND, Course::Completed) {
-        let Some(reservation) = facts.reservation_of(saga) else { continue };
-        let fee = saga.fee.unwrap_or_default();
-        expected.entry(format!("revenue/concerts/{}", reservation.concert)).or_default().1 += fee;
-    }
-    let accounts = expected.keys().chain(facts.concerts.keys()).collect::<std::collections::BTreeSet<_>>();
-    let booked = |account: &String| facts.concerts.get(account).map_or((0, 0), |sums| (sums.revenue(), sums.fees));
-    let due = |account: &String| expected.get(account).copied().unwrap_or_default();
-    let broken = accounts.into_iter().filter(|account| booked(account) != due(account));
-    let told = |account: &String| {
-        let ((has, kept), (sold, fees)) = (booked(account), due(account));
-        format!("{account} has {has} and kept {kept}; its seats cost {sold}, the fees come to {fees}")
-    };
-    broken.map(told).collect()
 }
 
 fn completed_is_whole(facts: &Facts) -> Vec<String> {
@@ -202,7 +184,8 @@ fn one_lock_a_reservation(facts: &Facts) -> Vec<String> {
 
 fn none_stays_open(facts: &Facts) -> Vec<String> {
     let open = facts.sagas.values().filter(|saga| matches!(saga.course, Course::Open | Course::Completing));
-    let long = open.filter(|saga| !saga.is_suspended && facts.now_ms - saga.create_time > LONG_MS);
+    let is_long = |saga: &&SagaFact| facts.is_at_rest || facts.now_ms - saga.create_time > LONG_MS;
+    let long = open.filter(|saga| !saga.is_suspended).filter(is_long);
     long.map(|saga| format!("sagas/{} ({}) is open since {} ms", saga.id, saga.kind, saga.create_time)).collect()
 }
 
@@ -213,7 +196,8 @@ fn no_orphans(facts: &Facts) -> Vec<String> {
     let credits = facts.credits.keys().map(|saga| ("credit", *saga));
     let reservations = facts.reservations.values().filter_map(|reservation| Some(("reservation", reservation.saga?)));
     let tokens = facts.tokens.keys().map(|saga| ("token", *saga));
-    let effects = points.chain(payments).chain(refunds).chain(credits).chain(reservations).chain(tokens);
+    let kept = facts.operations.keys().map(|saga| ("step", *saga));
+    let effects = points.chain(payments).chain(refunds).chain(credits).chain(reservations).chain(tokens).chain(kept);
     let orphans = effects.filter(|(_, saga)| !facts.sagas.contains_key(saga) && !facts.may_be_forgotten(*saga));
     orphans.map(|(what, saga)| format!("{what} of sagas/{saga}, which is not in the journal")).collect()
 }

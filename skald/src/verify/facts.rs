@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use concert_svc::verify::ReservationFact;
 use customer_svc::verify::{ConcertSums, Credited, PointReservation};
 use orchestrator::plans::checkout;
-use orchestrator::verify::{Course, SagaFact};
-use payment_svc::deliver::verify::Paid;
+use orchestrator::verify::{Course, Past, SagaFact};
+use payment_svc::deliver::verify::{Delivered, Paid};
 use payment_svc::verify::{Payment, Refund};
 use service_kit::db::{self, Db, Tx};
+use service_kit::verify::{Operation, Written, operations, written};
+use service_kit::{operations_of, written_by};
 use token_svc::verify::{AdmittedToken, CompletedToken, RoomFact};
 use uuid::Uuid;
 
@@ -41,6 +43,17 @@ pub(super) struct Facts {
     pub(super) forgotten_before: i64,
     /// The database's time when the sagas were read.
     pub(super) now_ms: i64,
+    /// What sagas have intended, as far as it is not archived.
+    pub(super) pasts: BTreeMap<Uuid, Past>,
+    /// What participants have kept of the steps of each saga.
+    pub(super) operations: BTreeMap<Uuid, Vec<(&'static str, Operation)>>,
+    /// Whether everything has had time to come to an end. What follows is read only then.
+    pub(super) is_at_rest: bool,
+    /// The events of all outboxes, and what became of them at those who are told outside.
+    pub(super) written: BTreeMap<Uuid, Written>,
+    pub(super) delivered: BTreeMap<Uuid, Delivered>,
+    /// What sinks have not taken, in words.
+    pub(super) behind: Vec<String>,
 }
 
 /// Reads all pages of one kind of fact into a map.
@@ -62,8 +75,10 @@ macro_rules! pages {
 
 impl Facts {
     /// Effects first and sagas last, so that no effect seems to belong to nobody.
-    pub(super) async fn read(books: &Books) -> Result<Self, db::Error> {
+    pub(super) async fn read(books: &Books, is_at_rest: bool) -> Result<Self, db::Error> {
         let mut facts = Self {
+            is_at_rest,
+            operations: kept(books).await?,
             reservations: pages!(books.concert, concert_svc::verify::reservations, id),
             points: pages!(books.customer, customer_svc::verify::point_reservations, saga),
             payments: pages!(books.payment, payment_svc::verify::payments, saga),
@@ -79,10 +94,21 @@ impl Facts {
             ..Self::default()
         };
         for db in &books.orchestrator {
+            let pasts = async |tx: &mut Tx<'_>| orchestrator::verify::pasts(tx).await;
+            facts.pasts.extend(db.read(pasts).await?);
             facts.sagas.extend(pages!(db, orchestrator::verify::sagas, id));
             let forgotten_before = db.read(orchestrator::verify::forgotten_before).await?;
             facts.forgotten_before = facts.forgotten_before.max(forgotten_before);
             facts.now_ms = db.read(async |tx: &mut Tx<'_>| Ok::<_, db::Error>(tx.now_ms())).await?;
+        }
+        if is_at_rest {
+            facts.written = all_written(books).await?;
+            facts.delivered = pages!(books.payment, payment_svc::deliver::verify::delivered, id);
+            for db in books.all() {
+                facts.behind.extend(db.read(events_behind).await?);
+            }
+            facts.behind.sort();
+            facts.behind.dedup();
         }
         Ok(facts)
     }
@@ -125,6 +151,52 @@ impl Facts {
         let id = saga.reference.strip_prefix("reservations/")?;
         self.reservations.get(&Uuid::try_parse(id).ok()?)
     }
+}
+
+/// What participants have kept of steps, by saga.
+async fn kept(books: &Books) -> Result<BTreeMap<Uuid, Vec<(&'static str, Operation)>>, db::Error> {
+    let services = [
+        ("concert", &books.concert, operations_of!("concert")),
+        ("customer", &books.customer, operations_of!("customer")),
+        ("payment", &books.payment, operations_of!("payment")),
+        ("token", &books.token, operations_of!("token")),
+    ];
+    let mut kept: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (service, db, select) in services {
+        let all = db.read(async move |tx: &mut Tx<'_>| operations(tx, select).await).await?;
+        all.into_iter().for_each(|one| kept.entry(one.saga).or_default().push((service, one)));
+    }
+    Ok(kept)
+}
+
+/// The events of all outboxes, by their ids.
+async fn all_written(books: &Books) -> Result<BTreeMap<Uuid, Written>, db::Error> {
+    let own = books.orchestrator.iter().map(|db| (db, written_by!("orchestrator")));
+    let services = [
+        (&books.concert, written_by!("concert")),
+        (&books.customer, written_by!("customer")),
+        (&books.payment, written_by!("payment")),
+        (&books.token, written_by!("token")),
+    ];
+    let mut all = BTreeMap::new();
+    for (db, select) in services.into_iter().chain(own) {
+        let events = db.read(async move |tx: &mut Tx<'_>| written(tx, select).await).await?;
+        all.extend(events.into_iter().map(|event| (event.id, event)));
+    }
+    Ok(all)
+}
+
+/// What waits for a sink that was down, or was refused by one. There are such tables only where something is published.
+async fn events_behind(tx: &mut Tx<'_>) -> Result<Vec<String>, db::Error> {
+    const SELECT: &str = "select id, type || ' waits for ' || sink from event_queue union all \
+        select id, type || ' was refused by ' || sink from event_dead order by 1, 2 limit 20";
+    let seen = tx.fetch_one("select count(*) from skald_migration where service = 'events'", &[]).await;
+    let (relays,): (i64,) = seen?;
+    if relays == 0 {
+        return Ok(Vec::new());
+    }
+    let behind: Vec<(Uuid, String)> = tx.fetch_all(SELECT, &[]).await?;
+    Ok(behind.into_iter().map(|(id, problem)| format!("{id}: {problem}")).collect())
 }
 
 async fn admitted(db: &Db) -> Result<BTreeMap<(Uuid, Uuid), AdmittedToken>, db::Error> {

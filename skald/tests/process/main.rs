@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod apart;
+mod brake;
 mod charges;
 mod config;
 mod example;

@@ -50,9 +50,11 @@ async fn a_token_tells_its_end_once_when_it_was_completed_or_expired() {
     let tokens = world.join(&room, 12).await;
     world.tick(2).await;
     assert_eq!(world.states(&tokens[..4]).await, "AAAA");
+    let announced = world.host.db.announcements();
     for _ in 0..2 {
         world.complete(&tokens[0], 1).await.unwrap();
     }
+    assert!(announced.has_changed().unwrap(), "the relay is not woken");
     world.leave(&tokens[1]).await;
     world.revoke(&tokens[2]).await;
     world.revoke(&tokens[0]).await;

@@ -40,7 +40,7 @@ fn came_round(facts: &Facts, reservation: &ReservationFact, name: &str) -> Optio
 }
 
 /// The ids in "waitingRooms/{uuid}/queueTokens/{uuid}".
-fn ids(name: &str) -> Option<(Uuid, Uuid)> {
+pub(super) fn ids(name: &str) -> Option<(Uuid, Uuid)> {
     let (room, token) = name.strip_prefix("waitingRooms/")?.split_once("/queueTokens/")?;
     Some((Uuid::try_parse(room).ok()?, Uuid::try_parse(token).ok()?))
 }
