@@ -154,8 +154,8 @@ impl Bench {
         self.find_all(&channel).await?;
         self.check_now().await?;
         self.open(&channel, seed).await?;
-        if self.random.u8(..4) == 0 {
-            self.shared.disk().fail_in(self.random.u64(..60));
+        if self.random.u8(..3) == 0 {
+            self.shared.disk().fail_in(self.random.u64(..20));
         }
         let load = self.load(&channel);
         tokio::time::sleep(Duration::from_millis(self.random.u64(10..LONGEST_MS))).await;
