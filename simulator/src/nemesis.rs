@@ -62,8 +62,9 @@ async fn strike(fleet: &Arc<Fleet>, fault: Fault) {
             life.process.thaw(&mut dice);
         }
         Kind::ClockJump => {
-            let by_ms = i64::from(fault.ms);
-            fleet.jump(replica, if dice.bool() { by_ms } else { -by_ms });
+            let by_ms = if dice.bool() { i64::from(fault.ms) } else { -i64::from(fault.ms) };
+            world.note(&[16, replica], || format!("the clock of replica {replica} jumps by {by_ms} ms"));
+            fleet.jump(replica, by_ms);
         }
         Kind::StoreOutage => {
             fleet.away_until_ms.store(world.now_ms() + i64::from(fault.ms), Ordering::Relaxed);

@@ -85,8 +85,9 @@ impl Books {
         let echo = pb::UnlockReservationResponse { saga: asked.saga.clone(), ..Default::default() };
         let reply = echo.clone();
         self.compensate(op, echo, async move |tx| {
-            let (state, locked_by, sold_by) = seat(tx, reservation).await?;
-            if matches!(state, SOLD | GIVEN_BACK) && sold_by == Some(saga) {
+            let (state, locked_by, _) = seat(tx, reservation).await?;
+            // The sale decided, for ever: the seat may have been given back and sold to somebody else meanwhile.
+            if super::recorded(tx, saga, "confirm-reservation").await? > 0 {
                 return Err(no("RESERVATION_CONFIRMED"));
             }
             if state == LOCKED && locked_by == Some(saga) {

@@ -12,7 +12,7 @@ const MUTANTS: &[(Mutant, Option<u64>)] = &[
     (Mutant::TimeoutIsFailure, Some(200)),
     (Mutant::GatewayRetries, Some(100)),
     (Mutant::UndoGivesUp, Some(500)),
-    (Mutant::LocalLeases, Some(1_000)),
+    (Mutant::LocalLeases, Some(2_000)),
     (Mutant::NoStoredReply, Some(100)),
     (Mutant::EarlyAck, Some(100)),
     (Mutant::StaleStatus, Some(100)),
