@@ -105,8 +105,7 @@ impl<'a> Drive<'a> {
     /// Waits for the next event and takes it.
     async fn next(&mut self) -> Result<(), Lost> {
         let stop = &self.inner.parts.host.stop;
-        let wake = self.record.saga.next_wake_ms();
-        let pause = wake.map(|wake_ms| until(wake_ms, self.inner.parts.host.clock.now_ms()));
+        let pause = self.record.saga.next_wake_in_ms(self.inner.parts.host.clock.now_ms()).map(pause);
         tokio::select! {
             biased;
             () = stop.cancelled() => Err(Lost),
@@ -324,6 +323,6 @@ enum Landed {
 }
 
 /// At least a moment, so that no clock that goes back between two looks makes a loop of them.
-fn until(wake_ms: i64, now_ms: i64) -> Duration {
-    Duration::from_millis(u64::try_from(wake_ms.saturating_sub(now_ms)).unwrap_or_default().max(1))
+fn pause(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or_default().max(1))
 }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Class, Direction, Failure};
+use crate::{Class, Direction, Failure, schedule};
 
 /// Attempts of a direction that the saga's row keeps; the history has them all.
 pub(crate) const RECENT: usize = 5;
@@ -125,7 +125,8 @@ impl Leg {
 
     /// An attempt may be sent now.
     pub(crate) fn is_due(&self, now_ms: i64) -> bool {
-        !self.in_flight && self.stuck.is_none() && self.next_ms.is_none_or(|next_ms| next_ms <= now_ms)
+        let has_come = |next_ms| schedule::left_ms(next_ms, now_ms) == 0;
+        !self.in_flight && self.stuck.is_none() && self.next_ms.is_none_or(has_come)
     }
 
     /// Nothing more is to be sent this way. An attempt in flight stays so.

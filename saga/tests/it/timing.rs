@@ -118,3 +118,23 @@ fn a_reply_to_an_earlier_attempt_changes_nothing() {
         assert_eq!(script.apply(&event), Err(Illegal::Stale));
     }
 }
+
+#[test]
+fn a_back_off_that_was_written_by_a_clock_ahead_is_over_once_the_clock_is_right() {
+    const AHEAD_MS: i64 = 5 * 86_400_000;
+    let fresh = start(&TRIP, 2 * AHEAD_MS, &[], Moment { now_ms: 0, jitter: 0 }).unwrap().saga;
+    let call = fresh.in_flight().next().unwrap();
+    let event = Event::Attempted { call, outcome: outcome("in doubt"), elapsed_ms: 1 };
+    let saga = decide_checked(&TRIP, &fresh, &event, Moment { now_ms: AHEAD_MS, jitter: 7 }).unwrap().saga;
+    let wait_ms = saga.next_wake_ms().unwrap() - AHEAD_MS;
+    assert!(wait_ms > 0, "it backs off");
+    assert_eq!(saga.next_wake_in_ms(AHEAD_MS), Some(wait_ms));
+    assert_eq!(
+        decide_checked(&TRIP, &saga, &Event::Woke, Moment { now_ms: AHEAD_MS, jitter: 0 }),
+        Err(Illegal::Nothing)
+    );
+
+    assert_eq!(saga.next_wake_in_ms(1_000), Some(0));
+    let later = decide_checked(&TRIP, &saga, &Event::Woke, Moment { now_ms: 1_000, jitter: 0 }).unwrap().saga;
+    assert_eq!(later.in_flight().map(|call| call.attempt).collect::<Vec<_>>(), [2]);
+}
