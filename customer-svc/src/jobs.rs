@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use service_kit::crash_point;
 use service_kit::db::{self, Db, Tx};
 use service_kit::host::Host;
 use uuid::Uuid;
@@ -99,7 +100,10 @@ async fn follow(db: &Db, mut customers: Vec<Uuid>) -> Result<(), db::Error> {
         if followed.iter().all(|it| it.from == it.to && it.broken.is_empty()) {
             continue;
         }
-        for broken in db.write(async move |tx| check::keep(tx, &followed).await).await? {
+        crash_point!("ledger.before_keep");
+        let found = db.write(async move |tx| check::keep(tx, &followed).await).await?;
+        crash_point!("ledger.after_keep");
+        for broken in found {
             let Broken { customer, rule, problem, .. } = broken;
             tracing::error!(customer.id = %customer, rule, problem, "the books of a customer do not add up");
         }

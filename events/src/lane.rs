@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use service_kit::clock::Stopwatch;
+use service_kit::crash_point;
 use service_kit::db::{Db, Tx};
 use service_kit::outbox::{Batch, Event};
 use tokio::sync::Notify;
@@ -247,7 +248,9 @@ impl Lane {
             tx.execute_each(&statements).await?;
             Ok(())
         };
+        crash_point!("lane.before_settle");
         let settled = self.db.write(settle).await;
+        crash_point!("lane.after_settle");
         match &settled {
             Ok(()) => ends.iter().for_each(|(due, end)| self.tell(&due.event, end)),
             Err(_) => self.lease.forget().await,

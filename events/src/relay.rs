@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{join_all, try_join_all};
+use service_kit::crash_point;
 use service_kit::db::{self, Db, Tx};
 use service_kit::host::Host;
 use service_kit::outbox::{Batch, Event, Outbox};
@@ -122,9 +123,12 @@ impl Relay {
             if batch.events.is_empty() {
                 break;
             }
+            crash_point!("relay.before_offer");
             let offered = self.offer(batch).await?;
+            crash_point!("relay.before_mark");
             let more = offered.batch.more;
             self.mark(offered).await?;
+            crash_point!("relay.after_mark");
             if !more {
                 break;
             }

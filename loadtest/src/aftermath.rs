@@ -192,13 +192,7 @@ async fn give_up(client: &Client, visitor: &Visitor, checkout: &pb::Checkout) ->
 async fn give_everything_back(client: &Client, performance: &str, report: &mut Aftermath) -> Result<()> {
     report.left = confirmed(client, performance).await?;
     let (before, started) = (report.left, Instant::now());
-    let request = concert::CancelPerformanceRequest {
-        name: performance.to_owned(),
-        reason: "the singer is ill".into(),
-        request_id: clock::request_id(),
-        ..Default::default()
-    };
-    client.concerts().cancel_performance(request).await.map_err(failed("cancel a performance"))?;
+    cancel(client, performance).await?;
     while report.left > 0 && started.elapsed() < PATIENCE {
         sleep(LOOK).await;
         report.left = confirmed(client, performance).await?;
@@ -208,20 +202,41 @@ async fn give_everything_back(client: &Client, performance: &str, report: &mut A
     Ok(())
 }
 
+/// Cancels a performance.
+pub(crate) async fn cancel(client: &Client, performance: &str) -> Result<()> {
+    let request = concert::CancelPerformanceRequest {
+        name: performance.to_owned(),
+        reason: "the singer is ill".into(),
+        request_id: clock::request_id(),
+        ..Default::default()
+    };
+    client.concerts().cancel_performance(request).await.map_err(failed("cancel a performance"))?;
+    Ok(())
+}
+
 /// Reservations that are bought, or about to be returned.
-async fn confirmed(client: &Client, performance: &str) -> Result<u64> {
+pub(crate) async fn confirmed(client: &Client, performance: &str) -> Result<u64> {
     let mut count = 0;
     for state in ["CONFIRMED", "CANCELLING"] {
         let filter = format!("performance = \"{performance}\" AND state = {state}");
-        let request = concert::ListReservationsRequest { filter, page_size: PAGE, ..Default::default() };
-        let page = client.reservations().list_reservations(request).await.map_err(failed("list reservations"))?;
-        count += page.into_inner().reservations.len() as u64;
+        let mut page_token = String::new();
+        loop {
+            let (filter, page_size) = (filter.clone(), PAGE);
+            let request = concert::ListReservationsRequest { filter, page_size, page_token };
+            let page = client.reservations().list_reservations(request).await;
+            let page = page.map_err(failed("list reservations"))?.into_inner();
+            count += page.reservations.len() as u64;
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
     }
     Ok(count)
 }
 
 /// Counts deliveries once none is under way any more.
-async fn deliveries(client: &Client) -> Result<BTreeMap<String, u64>> {
+pub(crate) async fn deliveries(client: &Client) -> Result<BTreeMap<String, u64>> {
     let started = Instant::now();
     loop {
         let mut counts = BTreeMap::new();

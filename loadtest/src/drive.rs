@@ -16,6 +16,7 @@ use crate::faults::{Faults, Fired};
 use crate::mix::Behaviour;
 use crate::plan::{Load, Plan};
 use crate::progress::Progress;
+use crate::record::Record;
 use crate::seed::{Order, Stage};
 use crate::tally::{Counts, Tally};
 
@@ -30,6 +31,8 @@ pub struct Volley {
     /// From the first arrival to the last answer.
     pub(crate) lasted: Duration,
     pub(crate) faults: BTreeMap<&'static str, Fired>,
+    /// Keeps what customers see.
+    pub(crate) record: Record,
 }
 
 /// Sends all customers and returns once each of them has got his answer or gone away. Afterwards no fault is left.
@@ -51,6 +54,7 @@ pub async fn fire(
         stranger: stage.stranger.clone(),
         wait: plan.wait,
         started,
+        record: Record::new(started),
     };
     let ended = tokio::select! {
         ended = send_all(plan, &shopper, schedule(plan, stage, started), &bar) => ended,
@@ -63,6 +67,7 @@ pub async fn fire(
         counts: shopper.tally.snapshot(),
         lasted: started.elapsed(),
         faults: faults.map(Faults::fired).unwrap_or_default(),
+        record: shopper.record,
     })
 }
 

@@ -1,9 +1,11 @@
 //! The `loadtest` binary: reads its arguments and hands over.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use loadtest::scenario::{Scenario, Stand};
 use loadtest::{Load, Mix, Plan, Progress, run};
 
 /// Many small messages are made and dropped on all threads; this one is built for that.
@@ -27,6 +29,64 @@ enum Command {
         loadtest checkout --checkouts 50000 --concurrency 64 --pid $(pidof skald) --json\n  \
         loadtest checkout --checkouts 3000 --rate 50 --mix failures")]
     Checkout(Checkout),
+    /// Start servers, put a steady load on them beside something else, and compare.
+    ///
+    /// Exits with 1 when an invariant is broken, or something is left that should not be.
+    #[command(
+        after_help = "Examples:\n  loadtest scenario consumers\n  loadtest scenario returned --rate 100 --rounds 5"
+    )]
+    Scenario(Scenic),
+    /// Measure what this machine can do at best: syncs, commits, calls that do nothing.
+    Floor(FloorOf),
+}
+
+#[derive(Args)]
+struct FloorOf {
+    /// Directory on the disk that is to be measured.
+    #[arg(long, default_value = ".")]
+    directory: PathBuf,
+    /// Address of a PostgreSQL server to be measured as well: postgresql://skald@127.0.0.1/skald
+    #[arg(long)]
+    postgres: Option<String>,
+    /// Print JSON for programs instead of text for people.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Scenic {
+    /// What goes on beside the load.
+    #[arg(value_enum)]
+    scenario: ScenarioName,
+    /// The binary `skald`; the one beside this program unless it is named.
+    #[arg(long)]
+    skald: Option<PathBuf>,
+    /// Directory for the databases; one that goes afterwards unless it is named.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// Customers a second.
+    #[arg(long, default_value = "200", value_parser = rate)]
+    rate: f64,
+    /// Customers of one round.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=75_000))]
+    customers: u32,
+    /// Rounds alone, and as many beside it.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    rounds: u32,
+    /// The same seed brings the same customers.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print JSON for programs instead of text for people.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ScenarioName {
+    /// A provider of messages that is slow and fails, and a data platform that is down.
+    Consumers,
+    /// A performance is cancelled, and what was sold of it is given back.
+    Returned,
 }
 
 #[derive(Args)]
@@ -73,8 +133,12 @@ fn rate(text: &str) -> Result<f64, String> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Command::Checkout(arguments) = Arguments::parse().command;
-    match checkout(arguments).await {
+    let ended = match Arguments::parse().command {
+        Command::Checkout(arguments) => checkout(arguments).await,
+        Command::Scenario(arguments) => scenario(arguments).await,
+        Command::Floor(arguments) => floor(arguments).await,
+    };
+    match ended {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -99,4 +163,38 @@ async fn checkout(arguments: Checkout) -> Result<bool> {
         println!("{report}");
     }
     Ok(report.is_clean())
+}
+
+async fn scenario(arguments: Scenic) -> Result<bool> {
+    let Scenic { scenario, skald, data_dir, rate, customers, rounds, seed, json } = arguments;
+    let temporary = tempfile::tempdir()?;
+    let stand = Stand {
+        skald: skald.map_or_else(loadtest::scenario::beside, Ok)?,
+        directory: data_dir.unwrap_or_else(|| temporary.path().to_owned()),
+        rate,
+        customers: customers as usize,
+        rounds: rounds as usize,
+        seed,
+    };
+    let scenario = match scenario {
+        ScenarioName::Consumers => Scenario::Consumers,
+        ScenarioName::Returned => Scenario::Returned,
+    };
+    let outcome = scenario.run(&stand).await?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&outcome)?);
+    } else {
+        print!("{}", outcome.text());
+    }
+    Ok(outcome.is_clean)
+}
+
+async fn floor(arguments: FloorOf) -> Result<bool> {
+    let floors = loadtest::floors(&arguments.directory, arguments.postgres.as_deref()).await?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&floors)?);
+    } else {
+        println!("{floors}");
+    }
+    Ok(true)
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use oracle::coverage::Coverage;
+use oracle::history::History;
 use serde::Serialize;
 
 use crate::drive::Volley;
@@ -11,6 +13,7 @@ use crate::plan::{Load, Plan};
 use crate::settle::{Settled, Step};
 use crate::tally::Times;
 
+mod reached;
 pub(crate) mod text;
 
 /// The report of one run.
@@ -36,6 +39,14 @@ pub struct Report {
     pub violation_count: u64,
     /// The first of them, in words.
     pub violations: Vec<String>,
+    /// What had to happen for the run to mean anything, and how often it did.
+    pub coverage: Coverage,
+    /// What customers saw. Whoever can read the tables holds it against them.
+    #[serde(skip)]
+    pub history: History,
+    /// From when on no saga was open, on the history's scale; none if some still is.
+    #[serde(skip)]
+    pub rest: Option<u64>,
 }
 
 /// What the run was to be.
@@ -95,8 +106,12 @@ impl From<&Times> for Latency {
 impl Report {
     /// Sums up.
     pub fn new(plan: &Plan, volley: Volley, settled: Settled, cpu_seconds: Option<f64>) -> Self {
+        let coverage = reached::coverage(plan, &volley.faults, &settled);
         let counts = volley.counts;
         Self {
+            coverage,
+            history: volley.record.take(),
+            rest: settled.rest,
             plan: Input { checkouts: plan.checkouts, load: plan.load, mix: plan.mix, seed: plan.seed },
             rates: Rates::new(volley.lasted.as_secs_f64(), &counts.by_second, &settled, cpu_seconds),
             outcomes: counts.outcomes.iter().map(|(outcome, times)| (outcome.clone(), times.into())).collect(),
@@ -110,9 +125,9 @@ impl Report {
         }
     }
 
-    /// Whether no promise was broken and every saga has ended.
+    /// Whether no promise was broken, every saga has ended, and all that had to happen did.
     pub fn is_clean(&self) -> bool {
-        self.violation_count == 0 && self.open_sagas == 0
+        self.violation_count == 0 && self.open_sagas == 0 && self.coverage.is_complete()
     }
 }
 

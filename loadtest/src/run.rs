@@ -23,7 +23,7 @@ pub async fn run(target: &str, plan: &Plan, progress: Progress, faults: Option<&
     let stage = seed(&client, plan, progress).await?;
     let cpu_before = cpu::seconds_of_all(&plan.pids)?;
     let volley = fire(&client, plan, &stage, progress, faults).await?;
-    let settled = settle(&client, plan, &stage).await?;
+    let settled = settle(&client, plan, &stage, &volley).await?;
     let cpu_after = cpu::seconds_of_all(&plan.pids)?;
     let cpu_seconds = cpu_after.zip(cpu_before).map(|(after, before)| after - before);
     Ok(Report::new(plan, volley, settled, cpu_seconds))

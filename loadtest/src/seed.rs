@@ -38,6 +38,8 @@ pub struct Stage {
     pub(crate) stranger: String,
     /// The server's time before the first of it.
     pub(crate) since: Timestamp,
+    /// What most of them come for.
+    pub(crate) performance: String,
 }
 
 /// A reservation that is ready for checkout, and who comes for it.
@@ -95,12 +97,13 @@ pub async fn seed(client: &Client, plan: &Plan, progress: Progress) -> Result<St
         orders = sell(&office, Show::open(client, &MATINEE, seat_count(&late)).await?, late).await?;
     }
     let gala = Show::open(client, &GALA, seat_count(&punctual) + plan.spare_seats).await?;
+    let performance = gala.performance.clone();
     orders.extend(sell(&office, gala, punctual).await?);
     office.close();
 
     orders.sort_by_key(|(turn, _)| *turn);
     let orders = orders.into_iter().map(|(_, order)| Arc::new(order)).collect();
-    Ok(Stage { orders, stranger, since })
+    Ok(Stage { orders, stranger, since, performance })
 }
 
 fn seats_of(turn: usize) -> usize {

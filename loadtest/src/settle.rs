@@ -11,7 +11,9 @@ use proto::orchestrator::v1::{ListSagasRequest, Saga, saga};
 use tokio::time::{Instant, sleep};
 
 use crate::client::{Client, failed};
+use crate::drive::Volley;
 use crate::plan::Plan;
+use crate::record::Record;
 use crate::seed::Stage;
 use crate::tally::{Times, failure_reason};
 
@@ -36,6 +38,8 @@ pub struct Settled {
     pub(crate) failures: BTreeMap<String, u64>,
     /// In the order of the plan.
     pub(crate) steps: Vec<Step>,
+    /// From when on no saga was open, on the scale of what customers saw.
+    pub(crate) rest: Option<u64>,
 }
 
 /// One step of the plan, over all sagas.
@@ -57,14 +61,17 @@ pub struct Step {
     pub compensation_calls: u64,
 }
 
-/// Waits until no saga is open, though no longer than the plan allows, and counts the sagas of this run.
+/// Waits until no saga is open, though no longer than the plan allows, and counts the sagas of this run; what it reads of
+/// them counts as seen by customers.
 ///
 /// # Errors
 /// When the server does not list its sagas.
-pub async fn settle(client: &Client, plan: &Plan, stage: &Stage) -> Result<Settled> {
+pub async fn settle(client: &Client, plan: &Plan, stage: &Stage, volley: &Volley) -> Result<Settled> {
     let started = Instant::now();
-    while is_any_open(client).await? && started.elapsed() < plan.settle {
+    let mut is_open = is_any_open(client).await?;
+    while is_open && started.elapsed() < plan.settle {
         sleep(LOOK).await;
+        is_open = is_any_open(client).await?;
     }
     let mut settled = Settled {
         waited: started.elapsed(),
@@ -72,8 +79,9 @@ pub async fn settle(client: &Client, plan: &Plan, stage: &Stage) -> Result<Settl
         open: 0,
         failures: BTreeMap::new(),
         steps: Vec::new(),
+        rest: (!is_open).then(|| volley.record.now()),
     };
-    read_all(client, &stage.since, &mut settled).await?;
+    read_all(client, &stage.since, &volley.record, &mut settled).await?;
     Ok(settled)
 }
 
@@ -97,13 +105,15 @@ async fn is_any_open(client: &Client) -> Result<bool> {
     Ok(false)
 }
 
-async fn read_all(client: &Client, since: &Timestamp, settled: &mut Settled) -> Result<()> {
+async fn read_all(client: &Client, since: &Timestamp, record: &Record, settled: &mut Settled) -> Result<()> {
     let mut page_token = String::new();
     loop {
         let filter = "kind = checkout".to_owned();
         let request = ListSagasRequest { filter, page_size: PAGE, page_token, ..Default::default() };
+        let asked = record.now();
         let page = client.sagas().list_sagas(request).await.map_err(failed("list sagas"))?.into_inner();
         for saga in page.sagas {
+            record.listed(asked, &saga);
             if saga.create_time.is_some_and(|created| moment(created) < moment(*since)) {
                 return Ok(());
             }

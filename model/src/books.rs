@@ -9,10 +9,11 @@ use crate::state::State;
 /// The first promise that is broken.
 pub(crate) fn check(case: &Case, state: &State, row: &View) -> Result<(), &'static str> {
     ensure(!state.is_flooded, "the model holds no more messages than it can")?;
-    let books = || state.books.iter().zip(case.plan.steps()).enumerate();
-    for (_, (book, _)) in books() {
+    for book in &state.books {
         ensure(book.done() <= 1, "an effect happens once")?;
         ensure(book.undone() <= book.done(), "what is taken back was there, and is taken back once")?;
+        let is_there = book.done() > book.undone();
+        ensure(!(book.is_barred() && is_there), "what somebody was told is compensated never happens any more")?;
     }
     let has_decided = case.pivot().is_some_and(|pivot| state.books[pivot].done() > 0);
     let takes_back = state.books.iter().any(|book| book.undone() > 0);
@@ -21,7 +22,7 @@ pub(crate) fn check(case: &Case, state: &State, row: &View) -> Result<(), &'stat
     if !row.is_terminal() {
         return Ok(());
     }
-    for (step, (book, line)) in books() {
+    for (step, (book, line)) in state.books.iter().zip(case.plan.steps()).enumerate() {
         let net = book.done() - book.undone();
         let is_skipped = row.skipped >> step & 1 == 1;
         if row.has_completed {

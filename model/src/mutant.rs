@@ -29,15 +29,17 @@ pub enum Mutant {
     KnownDoneOnly,
     /// Calls go out before their intents are written.
     SendBeforeWrite,
-    /// A request that provably never left is on its way all the same, as a copy.
-    CopyOfNothing,
+    /// That a participant has rolled back is taken for proof, though a copy of the request may be on its way.
+    RolledBackIsProof,
+    /// Nobody looks for sagas whose process has died.
+    NobodyAdopts,
     /// An operator sends a step of a saga again by hand, whatever has become of it. The barrier makes that harmless.
     HandSent,
 }
 
 impl Mutant {
     /// All that have to be caught.
-    pub const CAUGHT: [Mutant; 13] = [
+    pub const CAUGHT: [Mutant; 15] = [
         Mutant::NoTombstone,
         Mutant::ActionTwice,
         Mutant::CompensationTwice,
@@ -51,5 +53,7 @@ impl Mutant {
         Mutant::RowsPurged,
         Mutant::KnownDoneOnly,
         Mutant::SendBeforeWrite,
+        Mutant::RolledBackIsProof,
+        Mutant::NobodyAdopts,
     ];
 }

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::books;
 use crate::case::Case;
 use crate::hash::Places;
+use crate::rules::Rules;
 use crate::state::State;
 use crate::story;
-use crate::world::{Act, Next, Rules, World};
+use crate::world::{Act, Next, World};
 
 /// No place.
 const NOWHERE: u32 = u32::MAX;

@@ -1,45 +1,14 @@
 //! Everything that can happen next in a state: what comes by itself first, in the order in which a fair world would have
 //! it, then every fault that is still allowed.
 
-use saga::{Kind, Phase};
-
 use crate::barrier::{Participants, Row};
-use crate::card::{self, Errand, Truth};
+use crate::card::{self, Errand};
 use crate::case::Case;
-use crate::events::{Answer, Event, Leg, Word, legs};
+use crate::events::{Answer, Event, Leg, legs};
 use crate::machine::{Machine, View};
 use crate::mutant::Mutant;
+use crate::rules::Rules;
 use crate::state::{Doubt, Message, NONE, State, Who};
-
-/// The key of a request of which there are two on the way.
-const DOUBLED: u16 = 1;
-/// The key that a gateway gives a request of its own.
-const GATEWAY: u16 = 7;
-
-/// What is walked through.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    /// The most faults of one schedule.
-    pub faults: u8,
-    /// One that crashes and starts again, or two that take sagas over from each other.
-    pub orchestrators: u8,
-    /// A rule that is wrong.
-    pub mutant: Option<Mutant>,
-    /// Whether late requests that can do nothing any more are kept all the same: the walk is longer and finds the same.
-    pub keeps_all: bool,
-}
-
-impl Rules {
-    /// The shipped rules.
-    pub fn shipped(faults: u8, orchestrators: u8) -> Rules {
-        Rules { faults, orchestrators, mutant: None, keeps_all: false }
-    }
-
-    /// With one that is wrong.
-    pub fn with(mutant: Mutant, faults: u8, orchestrators: u8) -> Rules {
-        Rules { faults, orchestrators, mutant: Some(mutant), keeps_all: true }
-    }
-}
 
 /// Something that happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +67,7 @@ pub(crate) struct World {
     pub(crate) case: &'static Case,
     pub(crate) rules: Rules,
     pub(crate) machine: Machine,
-    participants: Participants,
+    pub(crate) participants: Participants,
     pub(crate) nexts: Vec<Next>,
     /// Faults that are still allowed.
     left: u8,
@@ -133,9 +102,7 @@ impl World {
         self.wake(state, Who::Owner);
         self.linger(state);
         if left > 0 {
-            self.disturb_messages(state);
-            self.disturb_process(state);
-            self.disturb_participants(state);
+            self.disturb(state);
         }
     }
 
@@ -157,7 +124,7 @@ impl World {
         if state.doubt != Doubt::NONE {
             self.find_out(state);
         }
-        if state.owner == NONE && !self.row(state).is_terminal() {
+        if state.owner == NONE && !self.row(state).is_terminal() && !self.has(Mutant::NobodyAdopts) {
             let adopted = self.adopted(state);
             self.event(&adopted, Who::Owner, (Event::Adopted { late: false }, What::IsAdopted { late: false }), 0);
         }
@@ -204,7 +171,7 @@ impl World {
         }
     }
 
-    fn served(&self, state: &State, message: Message, is_willing: bool) -> State {
+    pub(crate) fn served(&self, state: &State, message: Message, is_willing: bool) -> State {
         let mut next = *state;
         let answer = self.participants.serve(&mut next, message.leg(), message.key(), is_willing);
         match message.who() {
@@ -249,173 +216,7 @@ impl World {
         }
     }
 
-    fn can_meddle(&self, state: &State) -> bool {
+    pub(crate) fn can_meddle(&self, state: &State) -> bool {
         state.owner != NONE && state.doubt == Doubt::NONE
-    }
-
-    /// Requests and replies are lost, late, doubled, refused and spoiled.
-    fn disturb_messages(&mut self, state: &State) {
-        for message in state.kinds() {
-            if message.reply().is_none() {
-                self.double(state, message);
-                if self.participants.is_asked(state, message.leg()) {
-                    let mut next = self.served(state, message, false);
-                    next.may_park |= self.case.plan.steps()[message.leg().step()].kind == Kind::Retriable;
-                    self.simply(What::IsRefused(message), 1, next);
-                }
-            }
-            let is_heard = match message.who() {
-                Who::Owner => self.can_meddle(state),
-                Who::Former => self.has(Mutant::NoFence),
-                Who::Nobody => false,
-            };
-            if is_heard {
-                self.fail(state, message);
-            }
-        }
-    }
-
-    fn double(&mut self, state: &State, message: Message) {
-        let (one, other) = match self.rules.mutant {
-            Some(Mutant::GatewayKey) => (message, message.with_key(GATEWAY)),
-            Some(Mutant::KeyPerAttempt) => (message, message),
-            Some(_) | None => (message.with_key(DOUBLED), message.with_key(DOUBLED)),
-        };
-        let mut next = *state;
-        next.replace(message, one);
-        next.add(other.of(Who::Nobody));
-        self.simply(What::Doubles(message), 1, next);
-    }
-
-    /// The caller learns something else than the participant has said, or would say.
-    fn fail(&mut self, state: &State, message: Message) {
-        let (who, leg, reply) = (message.who(), message.leg(), message.reply());
-        let mut answers = vec![Answer::InDoubt, Answer::Overloaded, Answer::Contract];
-        answers.extend(reply.map(|_| Answer::Lie));
-        // What never left has no copy on the way.
-        let never_left = reply.is_none() && (message.key() != DOUBLED || self.has(Mutant::CopyOfNothing));
-        answers.extend(never_left.then_some(Answer::NotExecuted));
-        for answer in answers {
-            let mut next = *state;
-            match reply.is_none() && answer != Answer::NotExecuted {
-                // Nobody knows whether it is lost or only late, and it may be either.
-                true => next.replace(message, message.of(Who::Nobody)),
-                false => next.remove(message),
-            }
-            next.may_park |= matches!(answer, Answer::Contract | Answer::Lie);
-            let heard = self.heard(leg, answer);
-            self.event(
-                &next,
-                who,
-                (Event::Answered { leg, answer: heard, late: false }, What::Fails(message, answer)),
-                1,
-            );
-        }
-        if let Some(answer) = reply
-            && self.machine.view(state.belief(who)).phase == Some(Phase::Running)
-        {
-            let mut next = *state;
-            next.remove(message);
-            let late = Event::Answered { leg, answer, late: true };
-            self.event(&next, who, (late, What::IsAnsweredLate(message)), 1);
-        }
-    }
-
-    fn heard(&self, leg: Leg, answer: Answer) -> Answer {
-        let is_mutant = self.has(if leg.is_forward() { Mutant::TimeoutIsFailure } else { Mutant::CompensationCapped });
-        match answer == Answer::InDoubt && is_mutant {
-            true if leg.is_forward() => Answer::Refused,
-            true => Answer::Done,
-            false => answer,
-        }
-    }
-
-    /// Processes die and take over from each other; people meddle; time runs out.
-    fn disturb_process(&mut self, state: &State) {
-        let row = *self.row(state);
-        let is_undecided = row.phase == Some(Phase::Running) && !row.is_suspended;
-        if state.owner == NONE {
-            if is_undecided {
-                let adopted = self.adopted(state);
-                self.event(&adopted, Who::Owner, (Event::Adopted { late: true }, What::IsAdopted { late: true }), 1);
-            }
-            return;
-        }
-        let mut next = *state;
-        next.end(Who::Owner);
-        self.simply(What::Dies, 1, next);
-        if self.rules.orchestrators > 1 && state.former == NONE && !row.is_terminal() {
-            self.take_over(state);
-            self.meddle_elsewhere(state);
-        }
-        if self.can_meddle(state) {
-            let mut verbs = vec![Event::Cancel, Event::Abort, Event::Retry];
-            verbs.extend(is_undecided.then_some(Event::Deadline));
-            for verb in verbs {
-                self.event(state, Who::Owner, (verb, What::Meets(verb)), 1);
-            }
-            let next = State { may_park: true, ..*state };
-            self.event(&next, Who::Owner, (Event::Suspend, What::Meets(Event::Suspend)), 1);
-            self.resolve(state);
-        }
-    }
-
-    /// An operator states what is true.
-    fn resolve(&mut self, state: &State) {
-        for step in 0..self.case.plan.steps().len() {
-            let row = state.books[step].row();
-            for word in [Word::Succeeded, Word::NotApplied, Word::Compensated] {
-                let mut next = *state;
-                let is_true = match (word, row) {
-                    (Word::Succeeded, Row::Applied) => true,
-                    (Word::NotApplied, Row::Empty) => {
-                        next.books[step].set_row(Row::Tombstone);
-                        true
-                    }
-                    (Word::NotApplied, Row::Tombstone | Row::Compensated | Row::Refused) => true,
-                    (Word::Compensated, Row::Tombstone | Row::Compensated) => true,
-                    (Word::Succeeded | Word::NotApplied | Word::Compensated, _) => false,
-                };
-                if is_true {
-                    let event = Event::Resolve { step: step as u8, word };
-                    self.event(&next, Who::Owner, (event, What::Meets(event)), 1);
-                }
-            }
-        }
-    }
-
-    /// Holds run out, processors decline, hands meddle.
-    fn disturb_participants(&mut self, state: &State) {
-        if let Some(hold) = self.case.hold
-            && !state.is_expired
-            && state.books[hold].row() == Row::Empty
-        {
-            self.simply(What::HoldEnds, 1, State { is_expired: true, ..*state });
-        }
-        if let Some(steps) = self.case.card {
-            let mut next = *state;
-            match (state.card.errand, state.card.truth) {
-                (Some(Errand::Authorize), Truth::Nothing) => card::arrive(&mut next, steps, Errand::Authorize, false),
-                (Some(Errand::Capture), Truth::Held) => {
-                    card::settle(&mut next, steps, self.case.pivot() == Some(steps.capture));
-                }
-                (Some(_) | None, _) => {}
-            }
-            if let Some(errand) = state.card.errand
-                && next != *state
-            {
-                self.simply(What::CardDeclines(errand), 1, next);
-            }
-        }
-        if self.has(Mutant::HandSent) {
-            for step in 0..self.case.plan.steps().len() {
-                if state.books[step].is_barred() {
-                    let leg = Leg::new(step, saga::Direction::Forward);
-                    let mut next = *state;
-                    next.add(Message::request(leg, Who::Nobody, 0));
-                    self.simply(What::HandSent(leg), 1, next);
-                }
-            }
-        }
     }
 }

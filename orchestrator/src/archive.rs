@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use prost::Message as _;
 use proto::concert::v1::PurgeSagaOperationsRequest;
+use service_kit::crash_point;
 use service_kit::db;
 use service_kit::host::Host;
 
@@ -104,8 +105,11 @@ impl Archive {
         loop {
             let ended = self.journal.ended(before(now_ms, self.archive_days), BATCH).await?;
             let is_last = ended.len() < BATCH;
+            crash_point!("archive.before_notice");
             self.tell(&ended).await?;
+            crash_point!("archive.before_write");
             self.journal.archive(ended.into_iter().map(|saga| saga.id).collect()).await?;
+            crash_point!("archive.after_write");
             if is_last {
                 break;
             }

@@ -12,6 +12,7 @@ use proto::concert::v1::reservation::State;
 use proto::concert::v1::reservation_service_client::ReservationServiceClient;
 use proto::concert::v1::{ListReservationsToCancelRequest, ListReservationsToCancelResponse};
 use saga::State as Stands;
+use service_kit::crash_point;
 use service_kit::host::Host;
 use service_kit::ids;
 use service_kit::wire::duration;
@@ -85,7 +86,9 @@ impl FanOut {
         if place::is_known(&self.desk, &order).await.map_err(status)? {
             return Ok(());
         }
+        crash_point!("fan_out.before_cancel");
         let record = place::place(&self.desk, order).await.map_err(status)?;
+        crash_point!("fan_out.after_cancel");
         if *record.saga.state() == Stands::Compensated {
             let reason = record.saga.failure().map(|failure| failure.reason.as_str()).unwrap_or_default();
             let reservation = &record.reference;

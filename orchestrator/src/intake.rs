@@ -11,6 +11,7 @@ use futures_util::{Stream, StreamExt as _};
 use proto::orchestrator::v1 as pb;
 use proto::orchestrator::v1::checkout_service_server::CheckoutService;
 use saga::Event;
+use service_kit::crash_point;
 use service_kit::refusal::{Fault, Refusal};
 use tonic::{Code, Request, Response, Status};
 
@@ -90,6 +91,7 @@ impl CheckoutService for Intake {
 
     async fn get_checkout(&self, request: Request<pb::GetCheckoutRequest>) -> Answer<pb::Checkout> {
         let record = self.get(&checkout::KIND, &request.get_ref().name).await?;
+        crash_point!("status.before_reply");
         Ok(Response::new(checkout::show(&record)))
     }
 

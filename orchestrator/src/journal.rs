@@ -189,6 +189,13 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     /// [`Orphans::One`] takes it over once it can be read.
     async fn adopt(&self, owner: Uuid, orphans: Orphans) -> Result<Vec<Adopted>, Error>;
 
+    /// Parks a saga that can be read, but not driven, as [`Journal::adopt`] parks one that cannot be read. Tells whether it
+    /// was there and open; a journal that cannot do so says no.
+    async fn park(&self, id: Uuid, problem: &str) -> Result<bool, Error> {
+        let _ = (id, problem);
+        Ok(false)
+    }
+
     /// The record, with everything that was acknowledged before the call.
     async fn load(&self, id: Uuid) -> Result<Option<Record>, Error>;
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,8 +18,12 @@ use tonic::{Request, Status};
 mod outcome;
 mod transport;
 
+pub(crate) use outcome::not_sent;
 pub use outcome::{classify, lie};
 pub use transport::{BoxError, Participant};
+
+/// Read once for the whole process.
+static PATHS: LazyLock<Paths> = LazyLock::new(Paths::of_contracts);
 
 /// The gRPC path of `participant/Method` as plans spell it, for every method of every service.
 #[derive(Debug)]
@@ -63,14 +68,14 @@ pub struct Call {
 /// All participants.
 #[derive(Debug)]
 pub struct Participants {
-    paths: Paths,
+    paths: &'static Paths,
     by_name: BTreeMap<&'static str, Participant>,
 }
 
 impl Participants {
     /// The given participants under the names that plans use.
     pub fn new(by_name: impl IntoIterator<Item = (&'static str, Participant)>) -> Self {
-        Self { paths: Paths::of_contracts(), by_name: by_name.into_iter().collect() }
+        Self { paths: &PATHS, by_name: by_name.into_iter().collect() }
     }
 
     /// Their names.

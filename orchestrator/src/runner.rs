@@ -25,6 +25,7 @@ mod drive;
 mod life;
 mod new;
 mod points;
+mod poison;
 mod write;
 
 use budget::Gates;
@@ -120,6 +121,8 @@ struct Inner {
     suspects: Mutex<BTreeSet<Uuid>>,
     /// Open sagas of plans that this build does not know: they wait for one that does.
     foreign: Mutex<BTreeSet<Uuid>>,
+    /// How often the tasks of sagas have failed that have not come to rest since.
+    failed: Mutex<BTreeMap<Uuid, u32>>,
     draining: AtomicBool,
     /// Sagas that are being accepted.
     accepting: Arc<AtomicUsize>,
@@ -182,6 +185,7 @@ impl Runner {
             driven: Mutex::default(),
             suspects: Mutex::default(),
             foreign: Mutex::default(),
+            failed: Mutex::default(),
             draining: AtomicBool::new(false),
             accepting: Arc::default(),
         }));
@@ -267,7 +271,10 @@ impl Runner {
     /// When the journal cannot be told; then the lease has to run out first.
     pub async fn give_up(&self) -> Result<(), journal::Error> {
         self.0.parts.host.shut_down().await;
-        self.0.parts.journal.release(self.0.life().incarnation).await
+        crash_point!("lease.before_release");
+        self.0.parts.journal.release(self.0.life().incarnation).await?;
+        crash_point!("lease.after_release");
+        Ok(())
     }
 
     async fn accept_now(self, new: NewSaga) -> Result<Accepted, Error> {
@@ -314,7 +321,9 @@ impl Runner {
         let (runner, life) = (self.clone(), life.clone());
         self.0.parts.host.tasks.spawn(async move {
             let _driven = Driven { runner: &runner, id, sender };
-            Drive::new(&runner.0, life, definition, record, signals).run(start).await;
+            if Drive::new(&runner.0, life, definition, record, signals).run(start).await {
+                runner.is_well(id);
+            }
         });
     }
 }

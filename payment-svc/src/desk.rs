@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service_kit::clock::Clock;
+use service_kit::crash_point;
 use service_kit::db::{Db, Tx};
 use service_kit::host::Host;
 use service_kit::refusal::{Fault, Refusal, SagaOutcome};
+use service_kit::tasks::Tasks;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tonic::{Code, Response, Status};
 use uuid::Uuid;
 
@@ -47,7 +48,7 @@ struct Parts {
     permits: Semaphore,
     health: Health,
     clock: Arc<dyn Clock>,
-    tasks: TaskTracker,
+    tasks: Tasks,
     stop: CancellationToken,
 }
 
@@ -148,7 +149,9 @@ impl Desk {
         for _ in 0..ERRANDS {
             let Some((errand, question)) = self.take(place).await? else { break };
             // Whoever is to end leaves the errand to the next process, which finds out what became of it.
+            crash_point!("errand.before_ask");
             let Some(answer) = self.0.stop.run_until_cancelled(self.0.processor.ask(&question)).await else { break };
+            crash_point!("errand.before_write");
             let is_there = !matches!(answer, Err(Trouble::Unreachable(_) | Trouble::NoAnswer(_)));
             self.0.health.note(is_there, self.0.clock.now_ms());
             if !self.write(errand, answer).await? {
@@ -174,6 +177,7 @@ impl Desk {
             Ok(answer) => {
                 let leaves_more = errand.kind == Kind::Capture && answer != Answer::Taken;
                 self.0.db.write(async move |tx: &mut Tx<'_>| settle::settle(tx, &errand, &answer).await).await?;
+                crash_point!("errand.after_write");
                 Ok(leaves_more)
             }
             Err(trouble) => {

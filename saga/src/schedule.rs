@@ -12,8 +12,8 @@ pub const DECIDED_CAP_MS: i64 = 30_000;
 /// The longest wait that a participant may ask for; beyond it a mistaken RetryInfo would park the saga unseen.
 pub const RETRY_AFTER_CAP_MS: i64 = 300_000;
 
-/// No attempt waits longer. One that seems to was written by a clock that was ahead of this one.
-const LONGEST_MS: i64 = RETRY_AFTER_CAP_MS + DECIDED_CAP_MS;
+/// The longest wait that is ever decided on. One that seems longer was decided on by a clock that was wrong since.
+pub const LONGEST_WAIT_MS: i64 = RETRY_AFTER_CAP_MS + DECIDED_CAP_MS;
 
 /// Tries of a step whose every failure looks like a broken contract: one more than proves that it was no accident.
 pub const CONTRACT_TRIES: u32 = 2;
@@ -41,12 +41,6 @@ pub fn retry_after_ms(asked_ms: i64) -> i64 {
     asked_ms.clamp(0, RETRY_AFTER_CAP_MS)
 }
 
-/// How long until then: not at all if that is over, or if it lies further ahead than anything is ever put off.
-pub(crate) fn left_ms(next_ms: i64, now_ms: i64) -> i64 {
-    let left_ms = next_ms.saturating_sub(now_ms);
-    if left_ms > LONGEST_MS { 0 } else { left_ms.max(0) }
-}
-
 /// A number from 0 up to, but not including, `limit`, which is small and positive.
 fn below(limit: i64, jitter: u64) -> i64 {
     (jitter % limit.unsigned_abs().max(1)).cast_signed()
@@ -72,6 +66,9 @@ mod tests {
             }
             assert!((DECIDED_CAP_MS / 2..=DECIDED_CAP_MS).contains(&slow_ms(jitter)));
         }
+        let waits: Vec<i64> = (0..40_000).map(slow_ms).collect();
+        let extremes = (waits.iter().min(), waits.iter().max());
+        assert_eq!(extremes, (Some(&(DECIDED_CAP_MS / 2)), Some(&DECIDED_CAP_MS)));
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod step;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Call, Direction, Failure, Kind, Plan, StepIndex, schedule};
+use crate::{Call, Direction, Failure, Kind, Plan, StepIndex};
 
 pub(crate) use step::RECENT;
 pub use step::{Attempt, Leg, StepState, StepStatus};
@@ -185,17 +185,6 @@ impl Saga {
         }
         let deadline = (self.state == State::Running).then_some(self.deadline_ms);
         self.legs().filter_map(|(_, _, leg)| leg.next_ms).chain(deadline).min()
-    }
-
-    /// How long until then by this clock. A back-off that lies further ahead than any can be is over: the clock that it was
-    /// written by has been set back, or another process has a better one.
-    pub fn next_wake_in_ms(&self, now_ms: i64) -> Option<i64> {
-        if self.is_suspended() {
-            return None;
-        }
-        let deadline = (self.state == State::Running).then(|| self.deadline_ms.saturating_sub(now_ms).max(0));
-        let legs = self.legs().filter_map(|(_, _, leg)| leg.next_ms);
-        legs.map(|next_ms| schedule::left_ms(next_ms, now_ms)).chain(deadline).min()
     }
 
     /// The request bytes that every attempt of this step and direction sends, once they are set.

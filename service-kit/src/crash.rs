@@ -19,11 +19,61 @@ pub const POINTS: &[&str] = &[
     "journal.beside_row",
     "rpc.before_send",
     "rpc.after_reply",
+    "verb.before_write",
+    "verb.after_write",
+    "adopt.before_write",
+    "adopt.after_write",
+    "lease.before_register",
+    "lease.after_register",
+    "lease.before_renew",
+    "lease.after_renew",
+    "lease.before_release",
+    "lease.after_release",
+    "status.before_reply",
+    "fan_out.before_cancel",
+    "fan_out.after_cancel",
+    "bulk.after_claim",
+    "bulk.before_note",
+    "bulk.after_note",
+    "bulk.before_settle",
+    "bulk.before_end",
+    "bulk.after_end",
+    "archive.before_notice",
+    "archive.before_write",
+    "archive.after_write",
+    "notice.before_write",
+    "notice.after_write",
     "barrier.before_transaction",
     "barrier.after_effect",
     "barrier.after_row",
     "barrier.after_tombstone",
     "barrier.after_commit",
+    "request.after_effect",
+    "request.after_row",
+    "errand.before_ask",
+    "errand.before_write",
+    "errand.after_write",
+    "room.before_tick",
+    "room.in_tick",
+    "room.after_tick",
+    "ledger.before_keep",
+    "ledger.after_keep",
+    "relay.before_offer",
+    "relay.before_mark",
+    "relay.after_mark",
+    "lane.before_settle",
+    "lane.after_settle",
+    "delivery.before_intake",
+    "delivery.after_intake",
+    "delivery.before_send",
+    "delivery.before_settle",
+    "delivery.after_settle",
+    "migrate.before_step",
+    "migrate.before_note",
+    "sqlite.before_commit",
+    "sqlite.after_commit",
+    "postgres.before_commit",
+    "postgres.after_commit",
 ];
 
 /// Dies here if a test has asked for that: `crash_point!("name")`, or with the step and the direction that the process is
@@ -88,8 +138,12 @@ pub const fn label(_step: &str) -> &'static str {
     ""
 }
 
+/// Does not wait.
+#[cfg(not(feature = "crash-points"))]
+pub async fn breathe() {}
+
 #[cfg(feature = "crash-points")]
-pub use armed::{VARIABLE, arm, label, pass};
+pub use armed::{VARIABLE, arm, breathe, breathes, label, pass};
 
 #[cfg(feature = "crash-points")]
 mod armed;

@@ -18,6 +18,7 @@ mod append_only;
 mod error;
 mod migrate;
 mod postgres;
+mod queue;
 mod row;
 mod sqlite;
 mod stats;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::ids::Ids;
+use crate::tasks::Tasks;
 
 /// A job that was set to run all the time still lets the others run.
 const SHORTEST: Duration = Duration::from_millis(10);
@@ -25,7 +25,7 @@ pub struct Host {
     /// New ids.
     pub ids: Ids,
     /// Its background work, which a shutdown waits for.
-    pub tasks: TaskTracker,
+    pub tasks: Tasks,
     /// Fires when that work is to end.
     pub stop: CancellationToken,
 }
@@ -33,7 +33,7 @@ pub struct Host {
 impl Host {
     /// Surroundings that nothing runs in yet.
     pub fn new(db: Db, clock: Arc<dyn Clock>, ids: Ids) -> Self {
-        Self { db, clock, ids, tasks: TaskTracker::new(), stop: CancellationToken::new() }
+        Self { db, clock, ids, tasks: Tasks::default(), stop: CancellationToken::new() }
     }
 
     /// Runs `round` every `period` until the stop. A round that fails or panics is logged; the next one tries again.

@@ -5,9 +5,9 @@ use prost::Message;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::args;
 use crate::db::{self, Tx};
 use crate::refusal::Fault;
+use crate::{args, crash_point};
 
 /// The statements of one service. Made by [`idempotency!`](crate::idempotency!).
 #[derive(Debug)]
@@ -74,8 +74,10 @@ impl Idempotency {
         let own = match work(tx).await {
             Ok(response) => {
                 let (now_ms, bytes) = (tx.now_ms(), response.encode_to_vec());
+                crash_point!("request.after_effect", call.method, "");
                 let row = args![request_id, call.method, &call.request_hash, &bytes, now_ms];
                 if tx.execute(self.insert, row).await? == 1 {
+                    crash_point!("request.after_row", call.method, "");
                     return Ok(response);
                 }
                 db::Error::Unavailable("the kept answer was being purged".into()).into()

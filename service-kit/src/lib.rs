@@ -19,6 +19,7 @@ pub mod process;
 pub mod refusal;
 pub mod retention;
 pub mod serve;
+pub mod tasks;
 pub mod telemetry;
 pub mod verify;
 pub mod wire;

@@ -6,12 +6,15 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
 /// Longest pass that is looked at: a genuine one has half of that.
 const MAX_LENGTH: usize = 1024;
+
+/// The 32 bytes of a public key, as base64 without padding.
+const PUBLIC_LENGTH: usize = 43;
 
 /// What stands before the 32 secret bytes of an Ed25519 key in PKCS #8.
 const PKCS8_HEADER: [u8; 16] =
@@ -98,12 +101,13 @@ impl VerifyingKeys {
         keys.push(key.public.clone());
     }
 
-    /// Accepts what the keys of that JSON Web Key Set sign from now on, and nothing else.
+    /// Accepts what the keys of that JSON Web Key Set sign from now on, and nothing else. Keys of other kinds are left out.
     ///
     /// # Errors
     /// When it cannot be read; then nothing changes.
     pub fn replace(&self, jwks: &str) -> Result<(), serde_json::Error> {
-        let JwkSet { keys } = serde_json::from_str(jwks)?;
+        let JwkSet { mut keys } = serde_json::from_str(jwks)?;
+        keys.retain(is_usable);
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
         Ok(())
     }
@@ -148,6 +152,12 @@ impl VerifyingKeys {
         let key = kid.and_then(|kid| keys.iter().find(|key| key.common.key_id.as_deref() == Some(kid)));
         key.and_then(|key| DecodingKey::from_jwk(key).ok()).ok_or(Rejected::UnknownKey)
     }
+}
+
+/// Whether it is an Ed25519 key of the right length; the library would panic over a shorter one.
+fn is_usable(key: &Jwk) -> bool {
+    matches!(&key.algorithm, AlgorithmParameters::OctetKeyPair(pair)
+        if pair.curve == EllipticCurve::Ed25519 && pair.x.len() == PUBLIC_LENGTH)
 }
 
 #[cfg(test)]
@@ -212,6 +222,23 @@ mod tests {
         for text in ["", "a.b.c", "..", &"a".repeat(5000)] {
             assert_eq!(keys.verify(text, NOW_MS), Err(Rejected::Malformed));
         }
+    }
+
+    #[test]
+    fn a_published_key_that_is_none_of_ours_is_left_out() {
+        let key = SigningKey::seeded("a", &[1; 32]);
+        let pass = key.sign(&claims());
+        let published = trusted(&key).jwks();
+        let x = key.public.clone();
+        let AlgorithmParameters::OctetKeyPair(x) = x.algorithm else { panic!("{x:?}") };
+        for wrong in ["", "AA", &x.x[..42], &format!("{}A", x.x)] {
+            let keys = VerifyingKeys::default();
+            keys.replace(&published.replace(&x.x, wrong)).unwrap();
+            assert_eq!(keys.verify(&pass, NOW_MS), Err(Rejected::NoKeys), "{wrong}");
+        }
+        let keys = trusted(&key);
+        keys.replace(r#"{"keys":[{"kty":"oct","k":"AA","kid":"a"}]}"#).unwrap();
+        assert_eq!(keys.verify(&pass, NOW_MS), Err(Rejected::NoKeys));
     }
 
     #[test]

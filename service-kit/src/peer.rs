@@ -11,17 +11,20 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
-use tokio::sync::watch;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 use tokio_util::task::TaskTracker;
 use tonic::ConnectError;
 use tonic::body::Body;
 
 mod address;
 mod client;
+mod connect;
 mod line;
 
 pub use address::{Addresses, Connections};
 pub use client::Client;
+pub use connect::{Connect, Tcp};
 use line::{Connection, Line, Sent};
 
 /// What can go wrong with a call.
@@ -32,20 +35,30 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Peer {
     name: &'static str,
     lines: watch::Receiver<Vec<Line>>,
+    /// Word of every change, to those who wait in the order in which they came. (A watch wakes them at random.)
+    changes: broadcast::WeakSender<()>,
     next: Arc<AtomicUsize>,
 }
 
 impl Peer {
     /// The process of that name. Returns at once; nobody needs to listen there yet.
     pub fn new(name: &'static str, addresses: &Addresses, connections: Connections) -> Self {
+        Self::over(Tcp, name, addresses, connections)
+    }
+
+    /// The same over another network.
+    pub fn over(network: impl Connect, name: &'static str, addresses: &Addresses, connections: Connections) -> Self {
         let places: Vec<_> = (0..connections.per_address).flat_map(|_| addresses.iter().cloned()).collect();
         let (opened, lines) = watch::channel(vec![Line::Opening; places.len()]);
+        let (changed, _) = broadcast::channel(1);
+        let changes = changed.downgrade();
+        let shown = line::Shown { lines: opened, changed };
         let keepers = TaskTracker::new();
         for (number, address) in places.into_iter().enumerate() {
             let line = line::Place { name, number, addresses: addresses.count(), address, connections };
-            keepers.spawn(line::keep(line, opened.clone()));
+            keepers.spawn(line::keep(line, network.clone(), shown.clone()));
         }
-        Self { name, lines, next: Arc::default() }
+        Self { name, lines, changes, next: Arc::default() }
     }
 
     /// What keeps its connections from being there, for those that are not, in no order.
@@ -75,10 +88,11 @@ impl Peer {
         if let Some(connection) = self.least_busy(&self.lines.borrow()) {
             return Ok(connection);
         }
-        let mut lines = self.lines.clone();
+        let ending = || ConnectError("this process is ending".into());
+        let mut changes = self.changes.upgrade().ok_or_else(ending)?.subscribe();
         loop {
             {
-                let lines = lines.borrow_and_update();
+                let lines = self.lines.borrow();
                 if let Some(connection) = self.least_busy(&lines) {
                     return Ok(connection);
                 }
@@ -86,7 +100,9 @@ impl Peer {
                     return Err(ConnectError(format!("no connection to {}: {problem}", self.name).into()));
                 }
             }
-            lines.changed().await.map_err(|_| ConnectError("this process is ending".into()))?;
+            if changes.recv().await == Err(RecvError::Closed) {
+                return Err(ending());
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::db::{self, Arg, Db, Tx};
 use crate::host::Host;
 use crate::refusal::Fault;
-use crate::{args, config, ids};
+use crate::{args, config, crash_point, ids};
 
 /// How often it is looked for what can be forgotten: often enough that it is never much at once.
 const PERIOD: Duration = Duration::from_secs(60 * 60);
@@ -117,8 +117,10 @@ impl Retention {
             known.sort_unstable();
             known.dedup();
             let now_ms = tx.now_ms();
+            crash_point!("notice.before_write");
             let note = |(saga,): &(Uuid,)| (self.note, args![*saga, now_ms].to_vec());
             tx.execute_each(&known.iter().map(note).collect::<Vec<_>>()).await?;
+            crash_point!("notice.after_write");
             Ok(known.len() as i64)
         })
         .await

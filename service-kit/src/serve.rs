@@ -3,17 +3,20 @@
 //!
 //! TLS and callers' identities would come in at [`Server::serve`], where the transport is built. Until then: loopback.
 
+use std::io;
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
+use futures_util::Stream;
 use http::StatusCode;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::service::Routes;
-use tonic::transport::server::TcpIncoming;
+use tonic::transport::server::{Connected, TcpIncoming};
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
@@ -115,6 +118,21 @@ impl Server {
     /// # Errors
     /// When connections cannot be served.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Result<(), Error> {
+        self.serve_streams(TcpIncoming::from(listener).with_nodelay(Some(true)), stop).await
+    }
+
+    /// The same for connections of another network.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    pub async fn serve_streams<S>(
+        self,
+        incoming: impl Stream<Item = io::Result<S>>,
+        stop: CancellationToken,
+    ) -> Result<(), Error>
+    where
+        S: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
         let Self { app, limits, health, draining } = self;
         let stopped = stop.clone();
         let drain = async move {
@@ -122,7 +140,6 @@ impl Server {
             health.set(false).await;
             draining.cancel();
         };
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let serving =
             limits.transport().add_routes(Routes::from(app).prepare()).serve_with_incoming_shutdown(incoming, drain);
         let too_long = async {

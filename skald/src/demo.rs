@@ -52,7 +52,7 @@ pub async fn run(mut settings: Settings, options: Options, as_json: bool) -> Res
     let plan = Plan { seed: options.seed, ..Plan::demo() };
     let report = loadtest::run(&address, &plan, Progress::Shown, Some(&faults)).await?;
     let after = loadtest::aftermath(&loadtest::Client::connect(&address).await?, Progress::Shown).await?;
-    let books = verify::check(&running.books()).await?;
+    let books = verify::check_with(&running.books(), &report.history, report.rest).await?;
     print(&report, &after, &books, as_json);
     if !options.exit {
         println!("\nEvery saga of this run: {address}  (Ctrl-C ends)");

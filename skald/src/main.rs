@@ -1,6 +1,6 @@
 //! The `skald` binary: reads its arguments and hands over.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -91,12 +91,24 @@ enum Command {
     ///
     /// Looks into the schemas on PostgreSQL, into the directories of services that run on their own, or into the file of
     /// `skald up`, whichever the settings lead to; they may be running.
-    Verify(process::Arguments),
+    Verify(Verify),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Args)]
+struct Verify {
+    /// Everything has had time to come to an end: whatever is still open, unpublished or undelivered is told too.
+    #[arg(long)]
+    at_rest: bool,
+    /// What clients saw, a line of JSON for each call, up to now.
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
+    #[command(flatten)]
+    settings: process::Arguments,
 }
 
 #[derive(Args)]
@@ -164,9 +176,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 process::runtime(&settings.server)?.block_on(letters::run(command, &settings, as_json))?;
             }
         }
-        Command::Verify(settings) => {
+        Command::Verify(Verify { at_rest, history, settings }) => {
             if let Some(settings) = settings.settings::<Settings>()? {
-                return Ok(process::runtime(&settings.server)?.block_on(run_verify(&settings, as_json)));
+                let checked = verify::run(&settings, at_rest, history.as_deref());
+                return Ok(run_verify(process::runtime(&settings.server)?.block_on(checked), as_json));
             }
         }
         Command::Completions { shell } => {
@@ -189,8 +202,8 @@ fn found(something: bool) -> ExitCode {
     ExitCode::from(if something { EXIT_FOUND } else { 0 })
 }
 
-async fn run_verify(settings: &Settings, as_json: bool) -> ExitCode {
-    let report = match verify::run(settings).await {
+fn run_verify(checked: anyhow::Result<verify::Report>, as_json: bool) -> ExitCode {
+    let report = match checked {
         Ok(report) => report,
         Err(error) => {
             eprintln!("error: {error:#}");

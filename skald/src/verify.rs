@@ -1,14 +1,16 @@
 //! `skald verify`: every invariant, over all services at once, reading only. Rules within a service are its own
 //! statements; rules between services are judged in `across.rs` from the facts that each hands out.
 //!
-//! Services do not share a snapshot, so something may have moved between two of them: what is found counts only if a
-//! second look finds the same.
+//! Services do not share a snapshot, so something may have moved between two of them: what is found counts only if
+//! another look finds the same.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use customer_svc::verify::Judged;
 use oracle::history::History;
 use service_kit::clock::SystemClock;
@@ -28,6 +30,8 @@ use crate::settings::Settings;
 
 /// What passes between two looks: more than any message that was under way at the first.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// Looks at books that are in use, and at such as should be at rest by now: what was told last may still be on its way.
+const LOOKS: (usize, usize) = (2, 10);
 
 /// The databases of one Skald; cheap to clone.
 #[derive(Debug, Clone)]
@@ -88,12 +92,20 @@ impl Books {
     }
 }
 
-/// Checks what the settings lead to, whether or not it is in use.
+/// Checks what the settings lead to, whether or not it is in use, with what clients saw, if that is in a file.
 ///
 /// # Errors
-/// When there is no database, or it cannot be read.
-pub async fn run(settings: &Settings) -> Result<Report> {
-    Ok(check(&Books::open(settings).await?).await?)
+/// When there is no database, or it or the file cannot be read.
+pub async fn run(settings: &Settings, is_at_rest: bool, history: Option<&Path>) -> Result<Report> {
+    let read = |path: &Path| -> Result<History> {
+        let cannot = || format!("cannot read {}", path.display());
+        History::read(BufReader::new(File::open(path).with_context(cannot)?)).with_context(cannot)
+    };
+    let history = history.map(read).transpose()?;
+    // From when on nothing happened, on the scale of the history, is not in it: none of its calls is known to be later.
+    let rest = is_at_rest.then_some(u64::MAX);
+    let seen = history.as_ref().map(|history| (history, rest));
+    Ok(check_as(&Books::open(settings).await?, Look { is_at_rest, seen }).await?)
 }
 
 /// The databases that sagas are spread over.
@@ -128,6 +140,14 @@ pub async fn check_with(books: &Books, history: &History, rest: Option<u64>) -> 
     check_as(books, Look { is_at_rest: rest.is_some(), seen: Some((history, rest)) }).await
 }
 
+/// As [`check_with`], of books that nobody can write any more, such as a copy: one look is enough.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub async fn check_ended(books: &Books, history: &History, rest: u64) -> Result<Report, db::Error> {
+    look(books, Look { is_at_rest: true, seen: Some((history, Some(rest))) }).await
+}
+
 /// What is looked at.
 #[derive(Debug, Clone, Copy, Default)]
 struct Look<'a> {
@@ -138,10 +158,14 @@ struct Look<'a> {
 
 async fn check_as(books: &Books, how: Look<'_>) -> Result<Report, db::Error> {
     let mut report = look(books, how).await?;
-    if !report.is_clean() {
+    let looks = if how.is_at_rest { LOOKS.1 } else { LOOKS.0 };
+    for _ in 1..looks {
+        if report.is_clean() {
+            break;
+        }
         tokio::time::sleep(BETWEEN_LOOKS).await;
-        let second = look(books, how).await?;
-        for (rule, again) in report.rules.iter_mut().zip(second.rules) {
+        let again = look(books, how).await?;
+        for (rule, again) in report.rules.iter_mut().zip(again.rules) {
             rule.findings.retain(|finding| again.findings.contains(finding));
         }
     }

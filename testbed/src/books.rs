@@ -15,6 +15,11 @@ impl Books {
         self.0.keys().copied().filter(|table| self.0.get(table) != later.0.get(table)).collect()
     }
 
+    /// How many rows each table has.
+    pub fn counts(&self) -> BTreeMap<&'static str, usize> {
+        self.0.iter().map(|(table, rows)| (*table, rows.len())).collect()
+    }
+
     /// How many rows there are.
     pub fn rows(&self) -> usize {
         self.0.values().map(Vec::len).sum()

@@ -1,5 +1,6 @@
 //! All combinations: every point, with every step and direction that passes it, in a story that brings that about.
 
+use crate::matrix::Engine;
 use crate::stories::{Kind, Story, Turn};
 
 /// One death.
@@ -8,6 +9,8 @@ pub(crate) struct Case {
     /// As [`service_kit::crash::arm`] reads it.
     pub(crate) point: String,
     pub(crate) story: Story,
+    /// The only engine that has the point, if it is only one.
+    pub(crate) only: Option<Engine>,
 }
 
 impl Case {
@@ -83,36 +86,141 @@ const KINDS: [(Kind, &str, &str); 3] = [
     (Kind::Charge, "pointCharge", "CapturePayment"),
 ];
 
+/// Points beside the course of a saga: which passage of them, in which story.
+const BESIDE: &[(&str, Story)] = &[
+    ("adopt.before_write", Story::Begins),
+    ("adopt.after_write", Story::Begins),
+    ("lease.before_register", Story::Begins),
+    ("lease.after_register", Story::Begins),
+    ("lease.before_release", Story::Ends),
+    ("lease.after_release", Story::Ends),
+    ("migrate.before_step", Story::BeginsAnew),
+    ("migrate.before_step#7", Story::BeginsAnew),
+    ("migrate.before_step#40", Story::BeginsAnew),
+    ("migrate.before_note", Story::BeginsAnew),
+    ("migrate.before_note#20", Story::BeginsAnew),
+    ("migrate.before_note#70", Story::BeginsAnew),
+    ("status.before_reply", Story::Looks),
+    ("request.after_effect", Story::Requests),
+    ("request.after_effect#2", Story::Requests),
+    ("request.after_row", Story::Requests),
+    ("request.after_row#2", Story::Requests),
+    ("room.before_tick", Story::Queues),
+    ("room.in_tick", Story::Queues),
+    ("room.after_tick", Story::Queues),
+    ("ledger.before_keep", Story::Books),
+    ("ledger.after_keep", Story::Books),
+    ("relay.before_offer", Story::Notices),
+    ("relay.before_mark", Story::Notices),
+    ("relay.before_mark#2", Story::Notices),
+    ("relay.after_mark", Story::Notices),
+    ("lane.before_settle", Story::Unheard),
+    ("lane.after_settle", Story::Unheard),
+    ("delivery.before_intake", Story::Notices),
+    ("delivery.after_intake", Story::Notices),
+    ("delivery.before_send@KAKAO_ALIMTALK", Story::Notices),
+    ("delivery.before_send@DATA_PLATFORM", Story::Notices),
+    ("delivery.before_settle@KAKAO_ALIMTALK", Story::Notices),
+    ("delivery.before_settle@DATA_PLATFORM", Story::Notices),
+    ("delivery.after_settle@KAKAO_ALIMTALK", Story::Notices),
+    ("delivery.after_settle@DATA_PLATFORM", Story::Notices),
+    ("fan_out.before_cancel", Story::Struck),
+    ("fan_out.after_cancel", Story::Struck),
+    ("bulk.after_claim", Story::Bulk),
+    ("bulk.before_note", Story::Bulk),
+    ("bulk.after_note", Story::Bulk),
+    ("bulk.before_settle", Story::Bulk),
+    ("bulk.before_settle#2", Story::Bulk),
+    ("bulk.before_end", Story::Bulk),
+    ("bulk.after_end", Story::Bulk),
+    ("archive.before_notice", Story::Archived),
+    ("archive.before_write", Story::Archived),
+    ("archive.after_write", Story::Archived),
+    ("notice.before_write", Story::Archived),
+    ("notice.before_write#2", Story::Archived),
+    ("notice.after_write", Story::Archived),
+    ("notice.after_write#2", Story::Archived),
+    ("errand.before_ask", Story::Saga(Kind::Charge, Turn::Completes)),
+    ("errand.before_ask#2", Story::Saga(Kind::Charge, Turn::Completes)),
+    ("errand.before_ask#2", Story::Saga(Kind::Charge, Turn::Refused)),
+    ("errand.before_write", Story::Saga(Kind::Charge, Turn::Completes)),
+    ("errand.before_write#2", Story::Saga(Kind::Charge, Turn::Completes)),
+    ("errand.before_write#2", Story::Saga(Kind::Charge, Turn::Refused)),
+    ("errand.after_write", Story::Saga(Kind::Charge, Turn::Completes)),
+    ("errand.after_write#2", Story::Saga(Kind::Charge, Turn::Completes)),
+    ("errand.after_write#2", Story::Saga(Kind::Charge, Turn::Refused)),
+];
+
 /// All of them, in an order that means nothing.
 pub(crate) fn all() -> Vec<Case> {
+    let calls = [forward(), compensated(), arbitrated(), turned()].concat();
+    let beside = BESIDE.iter().map(|(point, story)| case((*point).to_owned(), *story));
+    let commits = [
+        ("sqlite.before_commit", Engine::Sqlite),
+        ("sqlite.after_commit", Engine::Sqlite),
+        ("postgres.before_commit", Engine::Postgres),
+        ("postgres.after_commit", Engine::Postgres),
+    ];
+    let commits = commits.into_iter().flat_map(|(point, engine)| {
+        let passage = move |passage| (format!("{point}#{passage}"), Turn::Completes, engine);
+        [1, 2, 4, 6].map(passage)
+    });
+    let leases = ["lease.before_renew", "lease.after_renew"];
+    let leases = leases.into_iter().map(|point| (point.to_owned(), Turn::Completes, Engine::Postgres));
+    let of_engines = commits.chain(leases).map(|(point, turn, engine)| {
+        let story = Story::Saga(Kind::Checkout, turn);
+        Case { point, story, only: Some(engine) }
+    });
+    calls.into_iter().chain(beside).chain(of_engines).collect()
+}
+
+fn case(point: String, story: Story) -> Case {
+    Case { point, story, only: None }
+}
+
+fn forward() -> Vec<Case> {
     let mut all = Vec::new();
-    let mut add = |point: String, story| all.push(Case { point, story });
     for (kind, steps) in FORWARD {
-        for step in steps {
-            for name in OF_CALLS.iter().chain(&OF_EFFECTS) {
-                add(format!("{name}@{step}/forward"), (kind, Turn::Completes));
-            }
+        for (step, name) in each(steps, OF_CALLS.iter().chain(&OF_EFFECTS)) {
+            all.push(case(format!("{name}@{step}/forward"), Story::Saga(kind, Turn::Completes)));
         }
     }
+    all
+}
+
+fn compensated() -> Vec<Case> {
+    let mut all = Vec::new();
     for (kind, steps) in COMPENSATED {
-        for step in steps {
-            for name in OF_CALLS.iter().chain(&OF_EFFECTS) {
-                add(format!("{name}@{step}/compensation"), (kind, Turn::Refused));
-            }
-        }
-    }
-    for (kind, pivot, step) in ARBITERS {
-        for name in OF_CALLS {
-            add(format!("{name}@{step}/compensation"), (kind, Turn::StoppedAt(pivot)));
-            add(format!("{name}@{step}/compensation"), (kind, Turn::StoppedTooLate));
-        }
-        for name in OF_EFFECTS {
-            add(format!("{name}@{step}/compensation"), (kind, Turn::StoppedAt(pivot)));
+        for (step, name) in each(steps, OF_CALLS.iter().chain(&OF_EFFECTS)) {
+            all.push(case(format!("{name}@{step}/compensation"), Story::Saga(kind, Turn::Refused)));
         }
     }
     for (kind, method, step) in BARRED {
-        add(format!("barrier.after_tombstone@{step}/compensation"), (kind, Turn::StoppedAt(method)));
+        let story = Story::Saga(kind, Turn::StoppedAt(method));
+        all.push(case(format!("barrier.after_tombstone@{step}/compensation"), story));
     }
+    all
+}
+
+fn arbitrated() -> Vec<Case> {
+    let mut all = Vec::new();
+    for (kind, pivot, step) in ARBITERS {
+        let (won, lost) = (Turn::StoppedAt(pivot), Turn::StoppedTooLate);
+        for name in OF_CALLS.iter().chain(&OF_EFFECTS) {
+            all.push(case(format!("{name}@{step}/compensation"), Story::Saga(kind, won)));
+        }
+        // An arbiter that loses has no effect.
+        for name in OF_CALLS {
+            all.push(case(format!("{name}@{step}/compensation"), Story::Saga(kind, lost)));
+        }
+        all.push(case("verb.before_write".into(), Story::Saga(kind, won)));
+        all.push(case("verb.after_write".into(), Story::Saga(kind, won)));
+    }
+    all
+}
+
+fn turned() -> Vec<Case> {
+    let mut all = Vec::new();
     for (kind, name, pivot) in KINDS {
         let turns = [
             ("completing", Turn::Completes),
@@ -124,21 +232,26 @@ pub(crate) fn all() -> Vec<Case> {
             ("completing", Turn::StoppedTooLate),
         ];
         for (state, turn) in turns {
-            add(format!("journal.before_turn@{state}/{name}"), (kind, turn));
-            add(format!("journal.after_turn@{state}/{name}"), (kind, turn));
+            all.push(case(format!("journal.before_turn@{state}/{name}"), Story::Saga(kind, turn)));
+            all.push(case(format!("journal.after_turn@{state}/{name}"), Story::Saga(kind, turn)));
         }
         for (state, turn) in [("completed", Turn::Completes), ("compensated", Turn::Refused)] {
-            add(format!("journal.before_end@{state}/{name}"), (kind, turn));
-            add(format!("journal.after_end@{state}/{name}"), (kind, turn));
+            all.push(case(format!("journal.before_end@{state}/{name}"), Story::Saga(kind, turn)));
+            all.push(case(format!("journal.after_end@{state}/{name}"), Story::Saga(kind, turn)));
         }
-        for point in ["accept.before_journal", "accept.after_journal", "accept.before_reply"] {
-            add(point.to_owned(), (kind, Turn::Completes));
-        }
-        for passage in 1..=4 {
-            add(format!("journal.beside_row#{passage}"), (kind, Turn::Completes));
-        }
+        let accepted = ["accept.before_journal", "accept.after_journal", "accept.before_reply"].map(str::to_owned);
+        let beside = (1..=4).map(|passage| format!("journal.beside_row#{passage}"));
+        all.extend(accepted.into_iter().chain(beside).map(|point| case(point, Story::Saga(kind, Turn::Completes))));
     }
     all
+}
+
+/// Every pair.
+fn each<'a, T: Copy>(
+    steps: &'a [&'static str],
+    names: impl Iterator<Item = T> + Clone + 'a,
+) -> impl Iterator<Item = (&'static str, T)> + 'a {
+    steps.iter().flat_map(move |step| names.clone().map(move |name| (*step, name)))
 }
 
 #[cfg(test)]

@@ -6,15 +6,23 @@ use std::io::BufRead as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
-use orchestrator::participants::Participant;
+use orchestrator::archive::Archive;
+use orchestrator::journal::{LEASE, SqlJournal};
+use orchestrator::participants::{Participant, Participants};
+use orchestrator::plans::Plans;
+use service_kit::clock::{Clock as _, SystemClock};
 use service_kit::process::{self, Arguments};
 use service_kit::{crash, serve, telemetry};
 use skald::settings::Settings;
 use skald::up;
+use skald::verify::Books;
 use skald_tests::{Fault, Faults};
+use tokio::runtime::Handle;
 
 /// What a life exits with when its test has gone.
 const FORSAKEN: i32 = 3;
+/// When what has ended by now is archived.
+const MONTHS_MS: i64 = 60 * 86_400_000;
 
 /// Runs until it is asked to end, or dies.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -26,11 +34,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 async fn live(settings: Settings) -> Result<()> {
     let stopped = serve::shutdown_signal()?;
     let faults = Faults::default();
-    let orders = faults.clone();
-    std::thread::Builder::new().name("orders".into()).spawn(move || obey(&orders))?;
     let participants: Arc<Mutex<Vec<(&'static str, Participant)>>> = Arc::default();
     let wrap = {
-        let participants = participants.clone();
+        let (participants, faults) = (participants.clone(), faults.clone());
         move |name, participant: Participant| {
             let all = &mut *participants.lock().unwrap_or_else(PoisonError::into_inner);
             all.push((name, participant.clone()));
@@ -38,6 +44,10 @@ async fn live(settings: Settings) -> Result<()> {
         }
     };
     let running = up::start(settings, Box::new(wrap)).await?;
+    let participants = std::mem::take(&mut *participants.lock().unwrap_or_else(PoisonError::into_inner));
+    let archive = archive(&running.books(), participants)?;
+    let obeys = Obeys { faults, archive, runtime: Handle::current() };
+    std::thread::Builder::new().name("orders".into()).spawn(move || obeys.all())?;
     println!("listening: http://{}", running.address);
     tokio::select! {
         () = stopped => {}
@@ -46,24 +56,42 @@ async fn live(settings: Settings) -> Result<()> {
     running.shut_down().await
 }
 
-fn obey(faults: &Faults) {
-    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-        match order(faults, &line) {
-            Ok(()) => println!("ok"),
-            Err(error) => println!("no: {error:#}"),
-        }
-    }
-    std::process::exit(FORSAKEN);
+/// The archive of this process, which does by itself only in a month what a test wants to see.
+fn archive(books: &Books, participants: Vec<(&'static str, Participant)>) -> Result<Archive> {
+    let db = books.orchestrator.first().context("sagas lie somewhere")?.clone();
+    let journal = Arc::new(SqlJournal::new(db, LEASE));
+    let (plans, participants) = (Plans::default(), Arc::new(Participants::new(participants)));
+    Ok(Archive::new(journal, &plans, &participants, &orchestrator::Config::default()))
 }
 
-fn order(faults: &Faults, line: &str) -> Result<()> {
-    match line.split(' ').collect::<Vec<_>>()[..] {
-        ["arm", spec] => crash::arm(spec),
-        ["heal"] => faults.heal(),
-        ["fault", method, fault] => faults.always(leak(method), named(fault)?),
-        _ => bail!("nobody knows the order {line:?}"),
+/// Whoever takes orders.
+struct Obeys {
+    faults: Faults,
+    archive: Archive,
+    runtime: Handle,
+}
+
+impl Obeys {
+    fn all(&self) {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            match self.one(&line) {
+                Ok(()) => println!("ok"),
+                Err(error) => println!("no: {error:#}"),
+            }
+        }
+        std::process::exit(FORSAKEN);
     }
-    Ok(())
+
+    fn one(&self, line: &str) -> Result<()> {
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            ["arm", spec] => crash::arm(spec),
+            ["heal"] => self.faults.heal(),
+            ["fault", method, fault] => self.faults.always(leak(method), named(fault)?),
+            ["archive"] => self.runtime.block_on(self.archive.round(SystemClock.now_ms() + MONTHS_MS))?,
+            _ => bail!("nobody knows the order {line:?}"),
+        }
+        Ok(())
+    }
 }
 
 /// Orders are few, and the process is short-lived.

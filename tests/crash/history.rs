@@ -9,9 +9,10 @@ use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
 use proto::orchestrator::v1::{Checkout, CreateCancellationRequest, CreateCheckoutRequest, CreatePointChargeRequest};
 use proto::payment::v1::payment::Method;
 use service_kit::clock::Stopwatch;
+use service_kit::refusal;
 use service_kit::wire::duration;
-use tonic::Status;
 use tonic::transport::Channel;
+use tonic::{Code, Status};
 
 use crate::shop::Held;
 
@@ -49,7 +50,20 @@ impl Told {
 }
 
 impl Order {
+    /// Sends it, again if it is asked for that: where the machine is busy, a lease of a moment may be lost.
     async fn send(&self, channel: &Channel, wait_ms: i64) -> Result<Told, Status> {
+        let watch = Stopwatch::start();
+        loop {
+            let answer = self.send_once(channel, wait_ms).await;
+            let is_asked = |status: &Status| status.code() == Code::Unavailable && refusal::reason(status).is_some();
+            if !answer.as_ref().is_err_and(is_asked) || watch.elapsed_ms() > PATIENCE_MS {
+                return answer;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn send_once(&self, channel: &Channel, wait_ms: i64) -> Result<Told, Status> {
         let mut client = CheckoutServiceClient::new(channel.clone());
         let wait = Some(duration(wait_ms));
         match self {

@@ -56,6 +56,11 @@ pub(crate) struct Life {
 impl Life {
     /// Starts it, to die at the given point if one is given.
     pub(crate) fn begin(place: &Place, point: Option<&str>) -> Result<Self> {
+        Self::begin_with(place, &[], point)
+    }
+
+    /// The same with further settings.
+    pub(crate) fn begin_with(place: &Place, settings: &[&str], point: Option<&str>) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.env_clear().arg("up");
         let arguments = place.arguments();
@@ -65,7 +70,8 @@ impl Life {
         option("--listen", &arguments.listen);
         option("--data-dir", &arguments.data_dir);
         option("--postgres", &arguments.postgres);
-        arguments.set.iter().for_each(|set| option("--set", &Some(set.clone())));
+        let more = settings.iter().map(|set| (*set).to_owned());
+        arguments.set.iter().cloned().chain(more).for_each(|set| option("--set", &Some(set)));
         if let Some(point) = point {
             command.env(crash::VARIABLE, point);
         }

@@ -96,6 +96,9 @@ async fn cuts(run: &Run) -> Result<()> {
             format!("cut {done} of cargo run -p skald-tests --bin crash-matrix -- power --seed {seed}")
         })?;
         done += 1;
+        if done % 50 == 0 {
+            println!("power: {done} cuts in {} ms", watch.elapsed_ms());
+        }
     }
     bench.end().await?;
     let Counts { syncs, failed_syncs, lost_writes } = bench.shared.disk().counts;

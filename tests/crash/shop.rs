@@ -17,7 +17,7 @@ use service_kit::clock::{Clock as _, SystemClock};
 use service_kit::ids::Ids;
 use service_kit::wire::{duration, timestamp};
 use tonic::transport::Channel;
-use tonic::{Code, Response, Status};
+use tonic::{Code, Status};
 
 /// What a seat costs.
 pub(crate) const PRICE: i64 = 50_000;
@@ -51,6 +51,12 @@ pub(crate) struct Held {
     pub(crate) reservation: String,
     /// `waitingRooms/{uuid}/queueTokens/{uuid}`, or empty.
     pub(crate) queue_token: String,
+    /// Which performance, where it matters.
+    pub(crate) performance: String,
+    /// Ids of requests that are still to be sent.
+    pub(crate) ids: [String; 2],
+    /// Which seat he wants.
+    pub(crate) seat: usize,
 }
 
 impl Stage {
@@ -76,7 +82,8 @@ impl Stage {
         self.ids.next(SystemClock.now_ms()).to_string()
     }
 
-    fn seat(&self) -> usize {
+    /// A seat that nobody has asked for.
+    pub(crate) fn seat(&self) -> usize {
         self.next_seat.fetch_add(1, Ordering::Relaxed)
     }
 
@@ -95,6 +102,19 @@ impl Stage {
         let customer = self.customer(channel, points).await?;
         let performance = self.performance.clone();
         self.hold(channel, (&performance, ""), customer).await
+    }
+
+    /// One with enough points, who holds the only seat of a performance.
+    pub(crate) async fn held_alone(&self, channel: &Channel) -> Result<Held, Status> {
+        let customer = self.customer(channel, PRICE).await?;
+        let performance = open(channel, "", 1).await?;
+        let reservation = hold(channel, (&performance, 0, ""), (&customer, self.id())).await?;
+        Ok(Held { customer, reservation, performance, ..Held::default() })
+    }
+
+    /// Holds the seat that he wants, by the second of his requests.
+    pub(crate) async fn hold_by(&self, channel: &Channel, wants: &Held) -> Result<String, Status> {
+        hold(channel, (&self.performance, wants.seat, ""), (&wants.customer, wants.ids[1].clone())).await
     }
 
     /// One with enough points, from a place in the waiting room.
@@ -117,15 +137,20 @@ impl Stage {
 
     async fn hold(&self, channel: &Channel, from: (&str, &str), customer: String) -> Result<Held, Status> {
         let (performance, pass) = from;
-        let request = concert::CreateReservationRequest {
-            customer: customer.clone(),
-            performance: performance.into(),
-            seats: vec![format!("{performance}/seats/S-{}", self.seat())],
-            admission_pass: pass.into(),
-            request_id: self.id(),
+        let reservation = hold(channel, (performance, self.seat(), pass), (&customer, self.id())).await?;
+        Ok(Held { customer, reservation, ..Default::default() })
+    }
+
+    /// Gives a customer points, by a request of that id.
+    pub(crate) async fn give(&self, channel: &Channel, to: (&str, &str), points: i64) -> Result<(), Status> {
+        let (customer, id) = to;
+        let request = customer::AdjustPointsRequest {
+            customer: customer.into(),
+            amount: points,
+            reason: "to spend".into(),
+            request_id: id.into(),
         };
-        let held = ReservationServiceClient::new(channel.clone()).create_reservation(request).await;
-        Ok(Held { customer, reservation: held.map(Response::into_inner)?.name, ..Default::default() })
+        PointServiceClient::new(channel.clone()).adjust_points(request).await.map(drop)
     }
 
     /// A new customer with so many points.
@@ -140,16 +165,27 @@ impl Stage {
         let created = CustomerServiceClient::new(channel.clone()).create_customer(request).await?;
         let customer = created.into_inner().name;
         if points > 0 {
-            let request = customer::AdjustPointsRequest {
-                customer: customer.clone(),
-                amount: points,
-                reason: "to spend".into(),
-                request_id: self.id(),
-            };
-            PointServiceClient::new(channel.clone()).adjust_points(request).await?;
+            self.give(channel, (&customer, &self.id()), points).await?;
         }
         Ok(customer)
     }
+}
+
+/// Holds a seat, from a place in the waiting room if there is a pass.
+async fn hold(
+    channel: &Channel,
+    (performance, seat, pass): (&str, usize, &str),
+    (customer, request_id): (&str, String),
+) -> Result<String, Status> {
+    let request = concert::CreateReservationRequest {
+        customer: customer.into(),
+        performance: performance.into(),
+        seats: vec![format!("{performance}/seats/S-{seat}")],
+        admission_pass: pass.into(),
+        request_id,
+    };
+    let held = ReservationServiceClient::new(channel.clone()).create_reservation(request).await;
+    held.map(|held| held.into_inner().name)
 }
 
 /// A place in the waiting room, once it is its turn.

@@ -1,52 +1,106 @@
-//! Small stories that pass through the points: what is there before, and what is done while the process may die.
+//! Small stories that pass through the points: what is there before, what is done while the process may die, and what must
+//! be true afterwards beyond what is true after every death.
 
-use std::time::Duration;
-
-use anyhow::{Context as _, Result, bail};
-use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
-use proto::orchestrator::v1::saga::step::State as StepState;
-use proto::orchestrator::v1::saga_service_client::SagaServiceClient;
-use proto::orchestrator::v1::{
-    AbortSagaRequest, CancelCheckoutRequest, Cancellation, Card, CreateCancellationRequest,
-    CreatePointChargeRequest, GetSagaRequest, PointCharge,
-};
-use proto::payment::v1::payment::Method;
+use anyhow::Result;
 use tonic::transport::Channel;
 
-use crate::history::{History, Order, Told};
+use crate::history::History;
 use crate::life::Life;
 use crate::shop::{Held, PRICE, Stage};
 
+mod others;
+mod sagas;
+
+pub(crate) use sagas::{Kind, Turn};
+
 /// How long a customer waits for his outcome.
 const WAIT_MS: i64 = 5_000;
-/// Points that are bought.
-const CHARGE: i64 = 30_000;
-/// Looks until a step has begun.
-const LOOKS: usize = 2_000;
-
-/// What a saga is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
-    Checkout,
-    Cancellation,
-    Charge,
-}
-
-/// What becomes of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Turn {
-    /// It completes.
-    Completes,
-    /// The pivot is refused.
-    Refused,
-    /// It is stopped while this call, which never arrives, is under way.
-    StoppedAt(&'static str),
-    /// It is stopped while the pivot is in doubt, which has happened.
-    StoppedTooLate,
-}
 
 /// One of the stories.
-pub(crate) type Story = (Kind, Turn);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Story {
+    /// A saga takes its course.
+    Saga(Kind, Turn),
+    /// The process begins where another one has left a saga open.
+    Begins,
+    /// It begins on an empty database.
+    BeginsAnew,
+    /// It is asked to end while a saga is open.
+    Ends,
+    /// A customer looks at his checkout.
+    Looks,
+    /// Points are given and a seat is held, each by a request that may be repeated.
+    Requests,
+    /// A customer queues in the waiting room.
+    Queues,
+    /// The books of customers are followed.
+    Books,
+    /// What happened is published, and nobody takes it at one of the sinks.
+    Unheard,
+    /// Somebody is told that he has bought, and so is the data platform.
+    Notices,
+    /// A performance is cancelled that somebody has bought a seat of.
+    Struck,
+    /// Sagas that were parked are let go by one operation.
+    Bulk,
+    /// What ended long ago is archived.
+    Archived,
+}
+
+/// How a process comes to its point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It is told while it runs.
+    Told,
+    /// It begins with it, in the database that is there.
+    Born,
+    /// It begins with it, in an empty one.
+    BornAnew,
+}
+
+impl Story {
+    pub(crate) fn way(self) -> Way {
+        match self {
+            Self::Begins | Self::Unheard => Way::Born,
+            Self::BeginsAnew => Way::BornAnew,
+            Self::Saga(..)
+            | Self::Ends
+            | Self::Looks
+            | Self::Requests
+            | Self::Queues
+            | Self::Books
+            | Self::Notices
+            | Self::Struck
+            | Self::Bulk
+            | Self::Archived => Way::Told,
+        }
+    }
+
+    /// Whether it waits for what happens seldom, and is left out where there is little time.
+    pub(crate) fn is_slow(self) -> bool {
+        matches!(self, Self::Struck | Self::Bulk | Self::Books)
+    }
+
+    /// Further settings of the process that is to die.
+    pub(crate) fn settings(self) -> &'static [&'static str] {
+        match self {
+            // Nobody listens there.
+            Self::Unheard => &["events.sinks=[\"log\", \"webhook\"]", "events.webhook.url=http://127.0.0.1:9/"],
+            Self::Saga(..)
+            | Self::Begins
+            | Self::BeginsAnew
+            | Self::Ends
+            | Self::Looks
+            | Self::Requests
+            | Self::Queues
+            | Self::Books
+            | Self::Notices
+            | Self::Struck
+            | Self::Bulk
+            | Self::Archived => &[],
+        }
+    }
+}
 
 /// Whoever acts.
 pub(crate) struct Actor<'a> {
@@ -56,29 +110,33 @@ pub(crate) struct Actor<'a> {
     pub(crate) history: &'a mut History,
 }
 
-impl Kind {
-    /// The name of the pivot's method, and its step.
-    fn pivot(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Checkout => ("ConfirmReservation", "confirm-reservation"),
-            Self::Cancellation => ("CommitReservationCancellation", "commit-cancellation"),
-            Self::Charge => ("CapturePayment", "capture-payment"),
-        }
-    }
-}
-
 impl Actor<'_> {
     /// Makes what the story begins with.
-    pub(crate) async fn prepare(&mut self, (kind, _): Story) -> Result<Held> {
-        match kind {
-            Kind::Checkout => Ok(self.stage.admitted(self.channel).await?),
-            Kind::Charge => {
-                let customer = self.stage.customer(self.channel, 0).await?;
-                Ok(Held { customer, ..Held::default() })
-            }
-            Kind::Cancellation => {
+    pub(crate) async fn prepare(&mut self, story: Story) -> Result<Held> {
+        match story {
+            Story::Saga(kind, _) => self.prepare_saga(kind).await,
+            Story::Begins | Story::Ends => {
                 let held = self.stage.held(self.channel, PRICE).await?;
-                self.ask(Kind::Checkout, &held, WAIT_MS).await?;
+                self.leave_open(&held).await?;
+                Ok(held)
+            }
+            Story::BeginsAnew => Ok(Held::default()),
+            Story::Looks | Story::Unheard | Story::Notices => Ok(self.stage.held(self.channel, PRICE).await?),
+            Story::Requests | Story::Queues | Story::Books => {
+                let customer = self.stage.customer(self.channel, 0).await?;
+                let ids = [self.stage.id(), self.stage.id()];
+                Ok(Held { customer, ids, seat: self.stage.seat(), ..Held::default() })
+            }
+            Story::Struck => {
+                let held = self.stage.held_alone(self.channel).await?;
+                self.buy(&held, WAIT_MS).await?;
+                self.history.settle(self.channel).await?;
+                Ok(held)
+            }
+            Story::Bulk => self.park().await,
+            Story::Archived => {
+                let held = self.stage.held(self.channel, PRICE).await?;
+                self.buy(&held, WAIT_MS).await?;
                 self.history.settle(self.channel).await?;
                 Ok(held)
             }
@@ -86,94 +144,44 @@ impl Actor<'_> {
     }
 
     /// Does what the story tells, as far as the process lives.
-    pub(crate) async fn act(&mut self, (kind, turn): Story, held: &Held) -> Result<()> {
-        let (method, step) = kind.pivot();
-        match turn {
-            Turn::Completes => drop(self.ask(kind, held, WAIT_MS).await?),
-            Turn::Refused => {
-                self.life.tell(&format!("fault {method} refuse")).await?;
-                self.ask(kind, held, WAIT_MS).await?;
+    pub(crate) async fn act(&mut self, story: Story, held: &Held) -> Result<()> {
+        match story {
+            Story::Saga(kind, turn) => self.act_saga((kind, turn), held).await,
+            Story::Begins | Story::BeginsAnew => Ok(()),
+            Story::Ends => self.life.terminate(),
+            Story::Looks => self.look(held).await,
+            Story::Requests => self.request(held).await,
+            Story::Queues => {
+                self.stage.queue(self.channel, &held.customer).await?;
+                Ok(())
             }
-            Turn::StoppedAt(method) => self.stop_at(kind, held, (method, "hang", begun_by(method))).await?,
-            Turn::StoppedTooLate => self.stop_at(kind, held, (method, "lose-reply", step)).await?,
-        }
-        self.history.settle(self.channel).await
-    }
-
-    async fn stop_at(&mut self, kind: Kind, held: &Held, fault: (&str, &str, &str)) -> Result<()> {
-        let (method, fault, step) = fault;
-        self.life.tell(&format!("fault {method} {fault}")).await?;
-        let told = self.ask(kind, held, 0).await?;
-        self.begun(&told, step).await?;
-        self.stop(kind, &told).await?;
-        self.life.tell("heal").await
-    }
-
-    /// Waits until a step is under way.
-    async fn begun(&self, told: &Told, step: &str) -> Result<()> {
-        let mut sagas = SagaServiceClient::new(self.channel.clone());
-        for _ in 0..LOOKS {
-            let saga = sagas.get_saga(GetSagaRequest { name: told.saga() }).await?.into_inner();
-            let found = saga.steps.iter().find(|known| known.id == step).context("the plan has no such step")?;
-            if found.state() != StepState::Pending {
-                return Ok(());
+            Story::Books => Ok(self.stage.give(self.channel, (&held.customer, &held.ids[0]), PRICE).await?),
+            Story::Unheard | Story::Notices => {
+                self.buy(held, WAIT_MS).await?;
+                Ok(())
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        bail!("{step} does not begin")
-    }
-
-    /// A customer stops his checkout, an operator anything else. That it is too late is an answer, too.
-    async fn stop(&self, kind: Kind, told: &Told) -> Result<()> {
-        let reason = "changed my mind".to_owned();
-        let stopped = match kind {
-            Kind::Checkout => {
-                let request = CancelCheckoutRequest { name: told.name.clone(), reason, ..Default::default() };
-                CheckoutServiceClient::new(self.channel.clone()).cancel_checkout(request).await.map(drop)
-            }
-            Kind::Cancellation | Kind::Charge => {
-                let request = AbortSagaRequest { name: told.saga(), reason, ..Default::default() };
-                SagaServiceClient::new(self.channel.clone()).abort_saga(request).await.map(drop)
-            }
-        };
-        match stopped {
-            Err(status) if status.code() != tonic::Code::FailedPrecondition => Err(status.into()),
-            Ok(()) | Err(_) => Ok(()),
+            Story::Struck => self.strike(held).await,
+            Story::Bulk => self.let_go(held).await,
+            Story::Archived => self.life.tell("archive").await,
         }
     }
 
-    /// Sends the order of that kind.
-    async fn ask(&mut self, kind: Kind, held: &Held, wait_ms: i64) -> Result<Told> {
-        let Held { customer, reservation, .. } = held.clone();
-        let request_id = self.stage.id();
-        let order = match kind {
-            Kind::Checkout => return self.history.buy(self.channel, (&request_id, held), wait_ms).await,
-            Kind::Cancellation => {
-                let cancellation = Some(Cancellation { customer, reservation, ..Default::default() });
-                Order::Cancellation(CreateCancellationRequest { cancellation, request_id, ..Default::default() })
-            }
-            Kind::Charge => {
-                let payment_method = Method::Card.into();
-                let wanted = PointCharge { customer, amount: CHARGE, payment_method, ..Default::default() };
-                let card = Some(Card { processor_token: "tok_visa".into(), last_four: "4242".into() });
-                Order::Charge(CreatePointChargeRequest { point_charge: Some(wanted), card, request_id, wait: None })
-            }
-        };
-        self.history.ask(self.channel, order, wait_ms).await
-    }
-}
-
-/// The step that begins with a call of that method.
-fn begun_by(method: &str) -> &'static str {
-    match method {
-        "LockReservation" => "lock-reservation",
-        "ReservePoints" => "reserve-points",
-        "AuthorizePayment" => "authorize-payment",
-        "ConfirmReservation" => "confirm-reservation",
-        "BeginReservationCancellation" => "begin-cancellation",
-        "CreateRefund" => "create-refund",
-        "CommitReservationCancellation" => "commit-cancellation",
-        "CapturePayment" => "capture-payment",
-        _ => "",
+    /// What must be true of it in the next life.
+    pub(crate) async fn after(&mut self, story: Story, held: &Held) -> Result<()> {
+        match story {
+            Story::Requests => self.requested(held).await,
+            Story::Queues => self.queued(held).await,
+            Story::Struck => self.given_back(held).await,
+            Story::Saga(..)
+            | Story::Begins
+            | Story::BeginsAnew
+            | Story::Ends
+            | Story::Looks
+            | Story::Books
+            | Story::Unheard
+            | Story::Notices
+            | Story::Bulk
+            | Story::Archived => Ok(()),
+        }
     }
 }

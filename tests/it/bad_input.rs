@@ -4,16 +4,13 @@
 //!
 //! Requests go in as bytes, so that it is the services who decode them.
 
-mod call;
-mod contract;
+mod cancelled;
 mod fuzz;
-mod message;
-mod stage;
 mod trial;
-mod wrong;
 
 use prost::Message as _;
 use proto::concert::v1 as concert;
+use skald_tests::bad_input::{call, contract, message, stage, wrong};
 use tonic::Code;
 
 use call::Sent;

@@ -148,3 +148,17 @@ async fn codes_of_a_broken_contract_are_never_taken_for_a_refusal() {
         world.verify().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_was_rolled_back_is_taken_back_all_the_same_as_a_copy_of_it_may_have_happened() {
+    for method in &FORWARD[..3] {
+        let world = World::new().await;
+        let held = world.held(1).await;
+        world.faults.always(method, Fault::OneOfTwo);
+        let checkout = world.buy(&held).await;
+        assert_eq!(checkout.state(), State::Failed, "{method}");
+        assert_eq!(world.reservation(&held.reservation).await.state(), ReservationState::Held, "{method}");
+        assert_eq!(world.available(&held.customer).await, PRICE * 2, "{method}");
+        world.verify().await;
+    }
+}

@@ -8,6 +8,7 @@ mod cancel;
 mod cancellation;
 mod checkout;
 mod compensation;
+mod corpora;
 mod crash;
 mod doubt;
 mod fan_out;

@@ -49,10 +49,15 @@ impl Copy {
         }
     }
 
-    /// Makes everything as it was.
-    pub(crate) async fn restore(&self) {
+    /// Makes everything as it was before a corruption.
+    pub(crate) async fn restore(&self, statements: &[&str]) {
         self.unguard(LEDGER).await;
-        for table in &self.tables {
+        let changes = |table: &&String| {
+            let verbs = ["update", "insert into", "delete from"].map(|verb| format!("{verb} {table} "));
+            let is_changed = |statement: &str| verbs.iter().any(|verb| format!("{statement} ").starts_with(verb));
+            statements.iter().any(|statement| is_changed(statement))
+        };
+        for table in self.tables.iter().filter(changes) {
             self.run(format!("delete from {table}")).await;
             self.run(format!("insert into {table} select * from kept_{table}")).await;
         }

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use corruptions::CORRUPTIONS;
 use lies::LIES;
 use oracle::history::History;
-use skald::verify::{Books, Report, check_with};
+use skald::verify::{Books, Report, check_ended};
 
 /// Rules that no statement can break, each with its reason.
 const UNBREAKABLE: &[(&str, &str)] = &[];
@@ -25,7 +25,7 @@ fn broken(report: &Report) -> BTreeSet<&'static str> {
 }
 
 async fn look(books: &Books, history: &History, rest: u64) -> Report {
-    check_with(books, history, Some(rest)).await.unwrap()
+    check_ended(books, history, rest).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -45,7 +45,7 @@ async fn whatever_is_corrupted_is_found_and_nothing_else() {
         if !found.contains(rule) {
             failures.push(format!("{what} breaks {rule}, and what is found is {found:?}"));
         }
-        copy.restore().await;
+        copy.restore(statements).await;
     }
     for (rule, what, tell) in LIES {
         let mut told = history.clone();

@@ -106,6 +106,11 @@ impl Journal for Crashing {
         self.inner.adopt(owner, orphans).await
     }
 
+    async fn park(&self, id: Uuid, problem: &str) -> Result<bool, Error> {
+        self.alive().await;
+        self.inner.park(id, problem).await
+    }
+
     async fn load(&self, id: Uuid) -> Result<Option<Record>, Error> {
         self.alive().await;
         self.inner.load(id).await

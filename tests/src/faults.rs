@@ -46,6 +46,8 @@ pub enum Fault {
     Hang,
     /// It never arrives, and the caller knows.
     NotSent,
+    /// Somebody in between sends it twice. One copy has its effect; the other, whose answer counts, was rolled back.
+    OneOfTwo,
     /// The participant says no before it does anything. (A real refusal is stored; this one stands for any reason.)
     Refuse(&'static str),
     /// Somebody in between answers with this status; it never arrives.
@@ -183,7 +185,11 @@ async fn suffer(fault: Fault, message: Message, inner: Participant) -> Result<ht
             message.send(inner).await
         }
         Fault::Hang => std::future::pending().await,
-        Fault::NotSent => Ok(SagaOutcome::NotApplied.mark(Status::unavailable("not sent")).into_http()),
+        Fault::OneOfTwo => {
+            message.send(inner).await?;
+            Ok(SagaOutcome::NotApplied.mark(Status::unavailable("rolled back")).into_http())
+        }
+        Fault::NotSent => Err(Box::new(tonic::ConnectError("nobody listens".into()))),
         Fault::Refuse(reason) => {
             let refusal = Refusal::precondition(reason, "scripted").into_status("tests");
             Ok(SagaOutcome::Refused.mark(refusal).into_http())

@@ -2,9 +2,11 @@
 //! between them and time that jumps to whatever happens next. Crashes are crashes of the orchestrator: its tasks stop where
 //! they stand, and a new one starts over the same tables.
 
+pub mod bad_input;
 pub mod charges;
 pub mod crash;
 pub mod faults;
+pub mod fuzz;
 pub mod hall;
 pub mod outside;
 pub mod returns;

@@ -14,6 +14,7 @@ use tonic::Status;
 use crate::client::Client;
 use crate::clock;
 use crate::mix::Behaviour;
+use crate::record::Record;
 use crate::seed::Order;
 use crate::tally::{Tally, is_bought, outcome};
 
@@ -27,6 +28,7 @@ pub(super) struct Shopper {
     pub(super) stranger: String,
     pub(super) wait: Duration,
     pub(super) started: Instant,
+    pub(super) record: Record,
 }
 
 impl Shopper {
@@ -77,9 +79,13 @@ impl Shopper {
             request_id: clock::request_id(),
         };
         self.client.points().adjust_points(request).await?;
+        let watch = self.record.watch(&failed.name);
         let request = WatchCheckoutRequest { name: failed.name };
         let mut versions = self.client.checkouts().watch_checkout(request).await?.into_inner();
-        while versions.message().await?.is_some() {}
+        while let Some(checkout) = versions.message().await? {
+            watch.heard(&checkout);
+        }
+        watch.ended();
         Ok(())
     }
 
@@ -102,15 +108,23 @@ impl Shopper {
 
     async fn go_away(&self, order: &Order, after: Duration, intended: Instant) {
         let mut client = self.client.dropped_checkouts();
-        match timeout(after, client.create_checkout(self.request(order))).await {
-            Ok(answer) => self.count(&answer.map(tonic::Response::into_inner), intended),
+        let request = self.request(order);
+        let call = self.record.start(&request);
+        match timeout(after, client.create_checkout(request)).await {
+            Ok(answer) => {
+                let answer = answer.map(tonic::Response::into_inner);
+                call.answered(&answer);
+                self.count(&answer, intended);
+            }
             Err(_) => self.tally.went_away(intended.elapsed()),
         }
     }
 
     async fn submit(&self, request: CreateCheckoutRequest, intended: Instant) -> Option<Checkout> {
+        let call = self.record.start(&request);
         let answer = self.client.checkouts().create_checkout(request).await;
         let answer = answer.map(tonic::Response::into_inner);
+        call.answered(&answer);
         self.count(&answer, intended);
         answer.ok()
     }

@@ -22,6 +22,13 @@ impl fmt::Display for Report {
         for violation in &self.violations {
             writeln!(f, "broken promise: {violation}")?;
         }
+        if !self.coverage.is_complete() {
+            writeln!(
+                f,
+                "this run proves little, for some things never happened: {}",
+                self.coverage.missing().join(", ")
+            )?;
+        }
         write!(f, "sagas still open: {}, broken promises: {}", self.open_sagas, self.violation_count)
     }
 }

@@ -36,13 +36,3 @@ fn a_step_that_is_sent_by_hand_after_its_compensation_is_harmless() {
         assert!(walked.events["request by hand"] > 100, "{plan}: {:?}", walked.events);
     }
 }
-
-/// The one thing that the promise takes for granted: what provably never left, or was rolled back, has no copy on its way.
-#[test]
-fn a_copy_of_what_was_not_executed_would_break_the_promise() {
-    let Some((plan, found)) = (0..=FAULTS).find_map(|faults| caught(Mutant::CopyOfNothing, faults)) else {
-        panic!("it would not");
-    };
-    println!("in a {plan}, {}", told(&found));
-    assert_eq!(found.rule, "in a compensated saga nothing is left of any step");
-}

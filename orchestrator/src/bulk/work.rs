@@ -8,6 +8,7 @@ use std::time::Duration;
 use prost::Message as _;
 use saga::{Act, Fact};
 use service_kit::clock::Stopwatch;
+use service_kit::crash_point;
 use service_kit::db;
 use service_kit::host::Host;
 use service_kit::refusal::{Fault, Refusal};
@@ -101,6 +102,7 @@ impl Works {
             let held = Stopwatch::start();
             let claim = Claim { job, claimant: self.host.ids.next(self.host.clock.now_ms()) };
             if let Some(job) = self.store.claim(claim).await? {
+                crash_point!("bulk.after_claim");
                 let work = Work { works: self.clone(), claim, job, held };
                 self.host.tasks.spawn(async move {
                     work.run().await;
@@ -160,7 +162,10 @@ impl Work {
                 self.look_on(&query).await?
             };
         }
-        Ok(self.works.store.end(self.claim).await?)
+        crash_point!("bulk.before_end");
+        self.works.store.end(self.claim).await?;
+        crash_point!("bulk.after_end");
+        Ok(())
     }
 
     /// Finds the next sagas and writes them down.
@@ -171,7 +176,9 @@ impl Work {
         let before = last.map(|record| (record.create_time, record.id));
         let found = found.iter().map(|record| (record.id, record.version)).collect();
         self.held = Stopwatch::start();
+        crash_point!("bulk.before_note");
         let go = self.works.store.note(self.claim, found, before).await?;
+        crash_point!("bulk.after_note");
         (self.job.is_listed, self.job.before) = (before.is_none(), before.unwrap_or_default());
         Ok(go)
     }
@@ -188,6 +195,7 @@ impl Work {
             let is_done = may_be_begun && self.has_taken(&item).await?;
             let verdict = if is_done { Verdict::Applied } else { self.apply(query, item.saga).await? };
             self.held = Stopwatch::start();
+            crash_point!("bulk.before_settle");
             if self.works.store.settle(self.claim, item.saga, verdict).await? == Go::Cancelled {
                 return Ok(Go::Cancelled);
             }

@@ -1,7 +1,7 @@
 //! The journal as plain maps under one lock: what every move means, without a database. The reference for the journal
 //! over SQL, and enough for a simulation. It forgets everything with the process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,6 +31,8 @@ struct Memory {
     /// Incarnations, and when their leases run out.
     incarnations: BTreeMap<Uuid, i64>,
     records: BTreeMap<Uuid, Arc<Record>>,
+    /// Those that wait for somebody to mend them.
+    parked: BTreeSet<Uuid>,
     exposures: BTreeMap<Uuid, Exposure>,
     history: BTreeMap<(Uuid, i64, i64), Entry>,
     outbox: BTreeMap<(i64, Uuid), Event>,
@@ -133,12 +135,22 @@ impl Journal for MemoryJournal {
             })
             .collect();
         for record in &adopted {
+            memory.parked.remove(&record.id);
             memory.records.insert(record.id, record.clone());
         }
         drop(memory);
         adopted.iter().for_each(|record| self.hub.feed(record));
         let saga = |record| Adopted::Saga(Box::new(Arc::unwrap_or_clone(record)));
         Ok(adopted.into_iter().map(saga).collect())
+    }
+
+    async fn park(&self, id: Uuid, _problem: &str) -> Result<bool, Error> {
+        let mut memory = self.memory();
+        let is_open = memory.records.get(&id).is_some_and(|record| record.saga.is_open());
+        if is_open {
+            memory.parked.insert(id);
+        }
+        Ok(is_open)
     }
 
     async fn load(&self, id: Uuid) -> Result<Option<Record>, Error> {
@@ -167,6 +179,7 @@ impl Journal for MemoryJournal {
             record.owner == owner
                 && record.saga.is_open()
                 && !record.saga.is_suspended()
+                && !memory.parked.contains(&record.id)
                 && after.is_none_or(|after| record.id > after)
         });
         Ok(owned.take(limit).map(|record| record.id).collect())
@@ -214,7 +227,8 @@ impl Memory {
         };
         if let Orphans::Any(limit) = orphans {
             let lives = |owner: &Uuid| self.incarnations.get(owner).is_some_and(|lease| *lease > now_ms);
-            found.retain(|record| record.owner != owner && !lives(&record.owner));
+            let parked = |id: &Uuid| self.parked.contains(id);
+            found.retain(|record| record.owner != owner && !lives(&record.owner) && !parked(&record.id));
             found.sort_unstable_by_key(|record| (record.owner, record.id));
             found.truncate(limit);
         }

@@ -68,6 +68,11 @@ impl SqlJournal {
         Self { plans: plans.names().into(), ..self }
     }
 
+    /// The same with leases whatever the database says: for a simulation of several orchestrators in one process.
+    pub fn shared(db: Db, lease: Duration) -> Self {
+        Self { lease: Some(lease), ..Self::new(db, lease) }
+    }
+
     /// The buckets that this database holds for ever: `wanted`, if it was never given any.
     ///
     /// # Errors
@@ -155,6 +160,11 @@ impl Journal for SqlJournal {
             }
         }
         Ok(adopted)
+    }
+
+    async fn park(&self, id: Uuid, problem: &str) -> Result<bool, Error> {
+        let problem = problem.to_owned();
+        Ok(self.db.write(async move |tx| park::park(tx, id, &problem).await).await?)
     }
 
     async fn load(&self, id: Uuid) -> Result<Option<Record>, Error> {

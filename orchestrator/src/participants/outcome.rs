@@ -1,7 +1,9 @@
 //! Of which class an answer is. A code alone never proves that a step was not executed: a timeout arrives as CANCELLED, a
-//! cut connection as UNKNOWN, an over-long reply as OUT_OF_RANGE after the effect was committed. So a definite no, and a
-//! definite "not executed", need the participant's own trailer or proof that the request never left.
+//! cut connection as UNKNOWN, an over-long reply as OUT_OF_RANGE after the effect was committed. So a definite no needs the
+//! participant's own trailer, and a definite "not executed" proof that the request never left. A participant that says that
+//! it has rolled back speaks of the copy that it got: where somebody in between has sent two, the other may have happened.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use saga::{Failure, Outcome};
@@ -21,7 +23,7 @@ pub fn classify(status: &Status) -> Outcome {
     let failure = failure(status);
     match SagaOutcome::of(status) {
         Some(SagaOutcome::Refused) => return Outcome::Refused(failure),
-        Some(SagaOutcome::NotApplied) => return Outcome::NotExecuted(failure),
+        Some(SagaOutcome::NotApplied) => return Outcome::InDoubt(failure),
         Some(SagaOutcome::Pending) => return Outcome::Pending(retry_after_ms(status)),
         None => {}
     }
@@ -74,11 +76,23 @@ fn retry_after_ms(status: &Status) -> i64 {
     i64::try_from(delay.unwrap_or(Duration::ZERO).as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Whether the request provably never reached the participant: no connection was made.
+/// A call that did not leave this process.
+#[derive(Debug, thiserror::Error)]
+#[error("the call did not leave this process")]
+struct NotSent;
+
+/// The status of a call that did not leave this process.
+pub(crate) fn not_sent(why: &str) -> Status {
+    let mut status = Status::unavailable(why);
+    status.set_source(Arc::new(NotSent));
+    status
+}
+
+/// Whether the request provably never reached the participant: it was not sent, or no connection was made.
 fn never_left(status: &Status) -> bool {
     let mut source = std::error::Error::source(status);
     while let Some(error) = source {
-        if error.is::<tonic::ConnectError>() {
+        if error.is::<tonic::ConnectError>() || error.is::<NotSent>() {
             return true;
         }
         source = error.source();
@@ -108,15 +122,16 @@ mod tests {
     }
 
     #[test]
-    fn what_found_no_connection_was_not_executed() {
+    fn what_never_left_was_not_executed() {
         let status = Status::from_error(Box::new(tonic::ConnectError("nobody listens".into())));
         assert_eq!(classify(&status).class(), Class::NotExecuted);
+        assert_eq!(classify(&not_sent("there is no time")).class(), Class::NotExecuted);
     }
 
     #[test]
-    fn a_participant_that_says_so_did_not_execute() {
+    fn a_participant_speaks_of_the_copy_that_it_got() {
         let status = SagaOutcome::NotApplied.mark(Status::unavailable("rolled back"));
-        assert_eq!(classify(&status).class(), Class::NotExecuted);
+        assert_eq!(classify(&status).class(), Class::InDoubt);
         let status = SagaOutcome::Pending.mark(Status::unavailable("asking"));
         assert_eq!(classify(&status), Outcome::Pending(0));
     }

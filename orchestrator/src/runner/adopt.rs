@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use saga::{Event, Illegal};
+use service_kit::crash_point;
 use uuid::Uuid;
 
 use super::drive::Start;
@@ -26,11 +27,14 @@ impl Runner {
         let Some(definition) = self.0.parts.plans.of(&record) else {
             return Err(Error::UnknownPlan { kind: record.kind, version: record.plan_version });
         };
+        saga::invariants::check(definition.plan(), &record.saga).map_err(unfit)?;
         self.expect_willing(definition, &record, &signal.intervention)?;
         let life = self.0.alive()?;
         let adopted = self.0.parts.journal.adopt(life.incarnation, Orphans::One(id)).await?;
         let mut signal = Some(signal);
-        adopted.into_iter().for_each(|adopted| self.go_on(&life, adopted, signal.take()));
+        for adopted in adopted {
+            self.go_on(&life, adopted, signal.take()).await?;
+        }
         Ok(())
     }
 
@@ -67,9 +71,13 @@ impl Runner {
         }
         let before = std::mem::replace(&mut *self.0.suspects(), idle.clone());
         for id in idle.intersection(&before).copied().filter(|id| self.signals(*id).is_none()) {
+            if self.has_failed_too_often(id) {
+                self.give_up_on(life.incarnation, id).await?;
+                continue;
+            }
             tracing::warn!(saga.id = %id, "nobody drives this saga; taking it up again");
             for adopted in self.0.parts.journal.adopt(life.incarnation, Orphans::One(id)).await? {
-                self.go_on(&life, adopted, None);
+                self.go_on(&life, adopted, None).await?;
             }
         }
         Ok(())
@@ -81,22 +89,29 @@ impl Runner {
             if life.is_over() {
                 return Ok(());
             }
+            crash_point!("adopt.before_write");
             let adopted = self.0.parts.journal.adopt(life.incarnation, Orphans::Any(ADOPTION_BATCH)).await?;
             let count = adopted.len();
             if count > 0 {
+                crash_point!("adopt.after_write");
                 tracing::info!(count, "took over open sagas");
             }
-            adopted.into_iter().for_each(|adopted| self.go_on(&life, adopted, None));
+            for adopted in adopted {
+                self.go_on(&life, adopted, None).await?;
+            }
             if count < ADOPTION_BATCH {
                 return Ok(());
             }
         }
     }
 
-    fn go_on(&self, life: &Arc<Life>, adopted: Adopted, signal: Option<Signal>) {
+    async fn go_on(&self, life: &Arc<Life>, adopted: Adopted, signal: Option<Signal>) -> Result<(), journal::Error> {
         match adopted {
             Adopted::Saga(record) => match self.0.parts.plans.of(&record) {
-                Some(definition) => self.drive(life, definition, Arc::new(*record), Start::Adopting(signal)),
+                Some(definition) => match saga::invariants::check(definition.plan(), &record.saga) {
+                    Ok(()) => self.drive(life, definition, Arc::new(*record), Start::Adopting(signal)),
+                    Err(violation) => self.park_unfit(&record, &violation).await?,
+                },
                 None => {
                     let (kind, version) = (&record.kind, record.plan_version);
                     tracing::error!(saga.id = %record.id, kind, version, "this build does not know the saga's plan; it waits");
@@ -107,5 +122,11 @@ impl Runner {
                 tracing::error!(saga.id = %id, problem, "a saga's row cannot be read; it is parked until somebody mends it");
             }
         }
+        Ok(())
     }
+}
+
+/// Nobody can want anything of a saga that does not fit its plan.
+fn unfit(violation: saga::invariants::Violation) -> Error {
+    Error::Journal(journal::Error::Corrupt(violation.to_string()))
 }

@@ -10,11 +10,10 @@ use saga::{Call, Direction};
 use serde::Deserializer;
 use service_kit::clock::Stopwatch;
 use service_kit::config;
-use service_kit::refusal::SagaOutcome;
 use tokio::sync::Semaphore;
 use tonic::Status;
 
-use crate::participants;
+use crate::participants::{self, not_sent};
 
 /// Bounds of a runner.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -73,6 +72,9 @@ impl Default for Limits {
 pub(super) enum Urgency {
     /// Its saga may still turn back instead.
     Undecided,
+    /// The same, and its saga was taken over: this process has not sent it before, so it tells nothing of how the
+    /// participant is. Thousands that come back after an outage would spend all retries at once, and fail for want of more.
+    TakenOver,
     /// Its saga ends in no other way, so its retries are bounded by their back-off alone: were they turned away for want
     /// of other calls to take a share of, they would be so for ever.
     Decided,
@@ -180,9 +182,4 @@ impl Gate {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A call that did not leave this process.
-pub(super) fn not_sent(why: &str) -> Status {
-    SagaOutcome::NotApplied.mark(Status::unavailable(why))
 }

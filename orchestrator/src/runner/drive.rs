@@ -1,5 +1,6 @@
 //! One task for one open saga: the only place where a saga's events meet, so they are decided one after the other.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use saga::{Act, Call, Event, Illegal, Outcome, Phase};
+use saga::{Act, Call, Direction, Event, Illegal, Outcome, Phase, StepIndex};
 use service_kit::clock::Stopwatch;
 use service_kit::crash_point;
 use service_kit::db;
@@ -15,16 +16,19 @@ use service_kit::serve::MAX_MESSAGE_BYTES;
 use tokio::sync::mpsc;
 use tonic::Status;
 
-use super::budget::{Urgency, not_sent};
+use super::budget::Urgency;
 use super::life::Life;
 use super::write::Writing;
 use super::{Error, Inner, Signal, points};
 use crate::journal::{self, Append, Orphans, Record};
-use crate::participants;
+use crate::participants::{self, not_sent};
 use crate::plans::{self, Definition, Read};
 
 /// First and longest pause between tries to reach the journal.
 const JOURNAL_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// The longest that a drive sleeps without a look at the clock, which may have been put right meanwhile.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
 /// How a drive begins.
 pub(super) enum Start {
@@ -52,6 +56,8 @@ pub(super) struct Drive<'a> {
     record: Arc<Record>,
     signals: mpsc::Receiver<Signal>,
     calls: FuturesUnordered<BoxFuture<'a, Answer>>,
+    /// What this task has sent.
+    sent: BTreeSet<(StepIndex, Direction)>,
 }
 
 impl<'a> Drive<'a> {
@@ -62,11 +68,12 @@ impl<'a> Drive<'a> {
         record: Arc<Record>,
         signals: mpsc::Receiver<Signal>,
     ) -> Self {
-        Self { inner, life, definition, record, signals, calls: FuturesUnordered::new() }
+        Self { inner, life, definition, record, signals, calls: FuturesUnordered::new(), sent: BTreeSet::new() }
     }
 
-    /// Drives the saga until it has ended, waits for a person only, was lost, or the process stops.
-    pub(super) async fn run(mut self, start: Start) {
+    /// Drives the saga until it has ended, waits for a person only, was lost, or the process stops. Tells whether it has
+    /// come to rest.
+    pub(super) async fn run(mut self, start: Start) -> bool {
         let begun = match start {
             Start::Sending(calls) => {
                 self.send(calls);
@@ -75,13 +82,14 @@ impl<'a> Drive<'a> {
             Start::Adopting(signal) => self.adopt(signal).await,
         };
         if begun.is_err() {
-            return;
+            return false;
         }
         while self.has_work() {
             if self.next().await.is_err() {
-                return;
+                return false;
             }
         }
+        true
     }
 
     async fn adopt(&mut self, signal: Option<Signal>) -> Result<(), Lost> {
@@ -105,7 +113,8 @@ impl<'a> Drive<'a> {
     /// Waits for the next event and takes it.
     async fn next(&mut self) -> Result<(), Lost> {
         let stop = &self.inner.parts.host.stop;
-        let pause = self.record.saga.next_wake_in_ms(self.inner.parts.host.clock.now_ms()).map(pause);
+        let wake = self.record.saga.next_wake_ms();
+        let pause = wake.map(|wake_ms| until(wake_ms, self.inner.parts.host.clock.now_ms()));
         tokio::select! {
             biased;
             () = stop.cancelled() => Err(Lost),
@@ -121,12 +130,14 @@ impl<'a> Drive<'a> {
 
     async fn obey(&mut self, signal: Signal) -> Result<(), Lost> {
         let Signal { intervention, answer } = signal;
+        crash_point!("verb.before_write");
         let moved = intervention.expected_version.is_some_and(|version| version != self.record.version);
         let result =
             if moved { Ok(Err(Error::Moved(self.record.version))) } else { self.decide(&intervention.event).await };
         // Whoever asked may have gone; the saga goes on either way.
         match result {
             Ok(Ok(())) => {
+                crash_point!("verb.after_write");
                 drop(answer.send(Ok(self.record.clone())));
                 Ok(())
             }
@@ -270,7 +281,9 @@ impl<'a> Drive<'a> {
                 self.calls.push(Box::pin(std::future::ready(Answer { call, result, elapsed_ms: 0 })));
                 continue;
             };
+            let is_first_here = self.sent.insert((call.step, call.direction));
             let urgency = match self.record.saga.phase() {
+                Some(Phase::Running) if is_first_here => Urgency::TakenOver,
                 Some(Phase::Running) => Urgency::Undecided,
                 _ => Urgency::Decided,
             };
@@ -323,6 +336,7 @@ enum Landed {
 }
 
 /// At least a moment, so that no clock that goes back between two looks makes a loop of them.
-fn pause(ms: i64) -> Duration {
-    Duration::from_millis(u64::try_from(ms).unwrap_or_default().max(1))
+fn until(wake_ms: i64, now_ms: i64) -> Duration {
+    let pause = Duration::from_millis(u64::try_from(wake_ms.saturating_sub(now_ms)).unwrap_or_default());
+    pause.clamp(Duration::from_millis(1), LONGEST_SLEEP)
 }

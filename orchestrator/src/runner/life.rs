@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use service_kit::clock::Stopwatch;
+use service_kit::crash_point;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -62,7 +63,9 @@ impl Runner {
     pub(super) async fn born(parts: &super::Parts) -> Result<Arc<Life>, journal::Error> {
         let incarnation = parts.host.ids.next(parts.host.clock.now_ms());
         let life = Life::new(incarnation, parts.journal.lease());
+        crash_point!("lease.before_register");
         parts.journal.register(incarnation).await?;
+        crash_point!("lease.after_register");
         Ok(Arc::new(life))
     }
 
@@ -102,10 +105,12 @@ impl Runner {
         for _ in 0..TRIES {
             let asked_ms = life.watch.elapsed_ms();
             let renewal = self.0.parts.journal.renew(life.incarnation);
+            crash_point!("lease.before_renew");
             let Ok(renewed) = tokio::time::timeout(patience, renewal).await else {
                 tracing::warn!("the lease could not be renewed in time; trying again");
                 continue;
             };
+            crash_point!("lease.after_renew");
             if renewed? {
                 life.prolong(asked_ms, lease);
             } else {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use events::{CloudEvent, Handler, Malformed, Receipt};
+use service_kit::crash_point;
 use service_kit::db::{self, Db};
 
 use super::delivery::{Channel, Draft, NOTICE_MS};
@@ -57,7 +58,9 @@ impl Intake {
     async fn store(&self, drafts: Vec<Draft>) -> Result<(), db::Error> {
         for some in drafts.chunks(store::AT_ONCE) {
             let some: Arc<[Draft]> = some.into();
+            crash_point!("delivery.before_intake");
             self.db.write(async move |tx| store::insert(tx, &some).await).await?;
+            crash_point!("delivery.after_intake");
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use service_kit::crash_point;
 use service_kit::db::{self, Db};
 use service_kit::ids::Ids;
 use tokio_util::sync::CancellationToken;
@@ -134,12 +135,14 @@ impl Lane {
 
     /// Makes one call and writes what became of its deliveries. Tells what is wrong with the other side, if it is out.
     async fn attempt(&self, (deliveries, now_ms): Call) -> Option<String> {
+        crash_point!("delivery.before_send", self.channel.name(), "");
         let outcomes = match &self.outlet {
             Outlet::Platform(platform) => platform.deliver(&deliveries, now_ms).await,
             Outlet::Messenger(messenger) => {
                 join_all(deliveries.iter().map(|delivery| messenger.deliver(delivery, now_ms))).await
             }
         };
+        crash_point!("delivery.before_settle", self.channel.name(), "");
         let outage = outcomes.iter().find_map(Outcome::outage).map(str::to_owned);
         let mut attempted = deliveries.into_iter().zip(outcomes).peekable();
         while attempted.peek().is_some() {
@@ -165,7 +168,9 @@ impl Lane {
                 attempted.iter().enumerate().map(|(place, one)| (&one.0, change(place, one))).collect();
             store::settle(tx, &settled).await
         };
-        self.db.write(settle).await
+        self.db.write(settle).await?;
+        crash_point!("delivery.after_settle", self.channel.name(), "");
+        Ok(())
     }
 }
 

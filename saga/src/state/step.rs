@@ -4,7 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Class, Direction, Failure, schedule};
+use crate::schedule::LONGEST_WAIT_MS;
+use crate::{Class, Direction, Failure};
 
 /// Attempts of a direction that the saga's row keeps; the history has them all.
 pub(crate) const RECENT: usize = 5;
@@ -123,10 +124,10 @@ impl Leg {
         self.attempts.saturating_sub(u32::from(self.in_flight))
     }
 
-    /// An attempt may be sent now.
+    /// An attempt may be sent now: nothing is waited for, or it is over, or no right clock can have meant it.
     pub(crate) fn is_due(&self, now_ms: i64) -> bool {
-        let has_come = |next_ms| schedule::left_ms(next_ms, now_ms) == 0;
-        !self.in_flight && self.stuck.is_none() && self.next_ms.is_none_or(has_come)
+        let is_over = |next_ms| next_ms <= now_ms || next_ms > now_ms.saturating_add(LONGEST_WAIT_MS);
+        !self.in_flight && self.stuck.is_none() && self.next_ms.is_none_or(is_over)
     }
 
     /// Nothing more is to be sent this way. An attempt in flight stays so.

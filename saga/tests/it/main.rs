@@ -21,6 +21,10 @@ mod script;
 #[cfg(test)]
 mod soundness;
 #[cfg(test)]
+mod spoilt;
+#[cfg(test)]
 mod timing;
 #[cfg(test)]
 mod walk;
+#[cfg(test)]
+mod words;

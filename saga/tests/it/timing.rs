@@ -1,5 +1,6 @@
 //! When a saga wakes.
 
+use saga::schedule::LONGEST_WAIT_MS;
 use saga::{Event, Illegal, Moment, Outcome, Saga, start};
 
 use crate::plans::{CHARGE, TRIP};
@@ -120,21 +121,16 @@ fn a_reply_to_an_earlier_attempt_changes_nothing() {
 }
 
 #[test]
-fn a_back_off_that_was_written_by_a_clock_ahead_is_over_once_the_clock_is_right() {
-    const AHEAD_MS: i64 = 5 * 86_400_000;
-    let fresh = start(&TRIP, 2 * AHEAD_MS, &[], Moment { now_ms: 0, jitter: 0 }).unwrap().saga;
-    let call = fresh.in_flight().next().unwrap();
+fn a_wait_that_no_right_clock_can_have_meant_is_over() {
+    let script = Script::start("trip", "").until("do flight");
+    let at = |now_ms| Moment { now_ms, jitter: 7 };
+    let call = script.saga.in_flight().next().unwrap();
     let event = Event::Attempted { call, outcome: outcome("in doubt"), elapsed_ms: 1 };
-    let saga = decide_checked(&TRIP, &fresh, &event, Moment { now_ms: AHEAD_MS, jitter: 7 }).unwrap().saga;
-    let wait_ms = saga.next_wake_ms().unwrap() - AHEAD_MS;
-    assert!(wait_ms > 0, "it backs off");
-    assert_eq!(saga.next_wake_in_ms(AHEAD_MS), Some(wait_ms));
-    assert_eq!(
-        decide_checked(&TRIP, &saga, &Event::Woke, Moment { now_ms: AHEAD_MS, jitter: 0 }),
-        Err(Illegal::Nothing)
-    );
-
-    assert_eq!(saga.next_wake_in_ms(1_000), Some(0));
-    let later = decide_checked(&TRIP, &saga, &Event::Woke, Moment { now_ms: 1_000, jitter: 0 }).unwrap().saga;
-    assert_eq!(later.in_flight().map(|call| call.attempt).collect::<Vec<_>>(), [2]);
+    let waiting = decide_checked(&TRIP, &script.saga, &event, at(1_000)).unwrap().saga;
+    let due_ms = waiting.next_wake_ms().unwrap();
+    assert_eq!(due_ms, 1_007);
+    // As if the clock had been ahead when the wait was decided on, and were right again.
+    let woken = |early_ms| decide_checked(&TRIP, &waiting, &Event::Woke, at(due_ms - early_ms));
+    assert_eq!(woken(LONGEST_WAIT_MS), Err(Illegal::Nothing));
+    assert_eq!(woken(3_600_000).unwrap().saga.in_flight().count(), 1);
 }

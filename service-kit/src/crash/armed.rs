@@ -1,5 +1,6 @@
 //! Which point the process is to die at: one at a time, from the environment at the start or from whoever runs the test.
 
+use std::cell::Cell;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// Names the point: `journal.before_intent`, `rpc.before_send@reserve-points/forward`, `accept.before_reply#3`.
@@ -53,6 +54,23 @@ pub fn pass(name: &str, step: &str, direction: &str) {
     if spec.passages == 0 {
         eprintln!("crash point {name}@{step}/{direction}");
         std::process::abort();
+    }
+}
+
+thread_local! {
+    static BREATHES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether units of work that are done on this thread wait for a moment before and after, as they do in production for
+/// their turn and for their commit: so that a test can drop whoever waits.
+pub fn breathes(on: bool) {
+    BREATHES.set(on);
+}
+
+/// Waits for a moment, if that is asked for.
+pub async fn breathe() {
+    if BREATHES.get() {
+        tokio::task::yield_now().await;
     }
 }
 

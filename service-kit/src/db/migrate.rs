@@ -1,6 +1,7 @@
 //! Bringing a service's tables up to date, once per step and database, forward only.
 
 use super::{Db, Error, Tx, append_only};
+use crate::crash_point;
 
 /// One step of a schema, applied once and never changed afterwards.
 #[derive(Debug, Clone, Copy)]
@@ -80,10 +81,12 @@ async fn unseen<'a>(tx: &mut Tx<'_>, service: &str, migrations: &'a [Migration])
 }
 
 async fn apply(tx: &mut Tx<'_>, service: &str, migration: &Migration) -> Result<(), Error> {
+    crash_point!("migrate.before_step", service, migration.name);
     match append_only::table(migration.sql) {
         Some(table) => append_only::guard(tx, table).await?,
         None => tx.script(migration.sql).await?,
     }
+    crash_point!("migrate.before_note", service, migration.name);
     let note = crate::args![service, migration.version, migration.name, tx.now_ms()];
     tx.execute(NOTE, note).await.map(drop)
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use super::{Arg, Connection, Counters, Error, FromRow, Hints, Row, Stats, Tx, Value};
 use crate::clock::Clock;
@@ -64,11 +64,13 @@ impl Postgres {
     }
 }
 
+type Jobs = super::queue::Queue<Box<dyn Job>>;
+
 /// The connections to one server, on a thread of their own.
 pub(super) struct Pool {
     // Both, and the thread, are there until the drop.
-    writes: Option<mpsc::Sender<Box<dyn Job>>>,
-    reads: Option<mpsc::Sender<Box<dyn Job>>>,
+    writes: Option<Jobs>,
+    reads: Option<Jobs>,
     thread: Option<JoinHandle<()>>,
     counters: Arc<Counters>,
     schema: String,
@@ -109,8 +111,8 @@ impl std::fmt::Debug for Pool {
 impl Pool {
     pub(super) async fn connect(options: &Postgres, time: Time) -> Result<Self, Error> {
         let counters = Arc::new(Counters::default());
-        let (writes, write_queue) = mpsc::channel(QUEUE);
-        let (reads, read_queue) = mpsc::channel(QUEUE);
+        let (writes, write_queue) = super::queue::queue(QUEUE);
+        let (reads, read_queue) = super::queue::queue(QUEUE);
         let queues = (Queue::new(write_queue), Queue::new(read_queue));
         let connector = Connector::new(options, matches!(time, Time::Server))?;
         let config = connector.config();
@@ -168,7 +170,7 @@ impl Pool {
         self.run(self.reads.as_ref(), work).await
     }
 
-    async fn run<T, E, F>(&self, queue: Option<&mpsc::Sender<Box<dyn Job>>>, work: F) -> Result<T, E>
+    async fn run<T, E, F>(&self, queue: Option<&Jobs>, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,

@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::{Arg, Counters, Error, FromRow, Row, Stats, Tx};
 use crate::clock::Clock;
+use crate::crash;
 
 mod log;
 mod open;
@@ -96,7 +97,9 @@ impl Sqlite {
         match &self.mode {
             Mode::Thread { writer, .. } => writer.send(job).await?,
             Mode::Inline { writer, .. } => {
+                crash::breathe().await;
                 writer.lock().unwrap_or_else(PoisonError::into_inner).run(std::iter::once(job));
+                crash::breathe().await;
             }
             Mode::ReadOnly { .. } => {
                 return Err(E::from(Error::Unavailable("the database is open for reading only".into())));
@@ -116,6 +119,7 @@ impl Sqlite {
         match &self.mode {
             Mode::Thread { readers, .. } | Mode::ReadOnly { readers } => readers.read(now_ms, work).await,
             Mode::Inline { writer, .. } => {
+                crash::breathe().await;
                 let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
                 snapshot(writer.connection(), &self.counters, now_ms, work)
             }

@@ -1,7 +1,6 @@
 //! One connection to one address, and whoever keeps it: opens it, learns whether the peer answers on it, notices its end
-//! and opens the next one. Names are looked up anew each time.
+//! and opens the next one.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,8 +12,8 @@ use http::{HeaderValue, Request, Response, Uri, header};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{broadcast, watch};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -23,6 +22,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::BoxError;
 use super::address::{Address, Connections};
+use super::connect::Connect;
 use crate::clock::Stopwatch;
 
 /// How soon a connection that could not be opened is tried again; twice as long after each further time.
@@ -147,42 +147,51 @@ impl tower::Service<Request<Body>> for Connection {
     }
 }
 
-type Ending = http2::Connection<TokioIo<TcpStream>, Body, TokioExecutor>;
+type Ending<S> = http2::Connection<TokioIo<S>, Body, TokioExecutor>;
+
+/// What all lines of a peer are, and word of every change.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    pub(super) lines: watch::Sender<Vec<Line>>,
+    pub(super) changed: broadcast::Sender<()>,
+}
 
 /// Keeps a line until nobody needs its peer any more.
-pub(super) async fn keep(place: Place, lines: watch::Sender<Vec<Line>>) {
+pub(super) async fn keep(place: Place, network: impl Connect, shown: Shown) {
     let life = async {
         let (mut pause, mut attempt) = (FIRST_PAUSE, place.number);
         loop {
-            match open(&place, attempt).await {
+            match open(&place, &network, attempt).await {
                 Ok((connection, ending)) => {
                     let lived = Stopwatch::start();
-                    show(&lines, &place, Line::Open(connection));
+                    show(&shown, &place, Line::Open(connection));
                     let ended = ending.await;
                     tracing::debug!(peer = place.name, address = %place.address, ?ended, "a connection has ended");
                     if lived.elapsed_ms() >= SHORT_LIFE_MS {
                         pause = FIRST_PAUSE;
-                        show(&lines, &place, Line::Opening);
+                        show(&shown, &place, Line::Opening);
                         continue;
                     }
-                    show(&lines, &place, Line::Down("it closes connections".into()));
+                    show(&shown, &place, Line::Down("it closes connections".into()));
                 }
-                Err(error) => show(&lines, &place, Line::Down(error.to_string().into())),
+                Err(error) => show(&shown, &place, Line::Down(error.to_string().into())),
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
             attempt = attempt.wrapping_add(1);
         }
     };
+    // In one order, so that a simulation can be repeated.
     tokio::select! {
+        biased;
         () = life => {}
-        () = lines.closed() => {}
+        () = shown.lines.closed() => {}
     }
 }
 
 /// Puts up what a line is now; the log hears of an address once, and not of each of its lines.
-fn show(lines: &watch::Sender<Vec<Line>>, place: &Place, now: Line) {
-    lines.send_modify(|lines| {
+fn show(shown: &Shown, place: &Place, now: Line) {
+    shown.lines.send_modify(|lines| {
         let before = std::mem::replace(&mut lines[place.number], now);
         let of_address = || lines.iter().skip(place.number % place.addresses).step_by(place.addresses);
         let (peer, address) = (place.name, &place.address);
@@ -200,16 +209,23 @@ fn show(lines: &watch::Sender<Vec<Line>>, place: &Place, now: Line) {
             (Line::Down(_) | Line::Opening | Line::Open(_), _) => {}
         }
     });
+    // Nobody may wait.
+    drop(shown.changed.send(()));
 }
 
 /// Opens a connection and has the peer answer on it, within the time that it may take.
-async fn open(place: &Place, attempt: usize) -> Result<(Connection, BoxFuture<'static, hyper::Result<()>>), BoxError> {
+async fn open(
+    place: &Place,
+    network: &impl Connect,
+    attempt: usize,
+) -> Result<(Connection, BoxFuture<'static, hyper::Result<()>>), BoxError> {
     let limit_ms = place.connections.connect_timeout_ms;
     let opening = async {
-        let stream = connect(&place.address, attempt).await?;
+        let stream = network.connect(&place.address.host, place.address.port, attempt).await?;
         let (connection, ending) = handshake(place, stream).await?;
         let mut ending = ending.boxed();
         tokio::select! {
+            biased;
             answered = greet(connection.clone()) => answered.map(|()| (connection, ending)),
             ended = &mut ending => Err(ended.err().map_or_else(|| "it closed the connection".into(), BoxError::from)),
         }
@@ -218,24 +234,11 @@ async fn open(place: &Place, attempt: usize) -> Result<(Connection, BoxFuture<'s
     opened.unwrap_or_else(|_| Err(format!("no answer within {limit_ms} ms").into()))
 }
 
-/// Connects to the first that accepts of all that the name stands for, beginning with another one at each attempt and on
-/// each line, so that connections spread over them.
-async fn connect(address: &Address, attempt: usize) -> io::Result<TcpStream> {
-    let mut found: Vec<_> = tokio::net::lookup_host((address.host.as_str(), address.port)).await?.collect();
-    let first = attempt.checked_rem(found.len()).unwrap_or_default();
-    found.rotate_left(first);
-    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name stands for no address");
-    for address in found {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return stream.set_nodelay(true).map(|()| stream),
-            Err(error) => failed = error,
-        }
-    }
-    Err(failed)
-}
-
 /// TLS would come in here.
-async fn handshake(place: &Place, stream: TcpStream) -> hyper::Result<(Connection, Ending)> {
+async fn handshake<S>(place: &Place, stream: S) -> hyper::Result<(Connection, Ending<S>)>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let Connections { keepalive_interval_ms, keepalive_timeout_ms, .. } = place.connections;
     let (requests, ending) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

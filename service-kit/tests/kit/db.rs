@@ -402,3 +402,42 @@ async fn reads_that_their_caller_does_not_look_after_keep_nobody_waiting() {
         answer.expect("others hold all places and do nothing").unwrap();
     }
 }
+
+#[tokio::test]
+async fn writes_that_their_caller_does_not_look_after_keep_nobody_waiting() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = testbed::threaded(directory.path(), Arc::new(ManualClock::at(1))).await;
+    let (stop, held) = Stop::new();
+    let stopping = async move |_tx: &mut Tx<'_>| {
+        stop.here();
+        Ok(())
+    };
+    let mut first = Box::pin(db.write::<(), Error, _>(stopping));
+    assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(held.reaching.recv().is_err(), "the engine has begun");
+    // More than may wait, and as many again: all are asked for, and none is looked after again.
+    let write = || async { db.write(async |tx: &mut Tx<'_>| Ok::<_, Error>(tx.now_ms())).await };
+    let mut left: Vec<_> = (0..10_000).map(|_| Box::pin(write())).collect();
+    for left in &mut left {
+        assert!(left.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    drop(held);
+    for _ in 0..20 {
+        let answer = tokio::time::timeout(Duration::from_secs(60), write()).await;
+        answer.expect("others hold all places and do nothing").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_database_ends_though_somebody_still_waits_for_a_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = testbed::threaded(directory.path(), Arc::new(ManualClock::at(1))).await;
+    let write = |db: Db| async move { db.write(async |tx: &mut Tx<'_>| Ok::<_, Error>(tx.now_ms())).await };
+    let mut left: Vec<_> = (0..10_000).map(|_| Box::pin(write(db.clone()))).collect();
+    for left in &mut left {
+        drop(left.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+    }
+    drop(left);
+    drop(db);
+    Db::open(directory.path(), clock()).unwrap();
+}

@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn torn_writes_come_in_any_part_and_never_half_a_sector() {
         let mut found = std::collections::BTreeSet::new();
-        for seed in 0..200 {
+        for seed in 0..2_000 {
             let (mut disk, number) = with("a", &[0; 3 * SECTOR]);
             for fill in [1, 2] {
                 disk.write(number, 0, &[fill; 3 * SECTOR]).expect("it is on");

@@ -66,7 +66,6 @@ impl Filesystem for Shared {
         reply.attr(&TTL, &attributes(&self.disk(), number.into()));
     }
 
-    #[expect(clippy::too_many_arguments, reason = "as the trait has it")]
     fn setattr(
         &self,
         _: &Request,
@@ -92,7 +91,6 @@ impl Filesystem for Shared {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "as the trait has it")]
     fn create(&self, _: &Request, _: INodeNo, name: &OsStr, _mode: u32, _umask: u32, _flags: i32, reply: ReplyCreate) {
         let Some(name) = text(name) else { return reply.error(Errno::EINVAL) };
         let mut disk = self.disk();
@@ -105,7 +103,6 @@ impl Filesystem for Shared {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "as the trait has it")]
     fn read(
         &self,
         _: &Request,
@@ -123,7 +120,6 @@ impl Filesystem for Shared {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "as the trait has it")]
     fn write(
         &self,
         _: &Request,

@@ -1,6 +1,7 @@
 //! The line in the tables: a place is a counter in the room's row, and so is the head.
 
 use proto::token::v1 as pb;
+use service_kit::crash_point;
 use service_kit::db::{self, Db, Tx};
 use service_kit::refusal::Fault;
 use uuid::Uuid;
@@ -51,7 +52,10 @@ impl Line for SqlLine {
             return Ok(());
         }
         let id = room.id;
-        self.db.write(async move |tx| tick_in(tx, id, ticker).await).await
+        crash_point!("room.before_tick");
+        self.db.write(async move |tx| tick_in(tx, id, ticker).await).await?;
+        crash_point!("room.after_tick");
+        Ok(())
     }
 
     async fn settle(&self, _room: Uuid, _tokens: &[Token]) {}
@@ -81,6 +85,7 @@ async fn tick_in(tx: &mut Tx<'_>, id: Uuid, ticker: Ticker) -> Result<(), db::Er
         }
         room.admitted_through = through;
     }
+    crash_point!("room.in_tick");
     store::move_head(tx, &room, count).await
 }
 

@@ -14,6 +14,8 @@ use super::fault::Fate;
 use super::job::Job;
 use super::session::{Mode, Session};
 use super::{Connection, Counters, Error, Tx};
+use crate::crash_point;
+use crate::db::queue::Placed;
 
 /// Units of work in one commit: enough to share its cost, few enough to hold nobody up.
 const BATCH: usize = 32;
@@ -26,10 +28,10 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_m
 const STEP: Duration = Duration::from_millis(100);
 
 /// Units of work that wait for a connection.
-pub(super) struct Queue(Mutex<mpsc::Receiver<Box<dyn Job>>>);
+pub(super) struct Queue(Mutex<mpsc::Receiver<Placed<Box<dyn Job>>>>);
 
 impl Queue {
-    pub(super) fn new(jobs: mpsc::Receiver<Box<dyn Job>>) -> Self {
+    pub(super) fn new(jobs: mpsc::Receiver<Placed<Box<dyn Job>>>) -> Self {
         Self(Mutex::new(jobs))
     }
 
@@ -37,14 +39,14 @@ impl Queue {
     async fn take(&self, most: usize) -> Vec<Box<dyn Job>> {
         let mut jobs = Vec::new();
         self.0.lock().await.recv_many(&mut jobs, most).await;
-        jobs
+        jobs.into_iter().map(Placed::take).collect()
     }
 
     /// Answers whoever waits. Tells whether more can come.
     async fn refuse(&self, error: &Error) -> bool {
         let mut jobs = self.0.lock().await;
         while let Ok(job) = jobs.try_recv() {
-            job.answer(Err(error.clone()));
+            job.take().answer(Err(error.clone()));
         }
         !(jobs.is_closed() && jobs.is_empty())
     }
@@ -320,5 +322,11 @@ async fn run_job((session, counters): (&mut Session, &Counters), job: &mut dyn J
 
 /// Ends the transaction. There is nothing to wait for when nothing is to be kept.
 async fn finish(session: &mut Session, keeps: bool) -> Result<(), Error> {
-    if keeps { session.commit().await } else { session.rollback().await }
+    if !keeps {
+        return session.rollback().await;
+    }
+    crash_point!("postgres.before_commit");
+    let committed = session.commit().await;
+    crash_point!("postgres.after_commit");
+    committed
 }

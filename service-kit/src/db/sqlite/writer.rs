@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::log::Log;
 use super::statement::{classify, execute, gone, script};
 use super::{Counters, Error, Tx, perform, transaction};
 use crate::clock::Clock;
+use crate::crash_point;
+use crate::db::queue::{Placed, Queue, queue};
 
 /// Units of work that may wait for the writer; callers beyond that wait for a place.
 const QUEUE: usize = 4096;
@@ -67,18 +69,18 @@ where
 /// The writer's thread.
 pub(super) struct Thread {
     // Both are there until the drop.
-    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    jobs: Option<Queue<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Thread {
     /// Starts it. The lock is held until the connection is closed.
     pub(super) fn start(mut writer: Writer, lock: File) -> Result<Self, Error> {
-        let (jobs, mut queue) = mpsc::channel(QUEUE);
+        let (jobs, mut taken) = queue(QUEUE);
         let run = move || {
             let mut batch = Vec::with_capacity(BATCH);
-            while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-                writer.run(batch.drain(..));
+            while taken.blocking_recv_many(&mut batch, BATCH) > 0 {
+                writer.run(batch.drain(..).map(Placed::take));
             }
             drop(writer);
             drop(lock);
@@ -162,7 +164,9 @@ impl Writer {
         script(&self.connection, "begin immediate")?;
         let now_ms = self.clock.now_ms();
         let done = jobs.try_for_each(|job| run_job((&mut self.connection, &self.counters), now_ms, job, verdicts));
+        crash_point!("sqlite.before_commit");
         let committed = done.and_then(|()| (self.commit)(&self.connection).map_err(failed_commit));
+        crash_point!("sqlite.after_commit");
         if let Err(Error::InDoubt(why)) = &committed {
             self.leave_service(why);
         }
