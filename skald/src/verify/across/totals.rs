@@ -15,7 +15,7 @@ pub(super) fn add_up(facts: &Facts) -> Vec<String> {
     // Of a saga whose plan came from elsewhere nobody can tell here what it moves.
     let kinds = [checkout::KIND, point_charge::KIND, cancellation::KIND];
     let has_ended = |saga: &Uuid| {
-        let known = facts.sagas.get(saga).filter(|saga| kinds.contains(&saga.kind.as_str()));
+        let known = facts.sagas.get(saga).filter(|saga| kinds.contains(&saga.kind.as_str()) && !saga.steps.is_empty());
         known.is_some_and(|saga| matches!(saga.course, Course::Completed | Course::Compensated))
     };
     let due = |kind| facts.of_course(kind, Course::Completed).filter_map(|(_, saga)| saga.amount).sum::<i64>();
