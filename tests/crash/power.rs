@@ -179,7 +179,7 @@ impl Bench {
         self.shared.disk().export(copy.path())?;
         let mut settings = Settings::default();
         settings.server.data_dir = copy.path().display().to_string();
-        let report = verify::run(&settings, true, None).await?;
+        let report = verify::run(&settings).await?;
         ensure!(report.is_clean(), "{report}");
         Ok(())
     }
