@@ -127,7 +127,7 @@ async fn all(settings: &Settings, folder: PathBuf) -> Result<Report> {
     crowd.look_once_more().await;
     let (history, calls) = crowd.notebook().take();
     history.write(BufWriter::new(File::create(folder.join("calls.jsonl"))?))?;
-    let verdict = judge(&cluster.store, &history, rest, SETTLE).await?;
+    let verdict = judge(&cluster.store, &history, rest, (SETTLE, settings.kinds.contains(&Kind::Clock))).await?;
     let kinds = settings.kinds.iter().map(|kind| (*kind, 0));
     let mut report = Report {
         seed: settings.seed,
