@@ -103,7 +103,7 @@ pub(crate) enum Event {
 /// When the deadline is, in a model that begins at nought and in which no time passes.
 pub(crate) const DEADLINE_MS: i64 = 1_000;
 /// What is longer than any deadline.
-pub(crate) const LATER_MS: i64 = 1_000_000;
+pub(crate) const LATER_MS: i64 = 100_000;
 /// Enough jitter that a back-off is never nothing.
 const JITTER: u64 = 0x2121_2121_2121_2121;
 /// How long participants ask to be left alone.

@@ -65,7 +65,7 @@ async fn charge(channel: &Channel) {
         }),
         wait: Some(duration(0)),
         card: Some(Card { processor_token: "tok_1".into(), last_four: "4242".into() }),
-        ..Default::default()
+        request_id: Ids::seeded(2).next(SystemClock.now_ms()).to_string(),
     };
     CheckoutServiceClient::new(channel.clone()).create_point_charge(request).await.unwrap();
 }

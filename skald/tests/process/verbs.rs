@@ -160,7 +160,7 @@ async fn a_saga_past_its_pivot_is_hurried_held_and_let_go_but_not_aborted() {
     assert!(shown.contains("1 open, ") && shown.contains("capture-points"), "{shown}");
 
     // A reply that was under way is still recorded.
-    let held = shell.until(saga, |saga| saga["steps"][4]["state"] == "PENDING").await;
+    let held = shell.until(saga, |saga| saga["steps"][4]["state"] == "UNCERTAIN").await;
     let going = shell.json(&["saga", "resume", saga, "--reason", "looked", "--expected-version", &version(&held)]);
     assert_eq!(going["state"], "COMPLETING");
     let told = shell.refused(&["saga", "resume", saga, "--reason", "looked"]);
