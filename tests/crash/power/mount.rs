@@ -49,7 +49,11 @@ impl Mounted {
 
     /// Unmounts it: the system forgets what it has read.
     pub(crate) fn end(mut self) -> io::Result<()> {
-        self.session.take().map_or(Ok(()), BackgroundSession::umount_and_join)
+        match self.session.take().map_or(Ok(()), BackgroundSession::umount_and_join) {
+            // What the killed process had asked for was still under way.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => Ok(()),
+            ended => ended,
+        }
     }
 }
 
