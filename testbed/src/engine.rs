@@ -89,10 +89,7 @@ pub async fn without_checks(db: &Db) -> Result<(), Error> {
             where contype = 'c' and connamespace = current_schema()::regnamespace loop \
             execute format('alter table %s drop constraint %I', it.place, it.conname); \
         end loop; end $$";
-    let sql = match Engine::named() {
-        Engine::Sqlite => "pragma ignore_check_constraints = on",
-        Engine::Postgres => DROP,
-    };
+    let sql = if db.is_exclusive() { "pragma ignore_check_constraints = on" } else { DROP };
     db.write(async move |tx: &mut Tx<'_>| tx.execute(sql, &[]).await.map(drop)).await
 }
 

@@ -21,7 +21,8 @@ struct Set {
 }
 
 thread_local! {
-    static SET: RefCell<Set> = RefCell::new(Set::new());
+    // Never taken down: a database cannot be while its thread's own storage is.
+    static SET: &'static RefCell<Set> = Box::leak(Box::new(RefCell::new(Set::new())));
 }
 
 impl Set {
@@ -50,7 +51,8 @@ impl Set {
 
 pub(super) fn run(data: &[u8]) {
     let Some((page, values)) = data.split_first() else { return };
-    SET.with_borrow(|set| {
+    SET.with(|set| {
+        let set = set.borrow();
         let mut address = PAGES[usize::from(*page) % PAGES.len()].to_owned();
         let mut values = values.split(|byte| *byte == b'\n');
         if address == "/sagas/" {

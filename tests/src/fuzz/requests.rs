@@ -21,17 +21,19 @@ struct Set {
 }
 
 thread_local! {
-    static SET: RefCell<Set> = RefCell::new(Set {
+    // Never taken down: a database cannot be while its thread's own storage is.
+    static SET: &'static RefCell<Set> = Box::leak(Box::new(RefCell::new(Set {
         stage: None,
         runtime: Builder::new_current_thread().enable_all().start_paused(true).build().unwrap(),
         methods: Contract::read().methods,
         calls: 0,
-    });
+    })));
 }
 
 pub(super) fn run(data: &[u8]) {
     let [first, second, step, message @ ..] = data else { return };
-    SET.with_borrow_mut(|set| {
+    SET.with(|set| {
+        let set = &mut *set.borrow_mut();
         if set.calls.is_multiple_of(CALLS) {
             set.look();
             set.stage = None;

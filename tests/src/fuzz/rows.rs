@@ -29,7 +29,8 @@ struct Set {
 }
 
 thread_local! {
-    static SET: RefCell<Set> = RefCell::new(Set::new());
+    // Never taken down: a database cannot be while its thread's own storage is.
+    static SET: &'static RefCell<Set> = Box::leak(Box::new(RefCell::new(Set::new())));
 }
 
 impl Set {
@@ -122,7 +123,10 @@ fn first(id: Uuid) -> Append {
 }
 
 pub(super) fn run(data: &[u8]) {
-    SET.with_borrow(|set| set.runtime.block_on(set.read(data)));
+    SET.with(|set| {
+        let set = set.borrow();
+        set.runtime.block_on(set.read(data));
+    });
 }
 
 pub(super) fn seeds() -> Vec<Vec<u8>> {
