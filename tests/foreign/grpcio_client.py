@@ -173,7 +173,9 @@ def a_deadline_proves_nothing():
     try:
         OFFICE.checkouts.CreateCheckout(request, timeout=0.2)
     except grpc.RpcError as error:
-        expect(error.code(), grpc.StatusCode.DEADLINE_EXCEEDED, "a call that was given too little time")
+        # The server keeps the deadline too, and may be the first to say so, which then reads as a call cut off.
+        told = (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+        expect(error.code() in told, True, f"a call that was given too little time, told {error.code()}")
     else:
         raise AssertionError("a checkout that nobody drives was decided")
     OFFICE.sagas.ResumeSaga(saga_pb2.ResumeSagaRequest(name=saga_of(checkout), reason="go on"))
