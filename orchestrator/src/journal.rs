@@ -190,11 +190,8 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     async fn adopt(&self, owner: Uuid, orphans: Orphans) -> Result<Vec<Adopted>, Error>;
 
     /// Parks a saga that can be read, but not driven, as [`Journal::adopt`] parks one that cannot be read. Tells whether it
-    /// was there and open; a journal that cannot do so says no.
-    async fn park(&self, id: Uuid, problem: &str) -> Result<bool, Error> {
-        let _ = (id, problem);
-        Ok(false)
-    }
+    /// was there and open.
+    async fn park(&self, id: Uuid, problem: &str) -> Result<bool, Error>;
 
     /// The record, with everything that was acknowledged before the call.
     async fn load(&self, id: Uuid) -> Result<Option<Record>, Error>;

@@ -154,6 +154,11 @@ impl Journal for Link {
         self.travel(("adopt", about), WRITES, |store| Ok(store.adopt(owner, orphans, now()))).await
     }
 
+    /// No saga here fails its task or its plan.
+    async fn park(&self, _: Uuid, _: &str) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     async fn load(&self, id: Uuid) -> Result<Option<Record>, Error> {
         self.travel(("load", number(id)), READS, |store| Ok(store.load(id))).await
     }

@@ -247,6 +247,10 @@ impl Journal for Shaky {
         self.journal.adopt(owner, orphans).await
     }
 
+    async fn park(&self, id: Uuid, problem: &str) -> Result<bool, Error> {
+        self.journal.park(id, problem).await
+    }
+
     async fn load(&self, id: Uuid) -> Result<Option<Record>, Error> {
         self.loads.fetch_add(1, Ordering::SeqCst);
         self.journal.load(id).await
