@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use super::{Counters, Error, Tx, open, perform, statement, transaction};
@@ -49,21 +49,40 @@ impl Readers {
         E: From<Error> + Send + 'static,
         F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
+        if let Ok(place) = self.places.clone().try_acquire_owned() {
+            return self.clone().read_at(place, now_ms, work).await;
+        }
         let readers = self.clone();
         // In a task of its own: places are given in turn, and a caller that reads several things at once may not look
         // after one that was given a place, as long as another one waits for it.
         let reading = self.tasks.spawn(async move {
             let place = readers.places.clone().acquire_owned().await;
-            let read = move || {
-                let _place = place;
-                let mut connection = readers.take()?;
-                let result = snapshot(&mut connection, &readers.counters, now_ms, work);
-                readers.give(connection);
-                result
-            };
-            tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| Err(E::from(shutting_down())))
+            readers.read_at(place.map_err(|_| shutting_down())?, now_ms, work).await
         });
         reading.await.unwrap_or_else(|_| Err(E::from(shutting_down())))
+    }
+
+    /// Reads to the end whoever looks after it, and gives the place back.
+    fn read_at<T, E, F>(
+        self: Arc<Self>,
+        place: OwnedSemaphorePermit,
+        now_ms: i64,
+        work: F,
+    ) -> impl Future<Output = Result<T, E>> + Send
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        // Begun at once, not when somebody polls it.
+        let reading = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            let mut connection = self.take()?;
+            let result = snapshot(&mut connection, &self.counters, now_ms, work);
+            self.give(connection);
+            result
+        });
+        async move { reading.await.unwrap_or_else(|_| Err(E::from(shutting_down()))) }
     }
 
     fn take(&self) -> Result<Connection, Error> {
