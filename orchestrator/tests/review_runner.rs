@@ -7,14 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use orchestrator::journal::{Accepted, Journal, MemoryJournal, Record};
 use orchestrator::participants::{Participant, Participants};
 use orchestrator::plans::Plans;
 use orchestrator::plans::checkout::{Checkout, Input, skipped};
 use orchestrator::runner::{Error, Intervention, Limits, NewSaga, Parts, Runner};
-use prost::Message as _;
-use proto::concert::v1::LockReservationResponse;
 use saga::{Act, Event};
 use service_kit::clock::RuntimeClock;
 use service_kit::host::Host;
@@ -22,6 +20,9 @@ use service_kit::ids::Ids;
 use tonic::Status;
 use tonic::body::Body;
 use uuid::Uuid;
+
+#[path = "isolation/reply.rs"]
+mod reply;
 
 const AMOUNT: i64 = 50_000;
 
@@ -46,17 +47,7 @@ impl Script {
         assert!(!panics, "scripted");
         let lies = method == "ReservePoints" && self.lying.load(Ordering::SeqCst);
         let saga = if lies { "x".repeat(1 << 20) } else { saga };
-        // All answers begin with the saga and the amount.
-        let message = LockReservationResponse { saga, amount: AMOUNT, ..Default::default() }.encode_to_vec();
-        let mut frame = vec![0];
-        frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
-        frame.extend(message);
-        let mut trailers = http::HeaderMap::new();
-        trailers.insert("grpc-status", http::HeaderValue::from_static("0"));
-        let body = Full::new(bytes::Bytes::from(frame)).with_trailers(std::future::ready(Some(Ok(trailers))));
-        let mut response = http::Response::new(Body::new(body));
-        response.headers_mut().insert("content-type", http::HeaderValue::from_static("application/grpc"));
-        response
+        reply::done(saga, AMOUNT)
     }
 }
 

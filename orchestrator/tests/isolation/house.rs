@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use orchestrator::journal::{Accepted, Journal, MemoryJournal, Query, Record};
 use orchestrator::participants::{Participant, Participants};
 use orchestrator::plans::checkout::{Checkout, Input};
 use orchestrator::plans::{Definition, Plans};
 use orchestrator::runner::{Error, Limits, NewSaga, Parts, Runner};
-use prost::Message as _;
-use proto::concert::v1::LockReservationResponse;
 use service_kit::clock::RuntimeClock;
 use service_kit::host::Host;
 use service_kit::ids::Ids;
 use tonic::body::Body;
 use uuid::Uuid;
+
+use crate::reply;
 
 pub(crate) const NOW_MS: i64 = 1_800_000_000_000;
 const AMOUNT: i64 = 50_000;
@@ -92,18 +92,8 @@ impl Script {
             }
             Mood::Refuses => {}
         }
-        // All answers begin with the saga and the amount. Every second reservation is free.
-        let amount = if id.as_u128().is_multiple_of(2) { AMOUNT } else { 0 };
-        let message = LockReservationResponse { saga, amount, ..Default::default() }.encode_to_vec();
-        let mut frame = vec![0];
-        frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
-        frame.extend(message);
-        let mut trailers = http::HeaderMap::new();
-        trailers.insert("grpc-status", http::HeaderValue::from_static("0"));
-        let body = Full::new(bytes::Bytes::from(frame)).with_trailers(std::future::ready(Some(Ok(trailers))));
-        let mut response = http::Response::new(Body::new(body));
-        response.headers_mut().insert("content-type", http::HeaderValue::from_static("application/grpc"));
-        response
+        // Every second reservation is free.
+        reply::done(saga, if id.as_u128().is_multiple_of(2) { AMOUNT } else { 0 })
     }
 
     fn participant(&self, name: &'static str) -> Participant {

@@ -7,3 +7,4 @@ mod hang;
 mod house;
 mod poison;
 mod recovery;
+mod reply;
