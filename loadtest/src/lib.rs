@@ -32,6 +32,7 @@ pub use faults::Faults;
 pub use floor::{Floor, Floors, floors};
 pub use mix::{Behaviour, Mix};
 pub use plan::{Load, Outage, Plan};
+pub use process::Process;
 pub use progress::Progress;
 pub use report::{Input, Latency, Rates, Report};
 pub use run::run;

@@ -57,7 +57,7 @@ struct FloorOf {
 struct Scenic {
     /// What goes on beside the load.
     #[arg(value_enum)]
-    scenario: ScenarioName,
+    scenario: Scenario,
     /// The binary `skald`; the one beside this program unless it is named.
     #[arg(long)]
     skald: Option<PathBuf>,
@@ -79,14 +79,6 @@ struct Scenic {
     /// Print JSON for programs instead of text for people.
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum ScenarioName {
-    /// A provider of messages that is slow and fails, and a data platform that is down.
-    Consumers,
-    /// A performance is cancelled, and what was sold of it is given back.
-    Returned,
 }
 
 #[derive(Args)]
@@ -175,10 +167,6 @@ async fn scenario(arguments: Scenic) -> Result<bool> {
         customers: customers as usize,
         rounds: rounds as usize,
         seed,
-    };
-    let scenario = match scenario {
-        ScenarioName::Consumers => Scenario::Consumers,
-        ScenarioName::Returned => Scenario::Returned,
     };
     let outcome = scenario.run(&stand).await?;
     if json {

@@ -1,4 +1,4 @@
-//! Processes of the binary `skald`, as scenarios need them: a server of their own, and those outside it.
+//! Processes of the binary `skald`, as scenarios and the demo need them: a server of their own, and those outside it.
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result, ensure};
 
 /// One that runs and has said where; ended when dropped.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     /// `http://127.0.0.1:…`.
-    pub(crate) address: String,
+    pub address: String,
 }
 
 impl Process {
@@ -20,7 +20,7 @@ impl Process {
     ///
     /// # Errors
     /// When it does not start.
-    pub(crate) fn start<A: AsRef<OsStr>>(binary: &Path, args: impl IntoIterator<Item = A>) -> Result<Self> {
+    pub fn start<A: AsRef<OsStr>>(binary: &Path, args: impl IntoIterator<Item = A>) -> Result<Self> {
         let mut command = Command::new(binary);
         command.args(args).stdin(Stdio::null()).stdout(Stdio::piped());
         let started = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
@@ -29,6 +29,7 @@ impl Process {
         let mut lines = BufReader::new(told).lines();
         let first = lines.next().and_then(Result::ok).unwrap_or_default();
         let address = first.split_once(": ").map(|(_, address)| address.to_owned());
+        let address = address.filter(|address| address.starts_with("http://"));
         process.address = address.with_context(|| format!("{} did not start", binary.display()))?;
         // Whatever else it says is read to the end, so that it never waits for a reader.
         std::thread::spawn(move || lines.for_each(drop));
@@ -39,7 +40,7 @@ impl Process {
     ///
     /// # Errors
     /// When it ends otherwise.
-    pub(crate) fn end(mut self) -> Result<()> {
+    pub fn end(mut self) -> Result<()> {
         let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
         ensure!(asked.success(), "cannot ask process {} to end", self.child.id());
         let ended = self.child.wait()?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::process::Process;
@@ -17,12 +18,12 @@ mod rounds;
 use rounds::{Comparison, Rounds};
 
 /// One of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scenario {
-    /// The provider of messages and the data platform are slow, fail or are down: against a server where they are well.
+    /// A provider of messages that is slow and fails, and a data platform that is down.
     Consumers,
-    /// Many reservations of a cancelled performance are given back while another concert sells.
+    /// A performance is cancelled, and what was sold of it is given back.
     Returned,
 }
 

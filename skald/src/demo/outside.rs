@@ -1,16 +1,14 @@
 //! The world outside during a demo: a card processor, a provider of messages and a data platform, each a process of its own
 //! that ends with the demo.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
-
 use anyhow::{Context as _, Result};
+use loadtest::Process;
 
 use crate::settings::Settings;
 
 /// The stand-ins that were started.
 #[derive(Debug, Default)]
-pub(super) struct Outside(Vec<Child>);
+pub(super) struct Outside(Vec<Process>);
 
 impl Outside {
     /// Starts a stand-in for everybody whom the settings do not name, and names it there. The processor loses a reply in
@@ -37,26 +35,12 @@ impl Outside {
     /// Returns where it listens.
     fn spawn(&mut self, name: &str, seed: u64, arguments: &[&str]) -> Result<String> {
         let skald = std::env::current_exe().context("cannot tell which program this is")?;
-        let mut command = Command::new(skald);
-        command.args(["outside", name, "--listen", "127.0.0.1:0", "--seed", &seed.to_string()]).args(arguments);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-        let mut child = child.with_context(|| format!("cannot start the stand-in of the {name}"))?;
-        let mut line = String::new();
-        let output = child.stdout.take().context("its output is not to be had")?;
-        self.0.push(child);
-        BufReader::new(output).read_line(&mut line)?;
-        let url = line.trim().strip_prefix(name).and_then(|rest| rest.strip_prefix(": "));
-        url.map(str::to_owned).with_context(|| format!("the stand-in of the {name} did not start"))
-    }
-}
-
-impl Drop for Outside {
-    fn drop(&mut self) {
-        for child in &mut self.0 {
-            // One that has ended by itself, as on Ctrl-C, is none to be ended.
-            if child.kill().is_ok() {
-                drop(child.wait());
-            }
-        }
+        let seed = seed.to_string();
+        let common = ["outside", name, "--listen", "127.0.0.1:0", "--seed", &seed];
+        let started = Process::start(&skald, common.iter().chain(arguments));
+        let process = started.with_context(|| format!("the stand-in of the {name} did not start"))?;
+        let address = process.address.clone();
+        self.0.push(process);
+        Ok(address)
     }
 }
