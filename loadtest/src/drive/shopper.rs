@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 use proto::customer::v1::AdjustPointsRequest;
 use proto::orchestrator::v1::{Checkout, CreateCheckoutRequest, WatchCheckoutRequest};
 use proto::payment::v1::payment::Method;
-use tokio::time::{Instant, timeout};
-use tonic::Status;
+use tokio::time::{Instant, sleep, timeout};
+use tonic::{Code, Status};
 
 use crate::client::Client;
 use crate::clock;
@@ -18,6 +18,8 @@ use crate::record::Record;
 use crate::seed::Order;
 use crate::tally::{Tally, is_bought, outcome};
 
+/// What a customer does before he asks again.
+const PAUSE: Duration = Duration::from_millis(200);
 /// How much dearer the price was that somebody saw.
 const OTHER_PRICE: i64 = 1_000;
 
@@ -27,6 +29,7 @@ pub(super) struct Shopper {
     pub(super) tally: Arc<Tally>,
     pub(super) stranger: String,
     pub(super) wait: Duration,
+    pub(super) insists: Duration,
     pub(super) started: Instant,
     pub(super) record: Record,
 }
@@ -121,12 +124,27 @@ impl Shopper {
     }
 
     async fn submit(&self, request: CreateCheckoutRequest, intended: Instant) -> Option<Checkout> {
+        let until = Instant::now() + self.insists;
+        let answer = loop {
+            let answer = self.ask(request.clone()).await;
+            match &answer {
+                Err(status) if is_in_doubt(status) && Instant::now() < until => {
+                    self.tally.repeated();
+                    sleep(PAUSE).await;
+                }
+                Ok(_) | Err(_) => break answer,
+            }
+        };
+        self.count(&answer, intended);
+        answer.ok()
+    }
+
+    async fn ask(&self, request: CreateCheckoutRequest) -> Result<Checkout, Status> {
         let call = self.record.start(&request);
         let answer = self.client.checkouts().create_checkout(request).await;
         let answer = answer.map(tonic::Response::into_inner);
         call.answered(&answer);
-        self.count(&answer, intended);
-        answer.ok()
+        answer
     }
 
     fn count(&self, answer: &Result<Checkout, Status>, intended: Instant) {
@@ -156,4 +174,18 @@ impl Shopper {
             ..Default::default()
         }
     }
+}
+
+/// Whether nobody knows what has become of a request, or it was turned away for the moment: the same again is right.
+pub(crate) fn is_in_doubt(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::Unavailable
+            | Code::Unknown
+            | Code::Internal
+            | Code::Cancelled
+            | Code::DeadlineExceeded
+            | Code::Aborted
+            | Code::ResourceExhausted
+    )
 }
