@@ -155,7 +155,8 @@ fn after(now_ms: i64, by: Duration) -> i64 {
 }
 
 /// The atomic moves. A move that failed changed nothing, unless it failed with [`db::Error::InDoubt`]: then only
-/// [`Journal::load`] can tell. One that succeeded is durable.
+/// [`Journal::load`] can tell. One that succeeded is durable, or will be before anything is that follows from it: whoever
+/// tells the world outside of it waits for [`Journal::settled`], or has it from a load or a watch.
 #[async_trait]
 pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     /// How long an incarnation lives unless it is renewed. None where this process alone holds the whole store: then the
@@ -175,6 +176,11 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     /// Whether of all incarnations that live this one is the eldest: it does the chores that one is enough for.
     async fn is_eldest(&self, incarnation: Uuid) -> Result<bool, Error>;
 
+    /// Returns once every move that has succeeded is durable.
+    async fn settled(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Makes a saga durable unless its id is known. Version and epoch of `first.next` are 1.
     async fn accept(&self, first: Append) -> Result<Accepted, Error>;
 
@@ -193,7 +199,7 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     /// was there and open.
     async fn park(&self, id: Uuid, problem: &str) -> Result<bool, Error>;
 
-    /// The record, with everything that was acknowledged before the call.
+    /// The record as it is durable, with every move that has succeeded before the call.
     async fn load(&self, id: Uuid) -> Result<Option<Record>, Error>;
 
     /// A page of records, newest first. Rows that cannot be read are left out.
@@ -209,7 +215,7 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     /// have ended.
     async fn statistics(&self, since_ms: i64) -> Result<Statistics, Error>;
 
-    /// Follows a saga: the receiver sees records as they are written through this journal, never an older one after a
+    /// Follows a saga: the receiver sees records once they are durable that are written through this journal, never an older one after a
     /// newer one. A hint: it may skip some, and it knows nothing of other processes.
     fn watch(&self, id: Uuid) -> watch::Receiver<Option<Arc<Record>>>;
 }

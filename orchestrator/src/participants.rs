@@ -12,6 +12,7 @@ use futures_util::FutureExt as _;
 use http::uri::PathAndQuery;
 use prost::Message as _;
 use service_kit::barrier::{SAGA_EPOCH, SAGA_STEP};
+use service_kit::db::Db;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Request, Status};
 
@@ -70,12 +71,25 @@ pub struct Call {
 pub struct Participants {
     paths: &'static Paths,
     by_name: BTreeMap<&'static str, Participant>,
+    within: Option<Db>,
 }
 
 impl Participants {
     /// The given participants under the names that plans use.
     pub fn new(by_name: impl IntoIterator<Item = (&'static str, Participant)>) -> Self {
-        Self { paths: &PATHS, by_name: by_name.into_iter().collect() }
+        Self { paths: &PATHS, by_name: by_name.into_iter().collect(), within: None }
+    }
+
+    /// The same, all of which live in this process and keep their tables in `db`: their answers may come ahead of its
+    /// commits.
+    #[must_use]
+    pub fn within(self, db: &Db) -> Self {
+        Self { within: Some(db.clone()), ..self }
+    }
+
+    /// Whether a journal in `db` may be ahead of its commits too: then all that follows from it lies in the same log.
+    pub(crate) fn are_within(&self, db: &Db) -> bool {
+        self.within.as_ref().is_some_and(|within| within.is_one_with(db))
     }
 
     /// Their names.
@@ -104,7 +118,12 @@ impl Participants {
         request.metadata_mut().insert(SAGA_STEP, MetadataValue::from_static(call.step));
         request.metadata_mut().insert(SAGA_EPOCH, MetadataValue::<Ascii>::from(call.epoch));
         let answer = AssertUnwindSafe(participant.unary(path, request)).catch_unwind();
-        match tokio::time::timeout(call.timeout, answer).await {
+        let answer = tokio::time::timeout(call.timeout, answer);
+        let answer = match &self.within {
+            Some(db) => db.ahead(answer).await,
+            None => answer.await,
+        };
+        match answer {
             Ok(Ok(answer)) => answer,
             // In process, it would end its caller too. Its text and place are in the log.
             Ok(Err(_panic)) => Err(Status::internal("the participant panicked")),

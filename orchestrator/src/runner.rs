@@ -244,7 +244,9 @@ impl Runner {
             }
             // A drive that was just ending drops the signal; the next try finds out how it ended.
             if let Ok(result) = answered.await {
-                return result;
+                let record = result?;
+                self.0.parts.journal.settled().await?;
+                return Ok(record);
             }
         }
         Err(Error::Stopping)

@@ -82,7 +82,8 @@ pub async fn start(
     let mut all = Vec::new();
     for (buckets, db) in spread {
         db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await?;
-        let journal = Arc::new(SqlJournal::new(db.clone(), config.lease()).adopting(&driven.plans));
+        let journal = SqlJournal::new(db.clone(), config.lease()).adopting(&driven.plans);
+        let journal = Arc::new(if driven.participants.are_within(&db) { journal.ahead() } else { journal });
         let given = journal.buckets(buckets.clone()).await?;
         if given != buckets {
             return Err(Error::Moved { given, wanted: buckets });

@@ -9,7 +9,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
-use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::ids;
@@ -22,15 +21,17 @@ mod queue;
 mod row;
 mod sqlite;
 mod stats;
+mod tx;
 
 pub use error::Error;
 pub use migrate::Migration;
 use postgres::Time;
 pub use postgres::{Durability, Postgres};
 pub use row::{Arg, FromColumn, FromRow, Row, Value};
-use sqlite::statement;
 use stats::Counters;
 pub use stats::Stats;
+pub use tx::Tx;
+use tx::{Aftermath, Connection};
 
 /// A handle on one database; cheap to clone.
 #[derive(Debug, Clone)]
@@ -123,7 +124,38 @@ impl Db {
         }
     }
 
-    /// Runs `work` on a consistent snapshot that holds everything that was committed before the call.
+    /// Runs `future`, in which units of work that this database is given are answered once they are applied, ahead of the
+    /// commit that makes them durable, where all that follows from them is in the same log: on a file. It commits in order, and
+    /// when it cannot, nothing is written any more and the process ends. So `future` may go on to whatever ends in this
+    /// database, but what it tells anybody outside the process has to wait for [`Db::settled`].
+    pub async fn ahead<F: Future>(&self, future: F) -> F::Output {
+        match &self.0 {
+            Engine::Sqlite(engine) => sqlite::ahead::within(engine, future).await,
+            Engine::Postgres(_) => future.await,
+        }
+    }
+
+    /// Returns once everything that was answered through this handle is durable.
+    ///
+    /// # Errors
+    /// When it never will be.
+    pub async fn settled(&self) -> Result<(), Error> {
+        match &self.0 {
+            Engine::Sqlite(engine) => engine.settle().await,
+            Engine::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Whether `other` writes to the same log.
+    pub fn is_one_with(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Engine::Sqlite(one), Engine::Sqlite(other)) => Arc::ptr_eq(one, other),
+            (Engine::Postgres(one), Engine::Postgres(other)) => Arc::ptr_eq(one, other),
+            (Engine::Sqlite(_), Engine::Postgres(_)) | (Engine::Postgres(_), Engine::Sqlite(_)) => false,
+        }
+    }
+
+    /// Runs `work` on a consistent snapshot that holds everything that was durable before the call.
     ///
     /// # Errors
     /// The error of `work`, or why the database could not be read.
@@ -208,178 +240,6 @@ pub struct Hints {
     pub say: mpsc::Sender<String>,
     /// What the others said.
     pub heard: mpsc::Receiver<String>,
-}
-
-/// One open transaction.
-#[derive(Debug)]
-pub struct Tx<'a> {
-    connection: Connection<'a>,
-    now_ms: i64,
-    announces: bool,
-    counters: &'a Counters,
-}
-
-#[derive(Debug)]
-enum Connection<'a> {
-    Sqlite(&'a mut rusqlite::Connection),
-    Postgres(&'a mut postgres::Session),
-}
-
-impl Tx<'_> {
-    /// The database's time: what every expiry is judged by. It stands still within a transaction.
-    pub fn now_ms(&self) -> i64 {
-        self.now_ms
-    }
-
-    /// Says that whoever waits for announcements is to be woken when this is committed.
-    pub fn announces(&mut self) {
-        self.announces = true;
-    }
-
-    /// The bucket that a saga's rows lie in. A file is not spread: one bucket keeps rows of the same time side by side.
-    pub fn bucket(&self, saga: Uuid) -> i64 {
-        match &self.connection {
-            Connection::Sqlite(_) => 0,
-            Connection::Postgres(_) => ids::bucket(saga),
-        }
-    }
-
-    /// Runs one statement and tells how many rows it changed.
-    ///
-    /// # Errors
-    /// As the engine reports.
-    pub async fn execute(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error> {
-        self.counters.count_statements(1);
-        match &mut self.connection {
-            Connection::Sqlite(connection) => statement::execute(connection, sql, args),
-            Connection::Postgres(session) => session.execute(sql, args).await,
-        }
-    }
-
-    /// Runs statements that do not depend on each other's results, in their order, and tells how many rows each of them
-    /// changed. Over a network they travel together.
-    ///
-    /// # Errors
-    /// As the engine reports, of the first that failed.
-    pub async fn execute_each(&mut self, statements: &[(&'static str, Vec<Arg<'_>>)]) -> Result<Vec<u64>, Error> {
-        self.counters.count_statements(statements.len());
-        match &mut self.connection {
-            Connection::Sqlite(connection) => {
-                statements.iter().map(|(sql, args)| statement::execute(connection, sql, args)).collect()
-            }
-            Connection::Postgres(session) => session.execute_each(statements).await,
-        }
-    }
-
-    /// The first row, if there is one.
-    ///
-    /// # Errors
-    /// As the engine reports, or when the row cannot be read.
-    pub async fn fetch_optional<T: FromRow>(
-        &mut self,
-        sql: &'static str,
-        args: &[Arg<'_>],
-    ) -> Result<Option<T>, Error> {
-        self.counters.count_statements(1);
-        match &mut self.connection {
-            Connection::Sqlite(connection) => statement::fetch_optional(connection, sql, args),
-            Connection::Postgres(session) => Ok(session.fetch(sql, args).await?.into_iter().next()),
-        }
-    }
-
-    /// All rows. The statement carries its own limit.
-    ///
-    /// # Errors
-    /// As [`Tx::fetch_optional`].
-    pub async fn fetch_all<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<T>, Error> {
-        self.counters.count_statements(1);
-        match &mut self.connection {
-            Connection::Sqlite(connection) => statement::fetch_all(connection, sql, args),
-            Connection::Postgres(session) => session.fetch(sql, args).await,
-        }
-    }
-
-    /// The rows of statements that do not depend on each other's results, in their order. Over a network they travel
-    /// together.
-    ///
-    /// # Errors
-    /// As [`Tx::fetch_optional`], of the first that failed.
-    pub async fn fetch_each<T: FromRow>(
-        &mut self,
-        statements: &[(&'static str, Vec<Arg<'_>>)],
-    ) -> Result<Vec<T>, Error> {
-        self.counters.count_statements(statements.len());
-        match &mut self.connection {
-            Connection::Sqlite(connection) => {
-                let rows = statements.iter().map(|(sql, args)| statement::fetch_all(connection, sql, args));
-                Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
-            }
-            Connection::Postgres(session) => session.fetch_each(statements).await,
-        }
-    }
-
-    /// As [`Tx::fetch_optional`], and nobody else changes the row before this transaction has ended.
-    ///
-    /// # Errors
-    /// As [`Tx::fetch_optional`].
-    pub async fn lock_optional<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Option<T>, Error> {
-        Ok(self.lock_all(sql, args).await?.into_iter().next())
-    }
-
-    /// As [`Tx::fetch_all`], and nobody else changes the rows before this transaction has ended. Whoever locks several
-    /// does so in one order everywhere.
-    ///
-    /// # Errors
-    /// As [`Tx::fetch_optional`].
-    pub async fn lock_all<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<T>, Error> {
-        self.counters.count_statements(1);
-        match &mut self.connection {
-            // There is one writer.
-            Connection::Sqlite(connection) => statement::fetch_all(connection, sql, args),
-            Connection::Postgres(session) => session.lock(sql, args).await,
-        }
-    }
-
-    /// As [`Tx::lock_all`], but rows that somebody else has locked are passed over as if they were not there: so several
-    /// who take work, or seats, from one table each get other rows, and nobody waits.
-    ///
-    /// # Errors
-    /// As [`Tx::fetch_optional`].
-    pub async fn claim_all<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<T>, Error> {
-        self.counters.count_statements(1);
-        match &mut self.connection {
-            // There is one writer.
-            Connection::Sqlite(connection) => statement::fetch_all(connection, sql, args),
-            Connection::Postgres(session) => session.claim(sql, args).await,
-        }
-    }
-
-    /// Exactly one row, as aggregates give.
-    ///
-    /// # Errors
-    /// As [`Tx::fetch_optional`], and when there is no row.
-    pub async fn fetch_one<T: FromRow>(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<T, Error> {
-        let row = self.fetch_optional(sql, args).await?;
-        row.ok_or_else(|| Error::Bug("a statement that always gives a row gave none".into()))
-    }
-
-    /// Takes back everything that this unit of work has written, which may then write something else.
-    ///
-    /// # Errors
-    /// As the engine reports.
-    pub async fn restart(&mut self) -> Result<(), Error> {
-        match &mut self.connection {
-            Connection::Sqlite(connection) => statement::execute(connection, sqlite::RESTART, &[]).map(drop),
-            Connection::Postgres(session) => session.restart().await,
-        }
-    }
-
-    async fn script(&mut self, sql: &str) -> Result<(), Error> {
-        match &mut self.connection {
-            Connection::Sqlite(connection) => statement::script(connection, sql),
-            Connection::Postgres(session) => session.script(sql).await,
-        }
-    }
 }
 
 /// The arguments of a statement, in the order of its `$1`, `$2`, ….

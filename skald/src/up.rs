@@ -174,7 +174,7 @@ async fn start_services(hosts: &Hosts, settings: Settings, wrap: Wrap) -> anyhow
     let webhooks = started.pages.unwrap_or_default().merge(deliveries.pages());
     let participants = [("concert", &concert), ("customer", &customer), ("payment", &payment), ("token", &token)];
     let participants = participants.map(|(name, routes)| (name, wrap(name, Participant::new(routes.clone()))));
-    let participants = Participants::new(participants);
+    let participants = Participants::new(participants).within(&hosts.concert.db);
     let spread = shards::open(&settings.shards, &settings.database).await.map_err(anyhow::Error::from_boxed)?;
     let databases = shards::databases(&hosts.orchestrator, &spread);
     let coordinator =

@@ -13,7 +13,8 @@ all=' '
 while read -r sign number; do
     case $sign in
         +) all="$all$number " ;;
-        -) all="${all%% "$number" *} ${all#* "$number" }" ;;
+        # Cutting out a number that is not there would double the list.
+        -) case $all in *" $number "*) all="${all%% "$number" *} ${all#* "$number" }" ;; esac ;;
     esac
 done
 for number in $all; do

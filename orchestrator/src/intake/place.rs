@@ -19,26 +19,29 @@ pub(crate) async fn place(desk: &Desk, order: Order) -> Result<Arc<Record>, Faul
     let new = NewSaga { definition: desk.plans.newest(new.definition), ..new };
     let (id, hash) = (new.id, new.request_hash.clone());
     let mut follow = desk.follow(id);
-    let first = match desk.shards.accept(new).await.map_err(faults::of_runner)? {
+    let known = match desk.shards.accept(new).await.map_err(faults::of_runner)? {
         Accepted::Existing(record) if record.request_hash != hash => return Err(reused()),
-        Accepted::Existing(record) => Arc::new(*record),
-        Accepted::New => match follow.hint() {
-            Some(record) => record,
-            None => Arc::new(desk.load(&SAGAS, id).await?),
-        },
+        Accepted::Existing(record) => Some(Arc::new(*record)),
+        Accepted::New => follow.hint(),
     };
-    if is_answer(&first) || wait.is_zero() {
-        crash_point!("accept.before_reply");
-        return Ok(first);
-    }
-    let waiting = tokio::time::timeout(wait, follow.until(is_answer));
-    let answer = desk.stop.run_until_cancelled(waiting).await;
+    let answer = match known.clone().filter(|known| is_answer(known) || wait.is_zero()) {
+        Some(known) => Some(known),
+        None if wait.is_zero() => None,
+        None => {
+            let waiting = tokio::time::timeout(wait, follow.until(is_answer));
+            desk.stop.run_until_cancelled(waiting).await.and_then(Result::ok)
+        }
+    };
+    let answer = match answer {
+        Some(answer) => Ok(answer),
+        None => {
+            let stands = desk.load(&SAGAS, id).await.map(Arc::new);
+            // A saga that was found is durable, so whatever happens now, that is no failure.
+            stands.or_else(|fault| known.ok_or(fault))
+        }
+    };
     crash_point!("accept.before_reply");
-    match answer {
-        Some(Ok(record)) => Ok(record),
-        // The saga is durable, so whatever happens now, this is no failure.
-        Some(Err(_)) | None => Ok(desk.load(&SAGAS, id).await.map_or(first, Arc::new)),
-    }
+    answer
 }
 
 /// Whether the same request id has started a saga already.

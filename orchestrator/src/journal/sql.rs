@@ -56,9 +56,15 @@ impl SqlJournal {
     /// A journal in `db`, whose incarnations live for `lease` where several processes share it.
     pub fn new(db: Db, lease: Duration) -> Self {
         let hub = Arc::default();
-        let group = Group::new(&db, Word::new(&db, &hub));
+        let group = Group::new(&db, Word::new(&db, &hub), &hub);
         let lease = Some(lease).filter(|_| !db.is_exclusive());
         Self { db, hub, group, lease, plans: Arc::from("") }
+    }
+
+    /// The same, that is ahead of its database's commits: all that follows from its moves is written to the same log.
+    #[must_use]
+    pub fn ahead(self) -> Self {
+        Self { group: self.group.ahead(), ..self }
     }
 
     /// The same, that adopts only sagas of these plans from the dead. Those of another build wait for one that knows them;
@@ -125,22 +131,16 @@ impl Journal for SqlJournal {
     }
 
     async fn accept(&self, first: Append) -> Result<Accepted, Error> {
-        let next = first.next.clone();
+        let id = first.next.id;
         if self.group.write(Write::first(first)?).await? {
-            self.hub.feed(&next);
             return Ok(Accepted::New);
         }
-        let existing = self.load(next.id).await?.ok_or(Error::Fenced)?;
+        let existing = self.load(id).await?.ok_or(Error::Fenced)?;
         Ok(Accepted::Existing(Box::new(existing)))
     }
 
     async fn append(&self, append: Append) -> Result<(), Error> {
-        let next = append.next.clone();
-        if !self.group.write(Write::next(append)?).await? {
-            return Err(Error::Fenced);
-        }
-        self.hub.feed(&next);
-        Ok(())
+        if self.group.write(Write::later(append)?).await? { Ok(()) } else { Err(Error::Fenced) }
     }
 
     async fn adopt(&self, owner: Uuid, orphans: Orphans) -> Result<Vec<Adopted>, Error> {
@@ -167,7 +167,12 @@ impl Journal for SqlJournal {
         Ok(self.db.write(async move |tx| park::park(tx, id, &problem).await).await?)
     }
 
+    async fn settled(&self) -> Result<(), Error> {
+        Ok(self.db.settled().await?)
+    }
+
     async fn load(&self, id: Uuid) -> Result<Option<Record>, Error> {
+        self.db.settled().await?;
         self.db.read(async move |tx| row::load(tx, id).await).await
     }
 

@@ -58,6 +58,13 @@ impl Bench {
         Self::sql(db, (clock, Some(directory))).await
     }
 
+    /// The same, ahead of its commits.
+    pub(crate) async fn ahead() -> Self {
+        let bench = Self::threaded().await;
+        let journal = Arc::new(SqlJournal::new(bench.db().clone(), LEASE).ahead());
+        Self { journal, ..bench }
+    }
+
     /// A database that works while the test's own thread waits.
     pub(crate) async fn inline() -> Self {
         let clock = clock();
@@ -94,6 +101,7 @@ impl Bench {
 
     /// What the journal has announced, by id. Where the rows lie is checked and left out.
     pub(crate) async fn events(&self) -> Vec<outbox::Event> {
+        self.journal.settled().await.unwrap();
         let mut events = match &self.store {
             Store::Memory(journal) => journal.events(),
             Store::Sql(db) => db.read(async move |tx| OUTBOX.take(tx, 1_000_000).await).await.unwrap(),
@@ -116,6 +124,7 @@ impl Bench {
     pub(crate) async fn accept(&self, first: Append) -> Arc<Record> {
         let record = first.next.clone();
         self.journal.accept(first).await.unwrap();
+        self.journal.settled().await.unwrap();
         record
     }
 
@@ -123,6 +132,7 @@ impl Bench {
     pub(crate) async fn append(&self, append: Append) -> Arc<Record> {
         let record = append.next.clone();
         self.journal.append(append).await.unwrap();
+        self.journal.settled().await.unwrap();
         record
     }
 

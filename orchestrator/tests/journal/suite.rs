@@ -24,6 +24,9 @@ macro_rules! suite {
         mod threaded {
             $(#[tokio::test] async fn $scenario() { super::$scenario(super::Bench::threaded().await).await; })*
         }
+        mod ahead {
+            $(#[tokio::test] async fn $scenario() { super::$scenario(super::Bench::ahead().await).await; })*
+        }
         mod inline {
             $(#[tokio::test] async fn $scenario() { super::$scenario(super::Bench::inline().await).await; })*
         }
@@ -348,10 +351,18 @@ async fn watchers_see_every_move_and_nothing_older_after_newer(bench: Bench) {
     let ended = end(&fourth.next);
     let last = ended.next.clone();
     join_all([third, fourth, ended].map(|append| bench.journal.append(append))).await;
-    seen(&last).await;
+    let mut newest = adopted.version;
+    while newest < last.version {
+        watcher.changed().await.unwrap();
+        let record = watcher.borrow_and_update().clone().unwrap();
+        assert!(record.version > newest, "{} after {newest}", record.version);
+        newest = record.version;
+    }
+    assert_eq!(watcher.borrow().as_ref(), Some(&last));
 }
 
 async fn facts(bench: &Bench, id: Uuid) -> Vec<Fact> {
+    bench.journal.settled().await.unwrap();
     let history = bench.journal.history(id, (0, 0), 1_000).await.unwrap();
     history.into_iter().map(|entry| entry.fact).collect()
 }

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{oneshot, watch};
 
-use super::{Arg, Connection, Counters, Error, FromRow, Hints, Row, Stats, Tx, Value};
+use super::{Aftermath, Arg, Connection, Counters, Error, FromRow, Hints, Row, Stats, Tx, Value};
 use crate::clock::Clock;
 
 mod connect;

@@ -10,10 +10,12 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::{oneshot, watch};
 
-use super::{Arg, Counters, Error, FromRow, Row, Stats, Tx};
+use super::{Aftermath, Arg, Counters, Error, FromRow, Row, Stats, Tx};
 use crate::clock::Clock;
 use crate::crash;
 
+pub(super) mod ahead;
+mod batch;
 mod log;
 mod open;
 mod readers;
@@ -86,19 +88,34 @@ impl Sqlite {
         self.counters.statements()
     }
 
+    /// Waits until whatever has been answered ahead of its commit is durable.
+    pub(super) async fn settle(&self) -> Result<(), Error> {
+        if self.counters.is_ahead() { self.unit(async |_: &mut Tx<'_>| Ok(()), false).await } else { Ok(()) }
+    }
+
     pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
         F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
+        self.unit(work, ahead::is_within(self)).await
+    }
+
+    async fn unit<T, E, F>(&self, work: F, is_ahead: bool) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
         let (answer, answered) = oneshot::channel();
-        let job: Box<dyn Job> = Box::new(Unit { work, answer });
+        let job = |is_ahead| -> Box<dyn Job> { Box::new(Unit { work, answer, is_ahead }) };
         match &self.mode {
-            Mode::Thread { writer, .. } => writer.send(job).await?,
+            Mode::Thread { writer, .. } => writer.send(job(is_ahead)).await?,
             Mode::Inline { writer, .. } => {
+                let job = job(false);
                 crash::breathe().await;
-                writer.lock().unwrap_or_else(PoisonError::into_inner).run(std::iter::once(job));
+                writer.lock().unwrap_or_else(PoisonError::into_inner).run(&mut vec![job].into_iter());
                 crash::breathe().await;
             }
             Mode::ReadOnly { .. } => {
@@ -128,7 +145,7 @@ impl Sqlite {
 }
 
 fn transaction<'a>(connection: &'a mut rusqlite::Connection, counters: &'a Counters, now_ms: i64) -> Tx<'a> {
-    Tx { connection: super::Connection::Sqlite(connection), now_ms, announces: false, counters }
+    Tx::new(super::Connection::Sqlite(connection), now_ms, counters)
 }
 
 /// Runs `work` to its end. It never waits, as its only awaits are statements on SQLite, and a panic is its error alone.

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
+use super::tx::Aftermath;
+
 /// What has been written since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
@@ -19,6 +21,7 @@ pub(super) struct Counters {
     units: AtomicU64,
     statements: AtomicU64,
     broken: AtomicBool,
+    ahead: AtomicBool,
     announced: watch::Sender<()>,
 }
 
@@ -31,9 +34,23 @@ impl Counters {
         self.broken.store(true, Ordering::Relaxed);
     }
 
-    /// A commit announced something.
-    pub(super) fn announce(&self) {
-        self.announced.send_replace(());
+    /// So many units of work are durable: what they left to be done then is done.
+    pub(super) fn committed(&self, units: usize, kept: impl IntoIterator<Item = Aftermath>) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.units.fetch_add(units as u64, Ordering::Relaxed);
+        // All are run, whichever announces.
+        if kept.into_iter().map(Aftermath::run).filter(|announces| *announces).count() > 0 {
+            self.announced.send_replace(());
+        }
+    }
+
+    /// Whether somebody has been answered ahead of a commit that is still to come.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.ahead.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_ahead(&self, is_ahead: bool) {
+        self.ahead.store(is_ahead, Ordering::Release);
     }
 
     pub(super) fn announcements(&self) -> watch::Receiver<()> {
@@ -50,10 +67,5 @@ impl Counters {
 
     pub(super) fn count_statements(&self, statements: usize) {
         self.statements.fetch_add(statements as u64, Ordering::Relaxed);
-    }
-
-    pub(super) fn count(&self, units: usize) {
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.units.fetch_add(units as u64, Ordering::Relaxed);
     }
 }

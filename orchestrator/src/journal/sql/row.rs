@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use saga::Phase;
 use service_kit::args;
 use service_kit::db::{self, Arg, FromRow, Row, Tx};
 use service_kit::outbox::Event;
@@ -68,7 +69,7 @@ impl Write {
     }
 
     /// The write of a saga that must stand one version before, under the same epoch.
-    pub(super) fn next(append: Append) -> Result<Self, Error> {
+    pub(super) fn later(append: Append) -> Result<Self, Error> {
         Self::encode(false, append)
     }
 
@@ -87,6 +88,17 @@ impl Write {
 
     pub(super) fn id(&self) -> Uuid {
         self.next.id
+    }
+
+    /// The saga as it stands then.
+    pub(super) fn next(&self) -> &Arc<Record> {
+        &self.next
+    }
+
+    /// Whether those who follow the saga are likely to wait for this: its outcome is decided, or it goes on no more.
+    pub(super) fn is_awaited(&self) -> bool {
+        let saga = &self.next.saga;
+        saga.is_terminal() || saga.is_suspended() || saga.phase() == Some(Phase::Completing)
     }
 
     /// The statement on the saga's row, which counts one row if the saga stands as it must.

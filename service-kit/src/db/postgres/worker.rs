@@ -13,7 +13,7 @@ use super::connect::Connector;
 use super::fault::Fate;
 use super::job::Job;
 use super::session::{Mode, Session};
-use super::{Connection, Counters, Error, Tx};
+use super::{Aftermath, Connection, Counters, Error, Tx};
 use crate::crash_point;
 use crate::db::queue::Placed;
 
@@ -174,12 +174,11 @@ impl Worker {
         let share = jobs.len() > 1;
         let (mut done, mut again) = (Vec::with_capacity(jobs.len()), Vec::new());
         let mut jobs = jobs.into_iter();
-        let (mut keeps, mut announces, mut lost) = (false, false, false);
+        let (mut kept, mut lost) = (Vec::new(), false);
         for mut job in jobs.by_ref() {
             match run_job((session, &self.work.counters), &mut *job, now_ms, share).await {
-                Ended::Kept { announces: something } => {
-                    keeps = true;
-                    announces |= something;
+                Ended::Kept(aftermath) => {
+                    kept.push(aftermath);
                     done.push(job);
                 }
                 Ended::Refused => done.push(job),
@@ -195,12 +194,9 @@ impl Worker {
             self.set(None);
             return done.into_iter().chain(again).chain(jobs).collect();
         }
-        match finish(session, keeps).await {
+        match finish(session, !kept.is_empty()).await {
             Ok(()) => {
-                self.work.counters.count(done.len());
-                if announces {
-                    self.work.counters.announce();
-                }
+                self.work.counters.committed(done.len(), kept);
                 done.into_iter().for_each(|job| job.answer(Ok(())));
             }
             Err(error @ Error::InDoubt(_)) => {
@@ -254,14 +250,14 @@ impl Worker {
 
     async fn once(&mut self, job: &mut dyn Job, mode: Mode) -> Result<(), Error> {
         let session = self.session.as_mut().ok_or_else(|| Error::Unavailable("there is no connection".into()))?;
-        let mut announces = false;
+        let mut kept = None;
         let settled = match session.begin(mode).await {
             Ok(now_ms) => match run_job((session, &self.work.counters), job, now_ms, false).await {
-                Ended::Kept { announces: something } if mode != Mode::Read => {
-                    announces = something;
+                Ended::Kept(aftermath) if mode != Mode::Read => {
+                    kept = Some(aftermath);
                     finish(session, true).await
                 }
-                Ended::Kept { .. } | Ended::Refused => finish(session, false).await,
+                Ended::Kept(_) | Ended::Refused => finish(session, false).await,
                 Ended::Again => finish(session, false).await.and(Err(Error::Unavailable(
                     "the database gave the transaction up, as others held what it needs".into(),
                 ))),
@@ -272,10 +268,7 @@ impl Worker {
         if matches!(settled, Err(Error::InDoubt(_))) || settled.is_err() && session.fate().is_some() {
             self.set(None);
         } else if settled.is_ok() && mode != Mode::Read {
-            self.work.counters.count(1);
-            if announces {
-                self.work.counters.announce();
-            }
+            self.work.counters.committed(1, kept);
         }
         settled
     }
@@ -290,7 +283,7 @@ impl Drop for Worker {
 
 /// How the run of a job ended.
 enum Ended {
-    Kept { announces: bool },
+    Kept(Aftermath),
     Refused,
     Again,
     Lost,
@@ -302,12 +295,12 @@ async fn run_job((session, counters): (&mut Session, &Counters), job: &mut dyn J
         return Ended::Lost;
     }
     let now_ms = job.now_ms().unwrap_or(now_ms);
-    let mut tx = Tx { connection: Connection::Postgres(session), now_ms, announces: false, counters };
+    let mut tx = Tx::new(Connection::Postgres(session), now_ms, counters);
     let keep = job.run(&mut tx).await;
-    let announces = tx.announces;
+    let aftermath = tx.aftermath();
     match (session.fate(), keep) {
         (Some(Fate::Lost), _) => return Ended::Lost,
-        (None, true) => return Ended::Kept { announces },
+        (None, true) => return Ended::Kept(aftermath),
         (Some(Fate::Spoiled), true) => {
             job.fail(Error::Bug("a unit of work went on after a statement had failed".into()));
         }

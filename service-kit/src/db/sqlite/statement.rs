@@ -1,10 +1,13 @@
 //! Statements on a connection of SQLite, and what its error codes mean to us.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use rusqlite::{CachedStatement, Connection, ErrorCode};
 
 use super::{Arg, Error, FromRow, Row};
 
-pub(in crate::db) fn execute(connection: &Connection, sql: &str, args: &[Arg<'_>]) -> Result<u64, Error> {
+pub(in crate::db) fn execute(connection: &Connection, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error> {
     let mut statement = bound(connection, sql, args)?;
     let changed = statement.raw_execute().map_err(classify)?;
     Ok(changed as u64)
@@ -12,7 +15,7 @@ pub(in crate::db) fn execute(connection: &Connection, sql: &str, args: &[Arg<'_>
 
 pub(in crate::db) fn fetch_optional<T: FromRow>(
     connection: &Connection,
-    sql: &str,
+    sql: &'static str,
     args: &[Arg<'_>],
 ) -> Result<Option<T>, Error> {
     let mut statement = bound(connection, sql, args)?;
@@ -25,7 +28,7 @@ pub(in crate::db) fn fetch_optional<T: FromRow>(
 
 pub(in crate::db) fn fetch_all<T: FromRow>(
     connection: &Connection,
-    sql: &str,
+    sql: &'static str,
     args: &[Arg<'_>],
 ) -> Result<Vec<T>, Error> {
     let mut statement = bound(connection, sql, args)?;
@@ -42,27 +45,37 @@ pub(in crate::db) fn script(connection: &Connection, sql: &str) -> Result<(), Er
     connection.execute_batch(sql).map_err(classify)
 }
 
-/// The statement with its arguments. SQLite numbers a `$3` by where it first stands in the text; here it means the third
-/// argument, as on PostgreSQL.
-fn bound<'a>(connection: &'a Connection, sql: &str, args: &[Arg<'_>]) -> Result<CachedStatement<'a>, Error> {
+/// The statement with its arguments.
+fn bound<'a>(connection: &'a Connection, sql: &'static str, args: &[Arg<'_>]) -> Result<CachedStatement<'a>, Error> {
     // A full disk makes SQLite give up the whole transaction; what follows would be kept without what went before.
     if connection.is_autocommit() {
         return Err(gone());
     }
-    let mut statement = connection.prepare_cached(sql).map_err(classify)?;
+    let mut statement = connection.prepare_cached(numbered(sql)).map_err(classify)?;
     let count = statement.parameter_count();
     if count != args.len() {
         let given = args.len();
         return Err(Error::Bug(format!("a statement of {count} parameters was given {given}")));
     }
-    for index in 1..=count {
-        let name = statement.parameter_name(index).unwrap_or_default();
-        let place = name.strip_prefix('$').and_then(|place| place.parse().ok());
-        let arg = place.and_then(|place: usize| args.get(place.checked_sub(1)?));
-        let arg = arg.ok_or_else(|| Error::Bug(format!("there is no argument for {name}")))?;
+    for (index, arg) in (1..).zip(args) {
         statement.raw_bind_parameter(index, arg).map_err(classify)?;
     }
     Ok(statement)
+}
+
+thread_local! {
+    /// By where a statement's text lies and how long it is. There are as many as there are texts in the program.
+    static NUMBERED: RefCell<HashMap<(usize, usize), &'static str>> = RefCell::default();
+}
+
+/// The statement in SQLite's words. A `$3` would be numbered by where it first stands in the text; `?3` means the third
+/// argument, as `$3` does on PostgreSQL.
+fn numbered(sql: &'static str) -> &'static str {
+    if !sql.contains('$') {
+        return sql;
+    }
+    let place = (sql.as_ptr().addr(), sql.len());
+    NUMBERED.with_borrow_mut(|numbered| *numbered.entry(place).or_insert_with(|| sql.replace('$', "?").leak()))
 }
 
 /// The transaction does not exist any more.

@@ -1,5 +1,6 @@
-//! Group commit. Nobody is answered before the commit that covers him, one unit of work that fails takes back only what
-//! it wrote, and a commit whose outcome is unknown puts the database out of service: a restart looks at the file afresh.
+//! Group commit. Nobody is answered before the commit that covers him, unless he asked for that (`ahead.rs`); one unit of
+//! work that fails takes back only what it wrote. A commit whose outcome is unknown, or that somebody was answered ahead of,
+//! puts the database out of service when it fails: a restart looks at the file afresh.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,18 +10,16 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
+use super::batch::Batch;
 use super::log::Log;
 use super::statement::{classify, execute, gone, script};
-use super::{Counters, Error, Tx, perform, transaction};
+use super::{Aftermath, Counters, Error, Tx, perform, transaction};
 use crate::clock::Clock;
 use crate::crash_point;
-use crate::db::queue::{Placed, Queue, queue};
+use crate::db::queue::{Queue, queue};
 
 /// Units of work that may wait for the writer; callers beyond that wait for a place.
 const QUEUE: usize = 4096;
-/// Units of work in one commit: enough to share an fsync widely, few enough to answer within milliseconds.
-const BATCH: usize = 256;
-
 /// Takes back what the unit of work that is running has written.
 pub(in crate::db) const RESTART: &str = "rollback to job";
 
@@ -30,19 +29,25 @@ pub(super) trait Job: Send {
     fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Verdict;
     /// Answers without having run.
     fn refuse(self: Box<Self>, error: Error);
+    /// Whether it is answered before its commit.
+    fn is_ahead(&self) -> bool;
 }
 
 /// What became of a unit of work within its batch.
 pub(super) struct Verdict {
     keep: bool,
-    announces: bool,
-    answer: Box<dyn FnOnce(Result<(), Error>) + Send>,
+    aftermath: Aftermath,
+    answer: Answer,
 }
+
+/// Answers with what the commit came to.
+type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
 /// A unit of work as the callers of the database give it.
 pub(super) struct Unit<T, E, F> {
     pub(super) work: F,
     pub(super) answer: oneshot::Sender<Result<T, E>>,
+    pub(super) is_ahead: bool,
 }
 
 impl<T, E, F> Job for Unit<T, E, F>
@@ -52,17 +57,22 @@ where
     F: AsyncFnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
 {
     fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Verdict {
-        let Self { work, answer } = *self;
+        let Self { work, answer, .. } = *self;
         let result = perform(tx, work);
         let keep = result.is_ok();
         // A caller that has gone does not need its answer.
         let answer =
             Box::new(move |committed: Result<(), Error>| drop(answer.send(committed.map_err(E::from).and(result))));
-        Verdict { keep, announces: keep && tx.announces, answer }
+        let aftermath = if keep { tx.aftermath() } else { Aftermath::default() };
+        Verdict { keep, aftermath, answer }
     }
 
     fn refuse(self: Box<Self>, error: Error) {
         drop(self.answer.send(Err(E::from(error))));
+    }
+
+    fn is_ahead(&self) -> bool {
+        self.is_ahead
     }
 }
 
@@ -78,9 +88,8 @@ impl Thread {
     pub(super) fn start(mut writer: Writer, lock: File) -> Result<Self, Error> {
         let (jobs, mut taken) = queue(QUEUE);
         let run = move || {
-            let mut batch = Vec::with_capacity(BATCH);
-            while taken.blocking_recv_many(&mut batch, BATCH) > 0 {
-                writer.run(batch.drain(..).map(Placed::take));
+            while let Some(first) = taken.blocking_recv() {
+                writer.run(&mut Batch::new(first.take(), &mut taken));
             }
             drop(writer);
             drop(lock);
@@ -133,42 +142,46 @@ impl Writer {
     }
 
     /// Runs the jobs in one transaction, commits it and answers them all.
-    pub(super) fn run(&mut self, mut jobs: impl Iterator<Item = Box<dyn Job>>) {
-        let mut verdicts = Vec::with_capacity(BATCH);
-        let committed = self.attempt(&mut jobs, &mut verdicts);
+    pub(super) fn run(&mut self, jobs: &mut dyn Jobs) {
+        let mut done = Done::default();
+        let committed = self.attempt(jobs, &mut done);
         if committed.is_ok() {
-            self.counters.count(verdicts.len());
-            if verdicts.iter().any(|verdict| verdict.announces) {
-                self.counters.announce();
-            }
+            self.counters.set_ahead(false);
+            self.counters.committed(done.units, done.kept);
         }
-        for verdict in verdicts {
-            (verdict.answer)(committed.clone());
+        for answer in done.waiting {
+            answer(committed.clone());
         }
         if let Err(error) = committed {
-            jobs.for_each(|job| job.refuse(error.clone()));
+            while let Some(job) = jobs.next(false) {
+                job.refuse(error.clone());
+            }
         } else if let Some(log) = &mut self.log {
             log.check(&self.connection);
         }
     }
 
     /// An error other than [`Error::InDoubt`] means that nothing was kept.
-    fn attempt(
-        &mut self,
-        jobs: &mut impl Iterator<Item = Box<dyn Job>>,
-        verdicts: &mut Vec<Verdict>,
-    ) -> Result<(), Error> {
+    fn attempt(&mut self, jobs: &mut dyn Jobs, done: &mut Done) -> Result<(), Error> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
         script(&self.connection, "begin immediate")?;
         let now_ms = self.clock.now_ms();
-        let done = jobs.try_for_each(|job| run_job((&mut self.connection, &self.counters), now_ms, job, verdicts));
+        let mut ran = Ok(());
+        while ran.is_ok()
+            && let Some(job) = jobs.next(done.hurries)
+        {
+            ran = run_job((&mut self.connection, &self.counters), now_ms, job, done);
+        }
         crash_point!("sqlite.before_commit");
-        let committed = done.and_then(|()| (self.commit)(&self.connection).map_err(failed_commit));
+        let committed = ran.and_then(|()| (self.commit)(&self.connection).map_err(failed_commit));
         crash_point!("sqlite.after_commit");
-        if let Err(Error::InDoubt(why)) = &committed {
-            self.leave_service(why);
+        match &committed {
+            Err(Error::InDoubt(why)) => self.leave_service(why),
+            // What they were told has not come true.
+            Err(error) if done.is_ahead => self.leave_service(&error.to_string()),
+            Ok(()) | Err(_) => {}
         }
         if committed.is_err()
             && !self.connection.is_autocommit()
@@ -186,20 +199,70 @@ impl Writer {
     }
 }
 
+/// The units of work of a batch, in their order.
+pub(super) trait Jobs {
+    /// The next one, if the batch has one more. When nobody `hurries`, who was answered ahead can wait for others to join.
+    fn next(&mut self, hurries: bool) -> Option<Box<dyn Job>>;
+}
+
+/// A batch that is complete.
+impl Jobs for std::vec::IntoIter<Box<dyn Job>> {
+    fn next(&mut self, _hurries: bool) -> Option<Box<dyn Job>> {
+        Iterator::next(self)
+    }
+}
+
+/// What a batch has come to so far.
+#[derive(Default)]
+struct Done {
+    units: usize,
+    kept: Vec<Aftermath>,
+    waiting: Vec<Answer>,
+    /// Somebody waits for the commit.
+    hurries: bool,
+    /// Somebody was answered ahead of it.
+    is_ahead: bool,
+}
+
+impl Done {
+    fn add(&mut self, verdict: Verdict, is_ahead: bool, counters: &Counters) {
+        self.units += 1;
+        self.hurries |= verdict.aftermath.hurries || !is_ahead;
+        if verdict.keep {
+            self.kept.push(verdict.aftermath);
+        }
+        if is_ahead {
+            self.is_ahead = true;
+            counters.set_ahead(true);
+            (verdict.answer)(Ok(()));
+        } else {
+            self.waiting.push(verdict.answer);
+        }
+    }
+}
+
 /// Runs one job under a savepoint. An error tells that the transaction itself is lost, and with it the whole batch.
 fn run_job(
     (connection, counters): (&mut Connection, &Counters),
     now_ms: i64,
     job: Box<dyn Job>,
-    verdicts: &mut Vec<Verdict>,
+    done: &mut Done,
 ) -> Result<(), Error> {
     if let Err(error) = execute(connection, "savepoint job", &[]) {
         job.refuse(error.clone());
         return Err(error);
     }
+    let is_ahead = job.is_ahead();
     let verdict = job.run(&mut transaction(connection, counters, now_ms));
-    let keep = verdict.keep;
-    verdicts.push(verdict);
+    let ended = end_job(connection, verdict.keep);
+    match &ended {
+        Ok(()) => done.add(verdict, is_ahead, counters),
+        Err(_) => done.waiting.push(verdict.answer),
+    }
+    ended
+}
+
+fn end_job(connection: &Connection, keep: bool) -> Result<(), Error> {
     if connection.is_autocommit() {
         return Err(gone());
     }

@@ -21,10 +21,20 @@ fn writer(commit: fn(&Connection) -> rusqlite::Result<()>) -> Writer {
 
 /// Writes a row and tells what the caller heard.
 fn put(writer: &mut Writer) -> Result<(), Error> {
-    let (answer, answered) = oneshot::channel();
-    let work = async |tx: &mut Tx<'_>| tx.execute("insert into note values (1)", &[]).await.map(drop);
-    writer.run(std::iter::once(Box::new(Unit { work, answer }) as Box<dyn Job>));
-    answered.blocking_recv().unwrap()
+    put_each(writer, &[false]).remove(0)
+}
+
+/// The same for rows in one batch, each ahead of the commit or not.
+fn put_each(writer: &mut Writer, ahead: &[bool]) -> Vec<Result<(), Error>> {
+    let (mut jobs, mut answers) = (Vec::new(), Vec::new());
+    for is_ahead in ahead {
+        let (answer, answered) = oneshot::channel();
+        let work = async |tx: &mut Tx<'_>| tx.execute("insert into note values (1)", &[]).await.map(drop);
+        jobs.push(Box::new(Unit { work, answer, is_ahead: *is_ahead }) as Box<dyn Job>);
+        answers.push(answered);
+    }
+    writer.run(&mut jobs.into_iter());
+    answers.into_iter().map(|answered| answered.blocking_recv().unwrap()).collect()
 }
 
 fn count(writer: &Writer) -> i64 {
@@ -61,6 +71,18 @@ fn a_commit_that_met_a_full_disk_is_taken_back_for_certain_and_may_be_tried_agai
 }
 
 #[test]
+fn a_failed_commit_that_somebody_was_answered_ahead_of_is_the_end_even_if_it_was_taken_back() {
+    let mut writer = writer(|_| Err(failure(ffi::SQLITE_FULL)));
+    let heard = put_each(&mut writer, &[true, false, true]);
+    assert!(matches!(heard[..], [Ok(()), Err(Error::Unavailable(_)), Ok(())]), "{heard:?}");
+    assert!(writer.counters.is_broken() && writer.counters.is_ahead());
+    writer.commit = |connection| connection.execute_batch("commit");
+    let heard = put_each(&mut writer, &[true, false]);
+    assert!(matches!(heard[..], [Err(Error::Unavailable(_)), Err(Error::Unavailable(_))]), "{heard:?}");
+    assert_eq!(count(&writer), 0);
+}
+
+#[test]
 fn a_transaction_that_the_database_gave_up_fails_its_whole_batch_and_keeps_nothing() {
     static RAN: Mutex<Vec<&str>> = Mutex::new(Vec::new());
     let mut writer = writer(|connection| connection.execute_batch("commit"));
@@ -77,10 +99,10 @@ fn a_transaction_that_the_database_gave_up_fails_its_whole_batch_and_keeps_nothi
             }
             tx.execute("insert into note values (1)", &[]).await.map(drop)
         };
-        jobs.push(Box::new(Unit { work, answer }) as Box<dyn Job>);
+        jobs.push(Box::new(Unit { work, answer, is_ahead: false }) as Box<dyn Job>);
         answers.push(answered);
     }
-    writer.run(jobs.into_iter());
+    writer.run(&mut jobs.into_iter());
     for answer in answers {
         assert!(matches!(answer.blocking_recv().unwrap(), Err::<(), _>(Error::Unavailable(_))));
     }
