@@ -7,6 +7,7 @@ mod door;
 mod gates;
 mod journal;
 mod life;
+mod replies;
 #[path = "../isolation/reply.rs"]
 mod reply;
 mod stage;
