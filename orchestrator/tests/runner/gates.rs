@@ -70,3 +70,14 @@ async fn retries_of_what_is_undecided_are_a_share_of_the_calls() {
     }
     assert_eq!(stage.calls("LockReservation"), 10 + 10 + 5);
 }
+
+#[test]
+fn a_participant_takes_from_one_to_eight_hundred_calls_at_once() {
+    let set = |calls: u32| serde_json::from_str::<Limits>(&format!("{{\"calls\":{calls}}}")).map(|limits| limits.calls);
+    for calls in [1, 2, 512, 800] {
+        assert_eq!(set(calls).unwrap(), calls as usize);
+    }
+    for calls in [0, 801] {
+        assert!(set(calls).is_err(), "{calls}");
+    }
+}

@@ -12,6 +12,8 @@ use orchestrator::participants::{Participant, Participants};
 use orchestrator::plans::Plans;
 use orchestrator::plans::checkout::{Checkout, Input};
 use orchestrator::runner::{Error, Limits, NewSaga, Parts, Runner};
+use prost::Message as _;
+use proto::concert::v1::LockReservationResponse;
 use service_kit::clock::RuntimeClock;
 use service_kit::host::Host;
 use service_kit::ids::Ids;
@@ -36,6 +38,8 @@ static LIVES: AtomicU64 = AtomicU64::new(1);
 pub(crate) struct Script {
     down: BTreeSet<&'static str>,
     hanging: BTreeSet<&'static str>,
+    /// How many bytes an answer is to have.
+    large: BTreeMap<&'static str, usize>,
     calls: BTreeMap<String, usize>,
 }
 
@@ -43,7 +47,6 @@ pub(crate) struct Script {
 pub(crate) struct Stage {
     pub(crate) journal: Arc<Told>,
     pub(crate) runner: Runner,
-    pub(crate) host: Host,
     script: Arc<Mutex<Script>>,
 }
 
@@ -70,10 +73,10 @@ impl Stage {
             journal: journal.clone(),
             plans: Plans::default(),
             participants: Arc::new(participants),
-            host: host.clone(),
+            host,
             limits,
         };
-        Self { journal, runner: Runner::start(parts).await.unwrap(), host, script }
+        Self { journal, runner: Runner::start(parts).await.unwrap(), script }
     }
 
     /// The participants forget how they answered `method`.
@@ -91,6 +94,11 @@ impl Stage {
     /// They never answer it.
     pub(crate) fn hang(&self, method: &'static str) {
         self.script.lock().unwrap().hanging.insert(method);
+    }
+
+    /// They answer it as they should, in a message of so many bytes.
+    pub(crate) fn bloat(&self, method: &'static str, bytes: usize) {
+        self.script.lock().unwrap().large.insert(method, bytes);
     }
 
     /// How often they were asked for it.
@@ -137,21 +145,32 @@ fn participant(script: &Arc<Mutex<Script>>) -> Participant {
             let bytes = request.into_body().collect().await.unwrap().to_bytes();
             let start = bytes.windows(6).position(|window| window == b"sagas/").unwrap();
             let saga = String::from_utf8(bytes[start..start + 42].to_vec()).unwrap();
-            let (is_down, is_hanging) = {
+            let (is_down, is_hanging, large) = {
                 let mut script = script.lock().unwrap();
                 *script.calls.entry(method.clone()).or_default() += 1;
-                (script.down.contains(&*method), script.hanging.contains(&*method))
+                let large = script.large.get(&*method).copied();
+                (script.down.contains(&*method), script.hanging.contains(&*method), large)
             };
             if is_hanging {
                 std::future::pending::<()>().await;
             }
-            Ok::<_, Infallible>(if is_down {
-                Status::unavailable("down").into_http()
-            } else {
-                reply::done(saga, AMOUNT)
+            Ok::<_, Infallible>(match large {
+                _ if is_down => Status::unavailable("down").into_http(),
+                Some(bytes) => reply::framed(padded(saga, bytes)),
+                None => reply::done(saga, AMOUNT),
             })
         }
     }))
+}
+
+/// The answer of a step, with a field that nobody knows.
+fn padded(saga: String, bytes: usize) -> Vec<u8> {
+    let mut message = LockReservationResponse { saga, amount: AMOUNT, ..Default::default() }.encode_to_vec();
+    // Two bytes of key and three of length.
+    let padding = vec![0_u8; bytes - message.len() - 5];
+    prost::encoding::bytes::encode(1_000, &padding, &mut message);
+    assert_eq!(message.len(), bytes);
+    message
 }
 
 /// Lets so many seconds pass.
