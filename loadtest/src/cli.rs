@@ -1,7 +1,7 @@
 //! What can be said on the command line, a file for each command, and what several of them have in common.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
@@ -22,6 +22,13 @@ pub(crate) struct Output {
     /// JSON for programs: into a file, or instead of text for people.
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     json: Option<Option<PathBuf>>,
+    #[command(flatten)]
+    papers: Papers,
+}
+
+/// The same for people.
+#[derive(Args)]
+pub(crate) struct Papers {
     /// Markdown, into a file.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -61,31 +68,44 @@ enum EngineName {
 impl Output {
     /// Writes it everywhere where it is wanted.
     pub(crate) fn hand_over(&self, findings: &Findings) -> Result<()> {
-        let write = |path: &PathBuf, text: String| {
-            fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
-        };
-        let json = || serde_json::to_string_pretty(findings);
+        let json = || anyhow::Ok(format!("{:#}", findings.json()?));
         match &self.json {
             Some(None) => println!("{}", json()?),
-            Some(Some(path)) => write(path, json()?)?,
+            Some(Some(path)) => write(path, &json()?)?,
             None => {}
         }
         if !matches!(self.json, Some(None)) {
             print!("{findings}");
         }
+        self.papers.write(findings)
+    }
+
+    /// Where the run is made.
+    pub(crate) fn machine(&self, own: &Makings) -> Machine {
+        self.papers.machine(Some(&own.skald))
+    }
+}
+
+impl Papers {
+    /// Writes those that are wanted.
+    pub(crate) fn write(&self, findings: &Findings) -> Result<()> {
         if let Some(path) = &self.markdown {
-            write(path, markdown::write(&findings.paper()))?;
+            write(path, &markdown::write(&findings.paper()))?;
         }
         if let Some(path) = &self.html {
-            write(path, html::write(&findings.paper()))?;
+            write(path, &html::write(&findings.paper()))?;
         }
         Ok(())
     }
 
     /// Where the run is made.
-    pub(crate) fn machine(&self, own: &Makings) -> Machine {
-        Machine::look(Some(&own.skald), self.commit.clone())
+    pub(crate) fn machine(&self, skald: Option<&Path>) -> Machine {
+        Machine::look(skald, self.commit.clone())
     }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 impl Own {

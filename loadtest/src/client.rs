@@ -13,6 +13,7 @@ use proto::customer::v1::point_service_client::PointServiceClient;
 use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
 use proto::orchestrator::v1::saga_service_client::SagaServiceClient;
 use proto::payment::v1::delivery_service_client::DeliveryServiceClient;
+use proto::payment::v1::payment_service_client::PaymentServiceClient;
 use proto::token::v1::queue_token_service_client::QueueTokenServiceClient;
 use proto::token::v1::waiting_room_service_client::WaitingRoomServiceClient;
 use tonic::Status;
@@ -136,6 +137,10 @@ impl Client {
 
     pub(crate) fn reservations(&self) -> ReservationServiceClient<Line> {
         ReservationServiceClient::new(self.line("concert"))
+    }
+
+    pub(crate) fn payments(&self) -> PaymentServiceClient<Line> {
+        PaymentServiceClient::new(self.line("payment"))
     }
 
     pub(crate) fn deliveries(&self) -> DeliveryServiceClient<Line> {

@@ -21,7 +21,11 @@ use crate::record::Record;
 use crate::seed::{Order, Stage};
 use crate::tally::{Counts, Live, Tally, Times};
 
+mod naive;
 mod shopper;
+
+pub(crate) use naive::Naive;
+pub use naive::Undone;
 
 /// How often what is shown beside the bar changes.
 const LIVE: Duration = Duration::from_millis(500);
@@ -40,6 +44,8 @@ pub struct Volley {
     pub(crate) record: Record,
     /// What calls took, by name, those before it included.
     pub(crate) calls: BTreeMap<String, Times>,
+    /// What was moved in vain, in the naive order.
+    pub(crate) undone: Undone,
 }
 
 /// Sends all customers and returns once each of them has got his answer or gone away. Afterwards no fault is left.
@@ -63,6 +69,7 @@ pub async fn fire(
         insists: plan.insists,
         started,
         record: Record::new(started),
+        naive: plan.is_naive.then(|| Arc::new((Naive::default(), revenue(&stage.performance)))),
     };
     let ended = tokio::select! {
         ended = send_all(plan, &shopper, schedule(plan, stage, started), &bar) => ended,
@@ -78,7 +85,13 @@ pub async fn fire(
         faults: faults.map(Faults::fired).unwrap_or_default(),
         record: shopper.record,
         calls: client.calls(),
+        undone: shopper.naive.map(|naive| naive.0.undone()).unwrap_or_default(),
     })
+}
+
+/// The account of what a performance's concert brings in.
+fn revenue(performance: &str) -> String {
+    format!("revenue/{}", performance.split_once("/performances/").map_or(performance, |(concert, _)| concert))
 }
 
 /// Who comes when, in that order.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::books::Orders;
 use crate::floor::{Floor, Floors};
 use crate::knee::Knee;
 use crate::machine::Machine;
@@ -47,6 +48,24 @@ pub struct Ours {
     pub p50_ms: f64,
 }
 
+/// Ours in terms of what the machine can do at best.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Ratio {
+    /// Of what.
+    pub floor: &'static str,
+    /// Our checkouts a second, in terms of it.
+    pub per_second: f64,
+    /// What half of our customers waited no longer for, in terms of it.
+    pub p50: f64,
+}
+
+impl Ours {
+    fn to(self, floor: &Floor) -> Ratio {
+        let (per_second, p50) = (self.per_second / floor.per_second, self.p50_ms * 1_000.0 / floor.microseconds);
+        Ratio { floor: floor.what, per_second, p50 }
+    }
+}
+
 /// One thing that was found out.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -70,6 +89,8 @@ pub enum Part {
     Crush(Crush),
     /// A waiting room.
     Room(Box<Room>),
+    /// The same load in ours and in the naive order.
+    Orders(Orders),
     /// A load alone, and beside something else.
     Comparison {
         /// Round by round.
@@ -84,6 +105,7 @@ impl Part {
         match self {
             Self::Knee(knee) => knee.is_clean(),
             Self::Load { report, .. } => report.violation_count == 0 && report.open_sagas == 0,
+            Self::Orders(orders) => orders.is_clean(),
             Self::Drills(_)
             | Self::Falls(_)
             | Self::Samples(_)
@@ -102,6 +124,7 @@ impl Part {
             Self::Samples(samples) => vec![samples.section()],
             Self::Crush(crush) => crush.sections(),
             Self::Room(room) => room.sections(),
+            Self::Orders(orders) => vec![orders.section()],
             Self::Comparison { comparison, counts } => vec![comparison.section(counts)],
         }
     }
@@ -133,6 +156,19 @@ impl Findings {
             && self.expected.iter().all(|expected| expected.is_met)
     }
 
+    /// All of it for programs, with ours in proportion to the machine's best.
+    ///
+    /// # Errors
+    /// Never: every figure can be written.
+    pub fn json(&self) -> serde_json::Result<serde_json::Value> {
+        let mut all = serde_json::to_value(self)?;
+        let floors = self.floors.iter().flat_map(|floors| &floors.0);
+        let ratios: Vec<_> = floors.zip(self.ours.iter().cycle()).map(|(floor, ours)| ours.to(floor)).collect();
+        all["ratios"] = serde_json::to_value(ratios)?;
+        all["clean"] = self.is_clean().into();
+        Ok(all)
+    }
+
     /// What is worth showing of it.
     pub fn paper(&self) -> Paper {
         let mut sections: Vec<_> = self.parts.iter().flat_map(Part::sections).collect();
@@ -140,6 +176,7 @@ impl Findings {
         sections.extend(self.verdicts.iter().map(Verdict::section));
         sections.push(self.expected_section());
         sections.push(self.setting_section());
+        sections.retain(|section| !section.is_empty());
         let verdict = if self.is_clean() { "Nothing is broken." } else { "BROKEN: see below." };
         Paper { title: self.title.clone(), summary: format!("{} {verdict}", self.shows), sections }
     }
@@ -174,13 +211,12 @@ fn floor_section(floors: &Floors, ours: Option<Ours>) -> Section {
         header.extend(["our checkouts/s to it", "our p50 to it"]);
     }
     let mut table = Table::new(&header);
-    for Floor { what, per_second, microseconds } in &floors.0 {
-        let mut cells = vec![figure(*per_second), figure(*microseconds)];
-        if let Some(ours) = ours {
-            cells.push(format!("{} ×", figure(ours.per_second / per_second)));
-            cells.push(format!("{} ×", figure(ours.p50_ms * 1_000.0 / microseconds)));
+    for floor in &floors.0 {
+        let mut cells = vec![figure(floor.per_second), figure(floor.microseconds)];
+        if let Some(ratio) = ours.map(|ours| ours.to(floor)) {
+            cells.extend([ratio.per_second, ratio.p50].map(|times| format!("{} ×", figure(times))));
         }
-        table.row(*what, cells);
+        table.row(floor.what, cells);
     }
     let words = ours.map(|ours| {
         let (rate, p50) = (figure(ours.per_second), figure(ours.p50_ms));
@@ -193,6 +229,7 @@ fn floor_section(floors: &Floors, ours: Option<Ours>) -> Section {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::Rule;
 
     #[test]
     fn ours_stand_as_ratios_beside_the_floors() {
@@ -200,5 +237,36 @@ mod tests {
         let section = floor_section(&floors, Some(Ours { per_second: 500.0, p50_ms: 2.0 }));
         assert_eq!(section.tables[0].rows, [["fdatasync of 4 KiB", "2000", "500", "0.250 ×", "4.00 ×"]]);
         assert_eq!(floor_section(&floors, None).tables[0].rows, [["fdatasync of 4 KiB", "2000", "500"]]);
+    }
+
+    fn findings(verdict: Verdict) -> Findings {
+        let floors = Floors(vec![Floor { what: "fdatasync of 4 KiB", per_second: 2_000.0, microseconds: 500.0 }]);
+        Findings {
+            title: "L0 nothing".into(),
+            shows: "Nothing.".into(),
+            machine: Machine::look(None, None),
+            setting: Vec::new(),
+            seed: 1,
+            floors: Some(floors),
+            ours: Some(Ours { per_second: 500.0, p50_ms: 2.0 }),
+            parts: Vec::new(),
+            verdicts: vec![verdict],
+            expected: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn one_broken_rule_breaks_the_run_whatever_its_figures_and_every_form_says_so() {
+        let rule = |findings| Rule { id: "S1".into(), rule: "a seat is sold once".into(), findings };
+        let verdict = |clean, findings| Verdict { clean, rules: vec![rule(findings)], ..Verdict::default() };
+        let (well, ill) = (findings(verdict(true, Vec::new())), findings(verdict(false, vec!["seat A-1".into()])));
+        assert!(well.is_clean() && !ill.is_clean());
+        assert_eq!(well.json().unwrap()["ratios"][0]["per_second"], 0.25);
+        assert_eq!(ill.json().unwrap()["clean"], false);
+        let paper = ill.paper();
+        for text in [ill.to_string(), paper::markdown::write(&paper), paper::html::write(&paper)] {
+            assert!(text.contains("BROKEN") && text.contains("S1 is broken: seat A-1"), "{text}");
+        }
+        assert!(paper::html::write(&paper).contains("0.250 ×"));
     }
 }

@@ -13,7 +13,7 @@ use crate::paper::{Section, Table, figure, text};
 
 mod calls;
 mod files;
-mod postgres;
+pub(crate) mod postgres;
 
 /// How long each thing is done.
 const LASTS: Duration = Duration::from_secs(2);

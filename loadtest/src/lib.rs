@@ -7,6 +7,7 @@
 //! performance. What a run of the binary has found out is one value of [`findings::Findings`], however it is written down.
 
 mod aftermath;
+mod books;
 mod client;
 mod clock;
 mod cpu;
@@ -34,8 +35,9 @@ mod watch;
 mod zipf;
 
 pub use aftermath::{Aftermath, aftermath};
+pub use books::{Left, Orders};
 pub use client::{Client, Line};
-pub use drive::{Volley, fire};
+pub use drive::{Undone, Volley, fire};
 pub use faults::Faults;
 pub use floor::{Floor, Floors, floors};
 pub use machine::Machine;

@@ -47,6 +47,11 @@ impl Section {
         Self { title: title.into(), ..Self::default() }
     }
 
+    /// Whether it has nothing but a heading.
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty() && self.tables.is_empty() && self.plots.is_empty()
+    }
+
     /// The same with one more paragraph.
     #[must_use]
     pub fn say(mut self, words: impl Into<String>) -> Self {

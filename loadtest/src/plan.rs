@@ -60,6 +60,8 @@ pub struct Plan {
     pub episodes: Vec<Episode>,
     /// How long a customer asks again with the same request when nobody knows what has become of it.
     pub insists: Duration,
+    /// Whether customers are served in the order of a monolith's one transaction, instead of by the orchestrator.
+    pub is_naive: bool,
     /// Processes whose processor time is to be measured.
     pub pids: Vec<u32>,
 }
@@ -97,6 +99,7 @@ impl Plan {
             lost_replies: 0.0,
             episodes: Vec::new(),
             insists: Duration::ZERO,
+            is_naive: false,
             pids: Vec::new(),
         }
     }

@@ -40,9 +40,11 @@ pub struct Stand {
     pub seed: u64,
     /// Whether somebody watches.
     pub progress: Progress,
+    /// Whether the same load is served in the naive order as well.
+    pub naive: bool,
     /// An orchestrator of another version, for the scenario that replaces them.
     pub next: Option<PathBuf>,
-    /// Directory on the disk whose best is measured, unless nothing is to be.
+    /// Whether what the machine can do at best is measured first.
     pub floors: bool,
 }
 
@@ -54,8 +56,6 @@ pub(crate) struct Found {
     pub(crate) expected: Vec<Expected>,
     pub(crate) ours: Option<Ours>,
     pub(crate) setting: Vec<(String, String)>,
-    /// Of the database, if that is PostgreSQL.
-    pub(crate) url: Option<String>,
 }
 
 impl Scenario {
@@ -64,10 +64,7 @@ impl Scenario {
     /// # Errors
     /// When a server does not start, or refuses what it must not.
     pub async fn run(&self, stand: &Stand, machine: Machine) -> Result<Findings> {
-        let directory = &stand.makings.directory;
-        std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
-        let floors =
-            if stand.floors { Some(crate::floor::floors(directory, stand.makings.url()).await?) } else { None };
+        let floors = if stand.floors { Some(stand.makings.floors().await?) } else { None };
         let found = self.act.run(stand).await?;
         let mut setting = vec![
             ("scale".to_owned(), stand.scale.to_string()),

@@ -9,6 +9,8 @@ use testbed::postgres::{self, DATABASE};
 use tokio::task::spawn_blocking;
 
 use crate::faults::Faults;
+use crate::floor::{self, Floors};
+use crate::process::Process;
 
 mod gateway;
 mod server;
@@ -66,7 +68,9 @@ pub struct System {
     /// Those that drive sagas.
     coordinators: Vec<Server>,
     services: Vec<(&'static str, Server)>,
-    _gateways: Vec<Gateway>,
+    gateways: Vec<Gateway>,
+    /// Those outside it, which end with it.
+    outside: Vec<Process>,
 }
 
 impl Makings {
@@ -80,7 +84,7 @@ impl Makings {
             Shape::One => {
                 let server = Server::start(store.clone(), "up", settings.to_vec(), 0)?;
                 let (services, gateways) = (Vec::new(), Vec::new());
-                Ok(System { store, faults: None, coordinators: vec![server], services, _gateways: gateways })
+                Ok(System { store, faults: None, coordinators: vec![server], services, gateways, outside: Vec::new() })
             }
             Shape::Apart { replicas } => System::apart(store, &vec![0; replicas], settings).await,
         }
@@ -90,21 +94,29 @@ impl Makings {
     ///
     /// # Errors
     /// When something does not start, or clocks cannot be set off here.
-    pub async fn start_skewed(&self, name: &str, shape: Shape, clocks: &[i64]) -> Result<System> {
-        match shape {
-            Shape::Apart { replicas } if clocks.len() == replicas => {
-                System::apart(self.store(name).await?, clocks, &[]).await
-            }
-            Shape::Apart { .. } | Shape::One => self.start(name, shape, &[]).await,
-        }
+    pub async fn start_skewed(&self, name: &str, clocks: &[i64]) -> Result<System> {
+        System::apart(self.store(name).await?, clocks, &[]).await
     }
 
-    /// The address of the database, if it runs already.
-    pub fn url(&self) -> Option<&str> {
-        match &self.engine {
-            Engine::Postgres(url) => Some(url),
-            Engine::Sqlite | Engine::Private => None,
-        }
+    /// A stand-in for a processor of cards, and the setting that leads a server there.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn processor(&self) -> Result<(Process, String)> {
+        let processor = Process::start(&self.skald, ["outside", "processor", "--listen", "127.0.0.1:0"])?;
+        let setting = format!("payment.processor={}", processor.address);
+        Ok((processor, setting))
+    }
+
+    /// What the machine can do at best, on the disk and with the engine that servers will have.
+    ///
+    /// # Errors
+    /// When something cannot be measured here.
+    pub async fn floors(&self) -> Result<Floors> {
+        std::fs::create_dir_all(&self.directory)
+            .with_context(|| format!("cannot make {}", self.directory.display()))?;
+        let store = self.store("floors").await?;
+        floor::floors(&self.directory, store.url()).await
     }
 
     /// What is said of the engine in a report.
@@ -155,13 +167,29 @@ impl System {
         }
         let start = |off: &i64| Server::start(store.clone(), "orchestrator", peers.clone(), *off);
         let coordinators = clocks.iter().map(start).collect::<Result<_>>()?;
-        Ok(Self { store, faults: Some(faults), coordinators, services, _gateways: gateways })
+        Ok(Self { store, faults: Some(faults), coordinators, services, gateways, outside: Vec::new() })
+    }
+
+    /// Ends with the system.
+    pub fn keep(&mut self, outside: Process) {
+        self.outside.push(outside);
     }
 
     /// Where customers find everybody, as `loadtest checkout --target` takes it.
     pub fn target(&self) -> String {
         let coordinators = self.coordinators.iter().map(Server::address);
         let services = self.services.iter().map(|(service, server)| format!("{service}={}", server.address()));
+        coordinators.chain(services).collect::<Vec<_>>().join(",")
+    }
+
+    /// The same, with the services behind the faults that the orchestrator meets on its way to them.
+    pub fn faulty_target(&self) -> String {
+        if self.gateways.is_empty() {
+            return self.target();
+        }
+        let coordinators = self.coordinators.iter().map(Server::address);
+        let gateways = self.services.iter().zip(&self.gateways);
+        let services = gateways.map(|((service, _), gateway)| format!("{service}={}", gateway.address));
         coordinators.chain(services).collect::<Vec<_>>().join(",")
     }
 

@@ -34,7 +34,7 @@ const SHOWN: usize = 10;
 impl Verdict {
     /// Each rule with its count, and what breaks any.
     pub fn section(&self) -> Section {
-        let mut table = Table::new(&["rule", "what must hold", "broken"]);
+        let mut table = Table::new(&["what must hold", "broken"]);
         let mut section = Section::new("Correctness").say(format!(
             "{} rules were checked over {} checkouts once everything had come to rest; {} are broken.",
             self.rules.len(),
@@ -42,7 +42,7 @@ impl Verdict {
             self.rules.iter().filter(|rule| !rule.findings.is_empty()).count()
         ));
         for rule in &self.rules {
-            table.row(&rule.id, [rule.rule.clone(), rule.findings.len().to_string()]);
+            table.row(format!("{} {}", rule.id, rule.rule), [rule.findings.len()]);
             let shown = rule.findings.iter().take(SHOWN);
             section.words.extend(shown.map(|finding| format!("{} is broken: {finding}", rule.id)));
         }

@@ -1,4 +1,4 @@
-//! Looks at a server twice a second while something goes on: sagas that are open, what they hold, memory and files.
+//! Looks at a server four times a second while something goes on: sagas that are open, what they hold, memory and files.
 
 use std::fs::{read_dir, read_to_string};
 use std::path::{Path, PathBuf};
@@ -14,11 +14,13 @@ use crate::client::Client;
 use crate::paper::{Plot, Section, Series, Table, figure};
 
 /// Between two looks.
-const PERIOD: Duration = Duration::from_millis(500);
+const PERIOD: Duration = Duration::from_millis(250);
 /// How long a server may take to tell, before it counts as one that does not.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// No saga is older than this where nothing is held up.
-const FRESH_SECONDS: f64 = 1.0;
+/// Where so many times as many sagas are open as usual, some are held up.
+const HELD_UP: f64 = 2.0;
+/// And never where there are fewer than these.
+const FEW: f64 = 10.0;
 
 /// What was to be seen at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -152,10 +154,20 @@ impl Samples {
         seen.filter(move |(second, _)| (from..=to).contains(second))
     }
 
-    /// Seconds from `second` on until no saga was held up any more, if that has come.
-    pub fn drained_after(&self, second: f64) -> Option<f64> {
-        let is_fresh = |(_, backlog): &(f64, Backlog)| backlog.oldest_seconds < FRESH_SECONDS;
-        self.between(second, f64::INFINITY).find(is_fresh).map(|(at, _)| at - second)
+    /// Seconds from `second` on until no more sagas were open than usual, if that has come. What is usual was to be seen in the
+    /// first `calm` seconds.
+    pub fn drained_after(&self, second: f64, calm: f64) -> Option<f64> {
+        let mut usual: Vec<_> = self.between(0.0, calm).map(|(_, backlog)| backlog.open).collect();
+        usual.sort_unstable();
+        let usual = usual.get(usual.len() / 2).map_or(0.0, |usual| *usual as f64);
+        let is_usual = |(_, backlog): &(f64, Backlog)| backlog.open as f64 <= (usual * HELD_UP).max(FEW);
+        self.between(second, f64::INFINITY).find(is_usual).map(|(at, _)| at - second)
+    }
+
+    /// Seconds from `second` on until no saga was open that had been so by then, if that has come.
+    pub fn taken_over_after(&self, second: f64) -> Option<f64> {
+        let is_later = |(at, backlog): &(f64, Backlog)| backlog.oldest_seconds < at - second;
+        self.between(second, f64::INFINITY).find(is_later).map(|(at, _)| at - second)
     }
 
     /// What grew, and the backlog over time.
@@ -199,17 +211,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_backlog_is_drained_when_no_saga_is_older_than_a_moment() {
+    fn a_backlog_is_drained_when_no_more_sagas_are_open_than_usual() {
         let sample = |second: f64, oldest_seconds: f64, open| Sample {
             second,
             sagas: Some(Backlog { open, oldest_seconds, locked_seats: 0 }),
             ..Sample::default()
         };
         let silent = Sample { second: 2.5, ..Sample::default() };
-        let samples = Samples(vec![sample(1.0, 0.1, 3), sample(2.0, 1.5, 90), silent, sample(3.5, 0.4, 7)]);
+        let samples = Samples(vec![sample(1.0, 0.1, 8), sample(2.0, 1.5, 90), silent, sample(3.5, 1.9, 16)]);
         assert_eq!(samples.backlog_peak(), 90);
-        assert_eq!(samples.drained_after(2.0), Some(1.5));
-        assert_eq!(samples.drained_after(4.0), None);
+        assert_eq!((samples.drained_after(2.0, 1.5), samples.drained_after(4.0, 1.5)), (Some(1.5), None));
+        assert_eq!((samples.taken_over_after(1.5), samples.taken_over_after(1.7)), (Some(2.0), None));
         assert_eq!(samples.section().plots.len(), 2);
     }
 

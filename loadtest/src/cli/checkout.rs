@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use loadtest::findings::{Findings, Part};
 use loadtest::{Load, Mix, Plan, Progress, run};
 
-use super::rate;
+use super::{Papers, rate};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -33,6 +34,8 @@ pub(crate) struct Arguments {
     /// Print JSON for programs instead of text for people.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    papers: Papers,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -45,7 +48,7 @@ enum MixName {
 
 impl Arguments {
     pub(crate) async fn run(self) -> Result<bool> {
-        let Self { target, checkouts, rate, concurrency, mix, seed, pids, json } = self;
+        let Self { target, checkouts, rate, concurrency, mix, seed, pids, json, papers } = self;
         let load = rate.map_or(Load::Closed { concurrency }, |rate| Load::Open { rate, rush: 0 });
         let mix = match mix {
             MixName::Clean => Mix::CLEAN,
@@ -58,6 +61,20 @@ impl Arguments {
         } else {
             println!("{report}");
         }
-        Ok(report.is_clean())
+        let is_clean = report.is_clean();
+        let machine = papers.machine(None);
+        papers.write(&Findings {
+            title: "Checkouts".into(),
+            shows: "One load against a server that runs already.".into(),
+            machine,
+            setting: vec![("target".into(), target)],
+            seed,
+            floors: None,
+            ours: None,
+            parts: vec![Part::Load { name: String::new(), report: Box::new(report) }],
+            verdicts: Vec::new(),
+            expected: Vec::new(),
+        })?;
+        Ok(is_clean)
     }
 }

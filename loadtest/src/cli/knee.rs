@@ -54,9 +54,7 @@ impl Arguments {
         let pids = system.as_ref().map_or(self.pids.clone(), System::pids);
         let client = Client::connect(&target).await?;
 
-        let url = system.as_ref().and_then(|system| system.store.url().map(str::to_owned)).or(self.own.postgres);
-        std::fs::create_dir_all(&makings.directory)?;
-        let floors = loadtest::floors(&makings.directory, url.as_deref()).await?;
+        let floors = makings.floors().await?;
         let wanted = Climb {
             p99_ms: self.p99_ms,
             error_percent: self.error_percent,
@@ -70,8 +68,7 @@ impl Arguments {
 
         let mut verdicts = Vec::new();
         let mut setting = vec![("target".to_owned(), self.target.unwrap_or_else(|| "its own".into()))];
-        setting
-            .push(("tables in".into(), if url.is_some() { "PostgreSQL" } else { "SQLite, if it is its own" }.into()));
+        setting.push(("tables in".into(), makings.engine_name().to_owned()));
         if let Some(system) = system {
             verdicts.push(system.store.verify(true, None).await?);
             let (_, commits) = system.end()?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use loadtest::Progress;
 use loadtest::scenario::{Scenario, Stand, find};
 
@@ -29,6 +29,9 @@ pub(crate) struct Arguments {
     /// An orchestrator of another version, for the upgrade; the same one again unless it is named.
     #[arg(long, value_name = "FILE")]
     next: Option<PathBuf>,
+    /// `naive`: send the same customers once more, served in the order of a monolith's one transaction, and compare.
+    #[arg(long, value_enum, default_value_t = Order::Ours)]
+    order: Order,
     /// Leave out what the machine can do at best, which takes a quarter of a minute.
     #[arg(long)]
     no_floors: bool,
@@ -36,6 +39,14 @@ pub(crate) struct Arguments {
     own: Own,
     #[command(flatten)]
     output: Output,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Order {
+    /// The orchestrator's alone.
+    Ours,
+    /// The naive one beside it, where customers check out.
+    Naive,
 }
 
 impl Arguments {
@@ -57,6 +68,7 @@ impl Arguments {
             rate: self.rate,
             seed: self.seed,
             progress: Progress::Shown,
+            naive: matches!(self.order, Order::Naive),
             next: self.next,
             floors: !self.no_floors,
         };

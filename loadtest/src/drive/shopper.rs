@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use proto::customer::v1::AdjustPointsRequest;
-use proto::orchestrator::v1::{Checkout, CreateCheckoutRequest, WatchCheckoutRequest};
+use proto::orchestrator::v1::{Card, Checkout, CreateCheckoutRequest, WatchCheckoutRequest};
 use proto::payment::v1::payment::Method;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::{Code, Status};
 
 use crate::client::Client;
 use crate::clock;
+use crate::drive::Naive;
 use crate::mix::Behaviour;
 use crate::record::Record;
 use crate::seed::Order;
 use crate::tally::{Tally, is_bought, outcome};
 
+/// By this the processor knows a card that it declines.
+const DECLINED: &str = "tok_decline_stolen_card";
 /// What a customer does before he asks again.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How much dearer the price was that somebody saw.
@@ -32,6 +35,8 @@ pub(super) struct Shopper {
     pub(super) insists: Duration,
     pub(super) started: Instant,
     pub(super) record: Record,
+    /// Where the naive order is taken, and the account of the revenue.
+    pub(super) naive: Option<Arc<(Naive, String)>>,
 }
 
 impl Shopper {
@@ -52,6 +57,13 @@ impl Shopper {
                 self.expect_right(order, checkout.as_ref());
             }
             Behaviour::GoesAway { after_ms } => self.go_away(order, Duration::from_millis(after_ms), intended).await,
+            Behaviour::HasNoCredit => {
+                let mut request = self.request(order);
+                request.card = Some(Card { processor_token: DECLINED.into(), last_four: "4242".into() });
+                request.checkout.get_or_insert_default().payment_method = Method::Card.into();
+                let checkout = self.submit(request, intended).await;
+                self.expect_right(order, checkout.as_ref());
+            }
             Behaviour::IsNotTheOwner => {
                 let mut request = self.request(order);
                 request.checkout.get_or_insert_default().customer.clone_from(&self.stranger);
@@ -82,6 +94,9 @@ impl Shopper {
             request_id: clock::request_id(),
         };
         self.client.points().adjust_points(request).await?;
+        if self.naive.is_some() {
+            return Ok(());
+        }
         let watch = self.record.watch(&failed.name);
         let request = WatchCheckoutRequest { name: failed.name };
         let mut versions = self.client.checkouts().watch_checkout(request).await?.into_inner();
@@ -110,6 +125,11 @@ impl Shopper {
     }
 
     async fn go_away(&self, order: &Order, after: Duration, intended: Instant) {
+        if self.naive.is_some() {
+            // It goes on without him.
+            drop(self.ask(self.request(order)).await);
+            return self.tally.went_away(intended.elapsed());
+        }
         let mut client = self.client.dropped_checkouts();
         let request = self.request(order);
         let call = self.record.start(&request);
@@ -140,6 +160,9 @@ impl Shopper {
     }
 
     async fn ask(&self, request: CreateCheckoutRequest) -> Result<Checkout, Status> {
+        if let Some((naive, revenue)) = self.naive.as_deref() {
+            return naive.check_out(&self.client, &request, revenue).await;
+        }
         let call = self.record.start(&request);
         let answer = self.client.checkouts().create_checkout(request).await;
         let answer = answer.map(tonic::Response::into_inner);

@@ -22,7 +22,7 @@ pub struct Bounds {
 }
 
 /// Below this share of the first rate the search gives up.
-const LEAST: f64 = 1.0 / 64.0;
+const LEAST: f64 = 1.0 / 32.0;
 
 impl Bounds {
     /// The next rate to be tried, or none when the knee is known, or out of reach.

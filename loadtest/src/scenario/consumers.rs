@@ -40,7 +40,6 @@ pub(super) async fn run(stand: &Stand) -> Result<Found> {
     let left = delivered.keys().filter(waiting).count();
     let mut found = Found::default();
     for system in [first, second] {
-        found.url = system.store.url().map(str::to_owned);
         let (store, _) = system.end()?;
         found.verdicts.push(store.verify(false, None).await?);
     }

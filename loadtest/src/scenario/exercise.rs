@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::interrupt::interrupt;
 use super::{Found, Stand};
+use crate::books::{self, Left, Orders};
 use crate::client::Client;
 use crate::cpu;
 use crate::drive::{Volley, fire};
@@ -75,7 +76,9 @@ pub struct Drilled {
     pub backlog: u64,
     /// Most seats that they had locked.
     pub locked_seats: u64,
-    /// From its end until no saga was held up any more.
+    /// The oldest of them.
+    pub oldest_seconds: f64,
+    /// From its end until no more sagas were open than before the first of them.
     pub drained_seconds: Option<f64>,
 }
 
@@ -86,18 +89,21 @@ pub struct Drills(pub Vec<Drilled>);
 /// One of those who drive sagas was away.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Fall {
-    /// When, since the first arrival.
+    /// When, since shortly before the first arrival.
     pub second: f64,
     /// How long until it listened again.
     pub away_seconds: f64,
-    /// From then until no saga was open that had been so before; nothing where that did not come before the next fall.
+    /// From then until no saga was open that had been so before.
     pub taken_over_seconds: Option<f64>,
 }
 
 /// Who is away in turn.
 const PARTICIPANTS: [&str; 4] = ["token", "customer", "payment", "concert"];
-/// Shortest load that says something.
+/// Shortest load that says something, and the scale from which on it is to say something.
 const LEAST_SECONDS: f64 = 30.0;
+const LEAST_SCALE: f64 = 0.01;
+/// Seconds by which the clocks of three replicas are ahead.
+const SKEWED: [i64; 3] = [-5, 0, 5];
 /// Before the first drill.
 const CALM: f64 = 3.0;
 /// Most customers of one load.
@@ -105,46 +111,71 @@ const MOST: f64 = 75_000.0;
 
 impl Exercise {
     pub(super) async fn run(&self, stand: &Stand) -> Result<Found> {
-        let system = self.start(stand).await?;
+        let system = self.start(stand, "load").await?;
         let client = Client::connect(&system.target()).await?;
         let episodes = self.episodes(stand.scale);
         let plan = self.plan(stand, &system, &episodes);
         let stage = seed(&client, &plan, stand.progress).await?;
         let watch = Watch::begin(&client, system.pids(), system.store.directory());
         let before = cpu::seconds_of_all(&plan.pids).unwrap_or_default();
-        let (volley, system, falls) = self.fire(stand, (&client, &plan, &stage), (system, &watch)).await?;
+        let (volley, system, mut falls) = self.fire(stand, (&client, &plan, &stage), (system, &watch)).await?;
         let settled = settle(&client, &plan, &stage, &volley).await?;
         // Of processes that were killed nobody knows any more.
         let after = cpu::seconds_of_all(&plan.pids).unwrap_or_default();
         let report = Report::new(&plan, volley, settled, after.zip(before).map(|(after, before)| after - before));
         let samples = watch.samples();
         drop(watch);
+        falls.iter_mut().for_each(|fall| fall.taken_over_seconds = samples.taken_over_after(fall.second));
         let verdict = system.store.verify(true, Some(&report.history)).await?;
-        let (store, commits) = system.end()?;
+        let left = if stand.naive { Some(books::look(&client, &stage).await?) } else { None };
+        let (_, commits) = system.end()?;
 
-        let mut found = Found { url: store.url().map(str::to_owned), ..Found::default() };
-        found.ours = report
-            .outcomes
-            .get(BOUGHT)
-            .map(|bought| Ours { per_second: report.rates.completed_per_second, p50_ms: bought.p50_ms });
+        let bought = report.outcomes.get(BOUGHT);
+        let ours = bought.map(|bought| Ours { per_second: report.rates.completed_per_second, p50_ms: bought.p50_ms });
+        let mut found = Found { ours, expected: self.expected(&report, &falls, &samples), ..Found::default() };
         found.setting.extend(commits.map(|commits| ("commits in all".to_owned(), commits.to_string())));
-        found.expected = self.expected(&report, &falls, &samples);
         let drilled = drilled(&episodes, &samples);
         found.parts.push(Part::Load { name: String::new(), report: Box::new(report) });
         if !drilled.0.is_empty() {
             found.parts.push(Part::Drills(drilled));
         }
-        if self.interruption != Interruption::None {
+        if !falls.is_empty() {
             found.parts.push(Part::Falls(falls));
+        }
+        if let Some(left) = left {
+            found.parts.push(Part::Orders(self.beside(stand, left).await?));
         }
         found.parts.push(Part::Samples(samples));
         found.verdicts.push(verdict);
         Ok(found)
     }
 
-    async fn start(&self, stand: &Stand) -> Result<System> {
-        let clocks: &[i64] = if self.interruption == Interruption::Skewed { &[-5, 0, 5] } else { &[] };
-        stand.makings.start_skewed("load", self.shape, clocks).await
+    /// The same once more, in the naive order.
+    async fn beside(&self, stand: &Stand, ours: Left) -> Result<Orders> {
+        let system = self.start(stand, "naive").await?;
+        let client = Client::connect(&system.target()).await?;
+        let plan = Plan { is_naive: true, ..self.plan(stand, &system, &self.episodes(stand.scale)) };
+        let stage = seed(&client, &plan, stand.progress).await?;
+        let watch = Watch::begin(&client, system.pids(), system.store.directory());
+        let faulty = Client::connect(&system.faulty_target()).await?;
+        let (volley, system, _) = self.fire(stand, (&faulty, &plan, &stage), (system, &watch)).await?;
+        drop(watch);
+        let naive = books::look(&client, &stage).await?;
+        system.end()?;
+        Ok(Orders { ours, naive, undone: volley.undone })
+    }
+
+    async fn start(&self, stand: &Stand, name: &str) -> Result<System> {
+        if self.interruption == Interruption::Skewed {
+            return stand.makings.start_skewed(name, &SKEWED).await;
+        }
+        if self.mix.declined_card == 0.0 {
+            return stand.makings.start(name, self.shape, &[]).await;
+        }
+        let (processor, setting) = stand.makings.processor()?;
+        let mut system = stand.makings.start(name, self.shape, &[setting]).await?;
+        system.keep(processor);
+        Ok(system)
     }
 
     /// Which drill when.
@@ -168,8 +199,9 @@ impl Exercise {
     }
 
     fn plan(&self, stand: &Stand, system: &System, episodes: &[(&'static str, Episode)]) -> Plan {
+        let least = LEAST_SECONDS * (stand.scale / LEAST_SCALE).min(1.0);
         let last = episodes.last().map(|(_, episode)| episode.after + episode.lasts * 2 + Duration::from_secs(1));
-        let seconds = last.map_or((self.seconds * stand.scale).max(LEAST_SECONDS), |last| last.as_secs_f64());
+        let seconds = last.map_or((self.seconds * stand.scale).max(least), |last| last.as_secs_f64());
         let customers = (stand.rate * seconds).min(MOST) as usize;
         let mut episodes: Vec<_> = episodes.iter().map(|(_, episode)| *episode).collect();
         if self.throughout != Trouble::default() {
@@ -200,7 +232,7 @@ impl Exercise {
             over.send_replace(true);
             volley
         };
-        let interrupted = interrupt(self.interruption, (system, stand.next.as_deref()), (client, watch), is_over);
+        let interrupted = interrupt(self.interruption, (system, stand.next.as_deref()), watch, is_over);
         let (volley, interrupted) = tokio::join!(load, interrupted);
         let (system, falls) = interrupted?;
         Ok((volley?, system, falls))
@@ -218,6 +250,8 @@ impl Exercise {
             ),
         ];
         if matches!(self.interruption, Interruption::Killed | Interruption::Replaced) {
+            let left = falls.iter().filter(|fall| fall.taken_over_seconds.is_none()).count();
+            expected.push(Expected::new("falls whose sagas nobody took over: 0", left, left == 0));
             expected.push(Expected::new(
                 "those who drive sagas were away at least once",
                 falls.len(),
@@ -242,8 +276,9 @@ fn drilled(episodes: &[(&'static str, Episode)], samples: &Samples) -> Drills {
             after_seconds: from,
             lasted_seconds: to - from,
             backlog: seen().map(|backlog| backlog.open).max().unwrap_or_default(),
+            oldest_seconds: seen().map(|backlog| backlog.oldest_seconds).fold(0.0, f64::max),
             locked_seats: seen().map(|backlog| backlog.locked_seats).max().unwrap_or_default(),
-            drained_seconds: samples.drained_after(to),
+            drained_seconds: samples.drained_after(to, CALM),
         })
     });
     Drills(drilled.collect())

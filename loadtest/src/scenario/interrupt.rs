@@ -6,23 +6,20 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use tokio::sync::watch::Receiver;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::exercise::{Fall, Interruption};
-use crate::client::Client;
 use crate::system::System;
-use crate::watch::{Watch, backlog};
+use crate::watch::Watch;
 
 /// From one to the next.
 const PERIOD: Duration = Duration::from_secs(5);
-/// Between two looks whether old sagas are still open.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// Goes on until it is over, and gives the system back when all of it runs.
 pub(super) async fn interrupt(
     what: Interruption,
     (mut system, next): (System, Option<&Path>),
-    (client, watch): (&Client, &Watch),
+    watch: &Watch,
     mut is_over: Receiver<bool>,
 ) -> Result<(System, Vec<Fall>)> {
     let mut falls = Vec::new();
@@ -61,24 +58,9 @@ pub(super) async fn interrupt(
         .context("a server could not be interrupted")??;
         watch.follow(system.pids());
         let away_seconds = fell.elapsed().as_secs_f64();
-        let taken_over_seconds = taken_over(client, fell, due).await;
-        falls.push(Fall { second, away_seconds, taken_over_seconds });
+        falls.push(Fall { second, away_seconds, taken_over_seconds: None });
     }
     // The load may end while a server is away, but not this.
     drop(is_over.wait_for(|over| *over).await);
     Ok((system, falls))
-}
-
-/// Seconds from now until no saga is open that was so when somebody fell; nothing if that does not come in time.
-async fn taken_over(client: &Client, fell: Instant, until: Instant) -> Option<f64> {
-    let started = Instant::now();
-    while Instant::now() < until {
-        if let Some(backlog) = backlog(client).await
-            && backlog.oldest_seconds < fell.elapsed().as_secs_f64()
-        {
-            return Some(started.elapsed().as_secs_f64());
-        }
-        sleep(LOOK).await;
-    }
-    None
 }

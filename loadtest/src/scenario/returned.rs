@@ -47,7 +47,7 @@ pub(super) async fn run(stand: &Stand) -> Result<Found> {
         sleep(LOOK).await;
         left = confirmed(&client, &performance).await?;
     }
-    let mut found = Found { url: server.store.url().map(str::to_owned), ..Found::default() };
+    let mut found = Found::default();
     let (store, _) = server.end()?;
     found.verdicts.push(store.verify(false, None).await?);
     found.expected = vec![

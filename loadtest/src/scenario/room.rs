@@ -53,7 +53,7 @@ const PHASES: [(f64, f64); 3] = [(1_800.0, 0.6), (10.0, 0.2), (600.0, 0.2)];
 /// Time passes at most so much faster than in life.
 const FASTEST: f64 = 60.0;
 /// Nobody is let in after so many seconds in life, counted from the opening.
-const CLOSES: f64 = 900.0;
+const CLOSES: f64 = 1_500.0;
 /// How long sagas may take to end.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// A look whether they have.
@@ -79,7 +79,7 @@ impl Opening {
         let pace = (1.0 / stand.scale).clamp(1.0, FASTEST);
         let mut system = stand.makings.start("room", Shape::One, &settings(pace)).await?;
         let client = Client::connect(&system.target()).await?;
-        let seats = (self.seats * stand.scale).max(50.0) as usize;
+        let seats = self.seats_at(stand.scale);
         let entrants = (self.entrants * stand.scale).max(500.0) as usize;
         let before = Duration::from_secs_f64(PHASES[0].0 / pace);
         let room = self.open(&client, stand.scale, pace, before).await?;
@@ -97,10 +97,9 @@ impl Opening {
         let looks = Looks::begin(&hall.client, &hall.show.room);
         let crowd = self.crowd(stand, hall.clone(), entrants);
         let middle = before + Duration::from_secs_f64(PHASES[2].0 / pace / 4.0);
-        let (crowd, system) = tokio::join!(crowd, self.lead(&mut system, middle));
-        system?;
-        crowd?;
-        self.sum_up(stand, &hall, (looks, watch), entrants).await
+        let (crowd, led) = tokio::join!(crowd, self.lead(&mut system, middle));
+        crowd.and(led)?;
+        self.sum_up(stand, &hall, (looks, watch, system), entrants).await
     }
 
     /// A room that opens in a while.
@@ -123,6 +122,10 @@ impl Opening {
         };
         let created = client.rooms().create_waiting_room(request).await.map_err(failed("open a waiting room"))?;
         Ok(created.into_inner().name)
+    }
+
+    fn seats_at(&self, scale: f64) -> usize {
+        (self.seats * scale).max(50.0) as usize
     }
 
     fn max_active_at(&self, scale: f64) -> i32 {
@@ -181,14 +184,18 @@ impl Opening {
         &self,
         stand: &Stand,
         hall: &Hall,
-        (looks, watch): (Looks, Watch),
+        (looks, watch, system): (Looks, Watch, System),
         entrants: usize,
     ) -> Result<Found> {
         let since = Instant::now();
         while backlog(&hall.client).await.is_none_or(|backlog| backlog.open > 0) && since.elapsed() < PATIENCE {
             sleep(LOOK).await;
         }
-        let room = hall.notes.sum_up(looks.taken(), &hall.client.calls(), (entrants, hall.started.elapsed()));
+        let room = hall.notes.sum_up(
+            looks.taken(),
+            &hall.client.calls(),
+            (entrants, self.seats_at(stand.scale), hall.started.elapsed()),
+        );
         let cap = i64::from(self.max_active_at(stand.scale));
         let most = room.looks.iter().map(|look| look.active).max().unwrap_or_default();
         let mut expected = vec![
@@ -208,14 +215,12 @@ impl Opening {
             p50_ms: latency.p50_ms,
         });
         let samples = watch.samples();
+        drop(watch);
+        let verdicts = vec![system.store.verify(true, None).await?];
+        system.end()?;
         let setting = vec![("times as fast as in life".to_owned(), hall.pace.to_string())];
-        Ok(Found {
-            parts: vec![Part::Room(Box::new(room)), Part::Samples(samples)],
-            expected,
-            ours,
-            setting,
-            ..Found::default()
-        })
+        let parts = vec![Part::Room(Box::new(room)), Part::Samples(samples)];
+        Ok(Found { parts, verdicts, expected, ours, setting })
     }
 }
 

@@ -133,7 +133,7 @@ const ALL: [Scenario; 13] = [
         id: "L2",
         name: "hot-seats",
         shows: "Many customers want the same few seats at once; one of them gets each.",
-        act: Act::Hall(Hall { customers: 5_000.0, seats: 500.0, exponent: 1.1, most_seats: 4, seconds: 30.0 }),
+        act: Act::Hall(Hall { customers: 5_000.0, seats: 500.0, exponent: 1.1, most_seats: 4, seconds: 5.0 }),
     },
     Scenario {
         id: "L4",
@@ -222,7 +222,7 @@ const ALL: [Scenario; 13] = [
 ];
 
 /// The failures people make.
-const MIX: Mix = Mix { expired_hold: 4.0, wrong_owner: 0.5, ..PROMPT };
+const MIX: Mix = Mix { expired_hold: 4.0, wrong_owner: 0.5, declined_card: 1.0, ..PROMPT };
 
 #[cfg(test)]
 mod tests {

@@ -46,6 +46,17 @@ impl Store {
         program
     }
 
+    /// Deadlocks that PostgreSQL has had to break; nothing of SQLite, which has none.
+    ///
+    /// # Errors
+    /// When it does not tell.
+    pub async fn deadlocks(&self) -> Result<Option<i64>> {
+        let Some(url) = &self.url else { return Ok(None) };
+        let client = crate::floor::postgres::connect(url).await?;
+        let query = "select deadlocks from pg_stat_database where datname = current_database()";
+        Ok(Some(client.query_one(query, &[]).await?.try_get(0)?))
+    }
+
     /// Looks at every rule, and at what customers saw; where everything has had time to come to an end, also at what is left.
     ///
     /// # Errors

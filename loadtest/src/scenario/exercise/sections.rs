@@ -6,8 +6,15 @@ use crate::paper::{Plot, Section, Series, Table, figure};
 impl Drills {
     /// A row for each.
     pub fn section(&self) -> Section {
-        let mut table =
-            Table::new(&["what happened", "from s", "for s", "open at most", "seats locked at most", "drained s"]);
+        let mut table = Table::new(&[
+            "what happened",
+            "from s",
+            "for s",
+            "open at most",
+            "oldest s",
+            "seats locked at most",
+            "drained s",
+        ]);
         for drilled in &self.0 {
             table.row(
                 format!("{}: {}", drilled.participant, drilled.what),
@@ -15,13 +22,14 @@ impl Drills {
                     figure(drilled.after_seconds),
                     figure(drilled.lasted_seconds),
                     drilled.backlog.to_string(),
+                    figure(drilled.oldest_seconds),
                     drilled.locked_seats.to_string(),
                     drilled.drained_seconds.map_or("never".into(), figure),
                 ],
             );
         }
         let words =
-            "Drained: from the end of the fault until no open saga was older than a second, with the load going on.";
+            "Drained: from the end of the fault until no more sagas were open than usual, with the load going on.";
         Section::new("Recovery from each fault").say(words).table(table)
     }
 }
@@ -35,8 +43,7 @@ pub(crate) fn falls_section(falls: &[Fall]) -> Section {
     }
     let known: Vec<f64> = falls.iter().filter_map(|fall| fall.taken_over_seconds).collect();
     let longest = known.iter().copied().fold(0.0, f64::max);
-    let words =
-        format!("Away {} times. Sagas were taken over within {} s of the restart.", falls.len(), figure(longest));
+    let words = format!("Away {} times. Sagas were taken over within {} s of the fall.", falls.len(), figure(longest));
     let points = falls.iter().filter_map(|fall| Some((fall.second, fall.taken_over_seconds?)));
     let plot = Plot::new("Takeover", "seconds", "seconds until taken over").line(Series::new("takeover", points));
     Section::new("Takeover").say(words).table(table).plot(plot)

@@ -18,7 +18,7 @@ use super::notes::Admitted;
 use crate::client::reason;
 use crate::clock;
 use crate::drive::is_in_doubt;
-use crate::tally::outcome;
+use crate::tally::{BOUGHT, outcome};
 
 /// What somebody who asks too often waits between two times.
 const IMPATIENT: Duration = Duration::from_millis(100);
@@ -150,10 +150,13 @@ impl Entrant {
 
     /// What he does inside; what comes of it in a word.
     async fn shop(&mut self, customer: &str, pass: token::QueueToken) -> String {
-        match self.try_to_buy(customer, &pass).await {
-            Ok(word) => word,
-            Err(status) => reason(&status),
+        let end = self.try_to_buy(customer, &pass).await.unwrap_or_else(|status| reason(&status));
+        if end != BOUGHT {
+            // Whoever has bought is out by that; others make room for the next ones.
+            let request = token::LeaveWaitingRoomRequest { name: pass.name };
+            drop(self.hall.client.tokens().leave_waiting_room(request).await);
         }
+        end
     }
 
     async fn try_to_buy(&mut self, customer: &str, pass: &token::QueueToken) -> Result<String, Status> {
@@ -165,7 +168,7 @@ impl Entrant {
         sleep(think).await;
         if self.random.f64() < ABANDONS {
             sleep(Duration::from_secs_f64(HOLD / self.hall.pace)).await;
-            let request = concert::ReleaseReservationRequest { name: held.name, ..Default::default() };
+            let request = concert::ReleaseReservationRequest { name: held.name, customer: customer.to_owned() };
             self.hall.client.reservations().release_reservation(request).await?;
             return Ok("ABANDONED".into());
         }

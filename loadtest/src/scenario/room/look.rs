@@ -29,6 +29,8 @@ pub struct Look {
     pub active: i64,
     /// How many wait.
     pub waiting: i64,
+    /// Whether there was nothing left.
+    pub sold_out: bool,
 }
 
 /// Somebody who looks; stops when dropped.
@@ -60,6 +62,7 @@ impl Looks {
                     issued: room.issued_count,
                     active: i64::from(room.active_count),
                     waiting: room.waiting_count,
+                    sold_out: room.sold_out_time.is_some(),
                 });
             }
         });

@@ -47,6 +47,8 @@ pub struct Room {
     pub checkouts: BTreeMap<String, u64>,
     /// What buying took.
     pub buying: Latency,
+    /// Seats in all.
+    pub seats: u64,
     /// Seats sold.
     pub seats_sold: u64,
     /// People who got in.
@@ -116,7 +118,7 @@ impl Notes {
         &self,
         looks: Vec<Look>,
         calls: &BTreeMap<String, Times>,
-        (entrants, lasted): (usize, Duration),
+        (entrants, seats, lasted): (usize, usize, Duration),
     ) -> Room {
         let noted = self.noted();
         let mut admitted = noted.admitted.clone();
@@ -131,6 +133,7 @@ impl Notes {
             ends: noted.ends.clone(),
             checkouts: noted.checkouts.clone(),
             buying: (&noted.buying).into(),
+            seats: seats as u64,
             seats_sold: noted.seats as u64,
             admitted: admitted.len() as u64,
             waited: (&waited).into(),
@@ -172,6 +175,17 @@ fn estimate_error(admitted: &[Admitted]) -> Option<(f64, f64)> {
 }
 
 impl Room {
+    /// When there was nothing left first, in seconds since the first entrant.
+    pub fn sold_out(&self) -> Option<f64> {
+        self.looks.iter().find(|look| look.sold_out).map(|look| look.second)
+    }
+
+    /// Seats that nobody had in the end although somebody still wanted one.
+    pub fn unsold_though_wanted(&self) -> u64 {
+        let is_wanted = self.ends.contains_key("NEVER_HAD_HIS_TURN") || self.ends.contains_key("SOLD_OUT");
+        if is_wanted { self.seats.saturating_sub(self.seats_sold) } else { 0 }
+    }
+
     /// How many bought.
     pub fn bought(&self) -> u64 {
         self.buying.count

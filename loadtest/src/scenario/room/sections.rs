@@ -13,11 +13,14 @@ impl Room {
         let mut checkouts = Table::new(&["what checkouts came to", "count"]);
         self.checkouts.iter().for_each(|(told, count)| checkouts.row(told, [count]));
         let words = format!(
-            "{} came, {} got in, {} bought {} seats.",
+            "{} came, {} got in, {} bought {} seats of {}. {}. {} seats were left though somebody wanted them.",
             self.entrants,
             self.admitted,
             self.bought(),
-            self.seats_sold
+            self.seats_sold,
+            self.seats,
+            self.sold_out().map_or("It was not sold out".into(), |second| format!("Sold out at {} s", figure(second))),
+            self.unsold_though_wanted()
         );
         let line = |name: &str, of: fn(&Look) -> i64| {
             Series::new(name, self.looks.iter().map(|look| (look.second, of(look) as f64)))
