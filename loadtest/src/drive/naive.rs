@@ -13,7 +13,8 @@ use proto::payment::v1::payment::{Method, Purpose};
 use proto::payment::v1::{AuthorizePaymentRequest, CapturePaymentRequest, CompleteRefundRequest, CreateRefundRequest};
 use proto::token::v1::CompleteQueueTokenRequest;
 use serde::Serialize;
-use tonic::Status;
+use tonic::metadata::MetadataValue;
+use tonic::{Request, Status};
 use tonic_types::StatusExt as _;
 
 use crate::client::Client;
@@ -81,6 +82,14 @@ impl Naive {
     }
 }
 
+/// A message as participants expect one of a saga.
+fn step<M>(step: &'static str, message: M) -> Request<M> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("saga-step", MetadataValue::from_static(step));
+    request.metadata_mut().insert("saga-epoch", MetadataValue::from_static("1"));
+    request
+}
+
 fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
@@ -145,9 +154,10 @@ impl Attempt<'_> {
             request_id: self.id(),
             ..Default::default()
         };
-        let authorized = self.client.payments().authorize_payment(request).await?.into_inner();
+        let authorized =
+            self.client.payments().authorize_payment(step("authorize-payment", request)).await?.into_inner();
         let request = CapturePaymentRequest { saga: self.saga.clone(), request_id: self.id() };
-        self.client.payments().capture_payment(request).await?;
+        self.client.payments().capture_payment(step("capture-payment", request)).await?;
         Ok(authorized.payment.unwrap_or_default().name)
     }
 
@@ -158,14 +168,14 @@ impl Attempt<'_> {
             amount: self.amount(),
             request_id: self.id(),
         };
-        self.client.points().reserve_points(request).await?;
+        self.client.points().reserve_points(step("reserve-points", request)).await?;
         let request = CapturePointsRequest {
             customer: self.checkout.customer.clone(),
             saga: self.saga.clone(),
             credit_account: self.revenue.to_owned(),
             request_id: self.id(),
         };
-        self.client.points().capture_points(request).await?;
+        self.client.points().capture_points(step("capture-points", request)).await?;
         Ok(())
     }
 
@@ -177,14 +187,14 @@ impl Attempt<'_> {
             request_id: self.id(),
             ..Default::default()
         };
-        self.client.reservations().lock_reservation(request).await?;
+        self.client.reservations().lock_reservation(step("lock-reservation", request)).await?;
         let request = ConfirmReservationRequest {
             name: self.checkout.reservation.clone(),
             saga: self.saga.clone(),
             payment: payment.to_owned(),
             request_id: self.id(),
         };
-        self.client.reservations().confirm_reservation(request).await?;
+        self.client.reservations().confirm_reservation(step("confirm-reservation", request)).await?;
         Ok(())
     }
 
@@ -195,7 +205,7 @@ impl Attempt<'_> {
             request_id: self.id(),
             customer: self.checkout.customer.clone(),
         };
-        self.client.tokens().complete_queue_token(request).await.map(drop)
+        self.client.tokens().complete_queue_token(step("complete-token", request)).await.map(drop)
     }
 
     async fn refund(&self, payment: &str) {
@@ -208,9 +218,9 @@ impl Attempt<'_> {
                 reason: "the checkout has failed".into(),
                 request_id: self.id(),
             };
-            self.client.payments().create_refund(request).await?;
+            self.client.payments().create_refund(step("create-refund", request)).await?;
             let request = CompleteRefundRequest { saga: self.saga.clone(), request_id: self.id() };
-            self.client.payments().complete_refund(request).await.map(drop)
+            self.client.payments().complete_refund(step("complete-refund", request)).await.map(drop)
         };
         self.note(refunded.await);
     }
@@ -226,7 +236,7 @@ impl Attempt<'_> {
             request_id: self.id(),
             ..Default::default()
         };
-        self.note(self.client.points().credit_points(request).await.map(drop));
+        self.note(self.client.points().credit_points(step("credit-points", request)).await.map(drop));
     }
 
     fn note(&self, taken_back: Result<(), Status>) {
