@@ -2,6 +2,7 @@
 //! another. Everything is on the loopback address and ends with this process, however that ends.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use anyhow::{Context as _, Result};
 use testbed::link::Link;
 use tokio::task::spawn_blocking;
 
+use crate::network::{Carrier, Network};
 use crate::who::{Cast, Who};
 
 pub mod clock;
@@ -45,6 +47,8 @@ pub struct Makings {
     pub standby: bool,
     /// Whether the one process has a disk of its own.
     pub disk: bool,
+    /// What its processes reach each other by.
+    pub carrier: Carrier,
     /// What chance decides in the outside world.
     pub seed: u64,
 }
@@ -56,6 +60,8 @@ pub struct Cluster {
     pub makings: Makings,
     parts: BTreeMap<Who, Part>,
     links: BTreeMap<(Who, Who), Link>,
+    /// What packets vanish on, if they can.
+    pub network: Option<Network>,
     /// Where all tables are.
     pub store: Store,
     disk: Option<Disk>,
@@ -77,8 +83,12 @@ impl Cluster {
             // A directory below, so that what fills the disk is not among its files.
             (Cast::One, _) => Store::File(data.join("skald")),
         };
-        let (links, keeper) = (links(cast)?, Keeper::start()?);
-        let mut cluster = Self { makings, parts: BTreeMap::new(), links, store, disk, keeper };
+        let network = match makings.carrier {
+            Carrier::Namespaces => Some(Network::lay(cast)?),
+            Carrier::Loopback => None,
+        };
+        let (links, keeper) = (links(cast, network.as_ref())?, Keeper::start()?);
+        let mut cluster = Self { makings, parts: BTreeMap::new(), links, network, store, disk, keeper };
         cluster.follow_database();
         for who in [Who::Processor].into_iter().chain(cast.parts()) {
             let part = Part::new(who, cluster.program(who), &cluster.makings.folder, cluster.keeper.pipe()?);
@@ -154,16 +164,19 @@ impl Cluster {
     fn program(&self, who: Who) -> Program {
         let folder = &self.makings.folder;
         let clock = self.makings.clocks.then(|| folder.join(format!("clock-{who}")));
+        let home = self.network.as_ref().and_then(|network| network.home(who));
+        let listen = format!("{}:0", home.map_or(Ipv4Addr::LOCALHOST, |home| home.address));
         let (command, arguments) = match who == Who::Processor {
-            true => ("outside", processor(self.makings.seed)),
-            false => (who.service(), self.arguments(who, folder)),
+            true => ("outside", processor(&listen, self.makings.seed)),
+            false => (who.service(), self.arguments(who, &listen, folder)),
         };
-        Program { path: self.makings.skald.clone(), command: Some(command), arguments, clock }
+        let host = home.map(|home| home.host.clone());
+        Program { path: self.makings.skald.clone(), command: Some(command), arguments, clock, host }
     }
 
-    fn arguments(&self, who: Who, folder: &Path) -> Vec<String> {
+    fn arguments(&self, who: Who, listen: &str, folder: &Path) -> Vec<String> {
         let data = folder.join("data/skald").display().to_string();
-        let mut arguments: Vec<_> = ["--listen", "127.0.0.1:0", "--data-dir", &data].map(String::from).into();
+        let mut arguments: Vec<_> = ["--listen", listen, "--data-dir", &data].map(String::from).into();
         let mut set = |setting: String| arguments.extend(["--set".to_owned(), setting]);
         for called in self.makings.cast.calls(who) {
             let address = self.link((who, called)).address();
@@ -186,17 +199,21 @@ impl Cluster {
     }
 }
 
-fn processor(seed: u64) -> Vec<String> {
+fn processor(listen: &str, seed: u64) -> Vec<String> {
     let seed = seed.to_string();
     let faults = r#"{"lose_reply":30,"delay_ms":20,"decline":50}"#;
-    ["processor", "--listen", "127.0.0.1:0", "--seed", &seed, "--faults", faults].map(String::from).into()
+    ["processor", "--listen", listen, "--seed", &seed, "--faults", faults].map(String::from).into()
 }
 
-fn links(cast: Cast) -> Result<BTreeMap<(Who, Who), Link>> {
+fn links(cast: Cast, network: Option<&Network>) -> Result<BTreeMap<(Who, Who), Link>> {
     let mut links = BTreeMap::new();
     for from in cast.parts().into_iter().chain([Who::Customers]) {
         for to in cast.calls(from) {
-            links.insert((from, to), Link::to(NOWHERE).context("no port is free")?);
+            let link = match network {
+                Some(network) => Link::between(network.ends((from, to))?, NOWHERE),
+                None => Link::to(NOWHERE),
+            };
+            links.insert((from, to), link.context("no port is free")?);
         }
     }
     Ok(links)

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod crowd;
 mod judge;
 pub mod nemesis;
+pub mod network;
 pub mod report;
 mod run;
 pub mod schedule;

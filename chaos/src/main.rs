@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use chaos::network::{Carrier, Network};
 use chaos::schedule::Kind;
 use chaos::who::Cast;
 use chaos::{Settings, binary, run};
@@ -28,6 +29,9 @@ struct Arguments {
     /// What may fail, with commas between; without it, all that needs nothing special.
     #[arg(long, value_enum, value_delimiter = ',')]
     faults: Vec<Kind>,
+    /// What processes reach each other by; without it, namespaces where they can be made.
+    #[arg(long, value_enum)]
+    network: Option<Carrier>,
     /// The `skald` binary; without it the one beside this program.
     #[arg(long)]
     skald: Option<PathBuf>,
@@ -58,11 +62,16 @@ async fn chaos(arguments: Arguments) -> Result<ExitCode> {
     if let Some(kind) = kinds.iter().find(|kind| !kind.fits(cast)) {
         bail!("{} needs another --cast", kind.name());
     }
+    let carrier = arguments.network.unwrap_or_else(|| best(cast));
+    if let Some(kind) = kinds.iter().find(|kind| kind.needs_network() && carrier == Carrier::Loopback) {
+        bail!("{} needs --network namespaces", kind.name());
+    }
     let settings = Settings {
         length: Duration::from_secs(arguments.seconds),
         seed: arguments.seed,
         cast,
         kinds,
+        carrier,
         skald: arguments.skald.map_or_else(binary::find, |path| binary::checked(&path))?,
         next: binary::next(),
         is_loud: !arguments.json,
@@ -78,4 +87,15 @@ async fn chaos(arguments: Arguments) -> Result<ExitCode> {
         print!("{report}");
     }
     Ok(ExitCode::from(u8::from(!report.is_clean())))
+}
+
+/// Namespaces where they can be made.
+fn best(cast: Cast) -> Carrier {
+    match Network::lay(cast) {
+        Ok(_) => Carrier::Namespaces,
+        Err(error) => {
+            eprintln!("NO NETWORK NAMESPACES: nothing that is sent will really get lost; {error:#}");
+            Carrier::Loopback
+        }
+    }
 }

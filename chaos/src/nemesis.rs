@@ -10,6 +10,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::cluster::Cluster;
+use crate::network::{Network, Vanishing};
 use crate::schedule::{Act, Kind, Schedule, What};
 use crate::takeover::Takeovers;
 use crate::who::Who;
@@ -78,6 +79,13 @@ impl Nemesis {
             What::Freeze(who) => self.freeze(who, act.lasts).await?,
             What::CrashLoop(who) => self.crash_loop(who, act.lasts).await?,
             What::Jump(who, seconds) => self.jump(who, seconds, act.lasts).await?,
+            What::Hold(pair, ways) if self.cluster.network.is_some() => {
+                self.vanish(pair, |network| network.hold(pair, &ways), act.lasts).await?
+            }
+            What::Forget(pair) => {
+                let clients = self.cluster.link(pair).clients();
+                self.vanish(pair, |network| network.forget(pair, &clients), act.lasts).await?
+            }
             What::Hold(pair, ways) => {
                 let begin = |link: &Link| ways.iter().for_each(|way| link.hold(*way));
                 self.links(&[self.cluster.link(pair)], begin, act.lasts, |counts| counts.held).await
@@ -128,6 +136,25 @@ impl Nemesis {
         }
         links.iter().for_each(|link| link.heal());
         u64::from(sum() > before)
+    }
+
+    /// The same for packets that vanish.
+    async fn vanish(
+        &self,
+        pair: (Who, Who),
+        begin: impl FnOnce(&Network) -> Result<Vanishing>,
+        lasts: Duration,
+    ) -> Result<u64> {
+        let network = self.cluster.network.as_ref().context("packets cannot vanish here")?;
+        let before = network.vanished(pair)?;
+        let vanishing = begin(network)?;
+        let begun = Instant::now();
+        sleep(lasts).await;
+        while network.vanished(pair)? == before && begun.elapsed() < lasts + OVERTIME {
+            sleep(LOOK).await;
+        }
+        network.end(vanishing)?;
+        Ok(u64::from(network.vanished(pair)? > before))
     }
 
     async fn kill(&self, who: Who, down: Duration) -> Result<u64> {

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::crowd::Counts;
 use crate::nemesis::Fired;
+use crate::network::Carrier;
 use crate::supervisor::Ended;
 use crate::takeover::Takeover;
 
@@ -19,6 +20,8 @@ pub type Sagas = BTreeMap<String, u64>;
 pub struct Report {
     /// What brings it back.
     pub seed: u64,
+    /// What processes reached each other by.
+    pub carrier: Carrier,
     /// From the first fault to the last saga.
     pub seconds: f64,
     /// How often each kind of fault was noticed.
@@ -105,7 +108,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let faults: u64 = self.faults.values().sum();
-        writeln!(f, "seed {}: {:.0} s, {faults} faults noticed", self.seed, self.seconds)?;
+        let carrier = match self.carrier {
+            Carrier::Namespaces => "network namespaces",
+            Carrier::Loopback => "loopback",
+        };
+        writeln!(f, "seed {}, {carrier}: {:.0} s, {faults} faults noticed", self.seed, self.seconds)?;
         let fired = self.faults.iter().map(|(kind, times)| format!("{} {times}", kind.name()));
         writeln!(f, "  faults: {}", fired.collect::<Vec<_>>().join(", "))?;
         let Counts { ok, fail, info, .. } = &self.calls;
@@ -156,6 +163,7 @@ mod tests {
     fn good() -> Report {
         Report {
             seed: 7,
+            carrier: Carrier::Loopback,
             seconds: 60.0,
             faults: Fired::from([(Kind::Cut, 2)]),
             calls: Counts { ok: 10, ..Counts::default() },

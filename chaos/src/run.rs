@@ -13,6 +13,7 @@ use crate::cluster::{Cluster, Makings, Store};
 use crate::crowd::Crowd;
 use crate::judge::judge;
 use crate::nemesis::Nemesis;
+use crate::network::Carrier;
 use crate::report::{Report, Sagas};
 use crate::schedule::{Kind, Schedule, draw};
 use crate::supervisor::Supervisor;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub kinds: Vec<Kind>,
     /// The `skald` binary.
     pub skald: PathBuf,
+    /// What processes reach each other by.
+    pub carrier: Carrier,
     /// An orchestrator of another version.
     pub next: Option<PathBuf>,
     /// Whether to say what happens while it does.
@@ -62,6 +65,7 @@ impl Settings {
             clocks: self.kinds.contains(&Kind::Clock),
             standby: self.kinds.contains(&Kind::FailOver),
             disk: self.kinds.contains(&Kind::FullDisk),
+            carrier: self.carrier,
             seed: self.seed,
         }
     }
@@ -131,6 +135,7 @@ async fn all(settings: &Settings, folder: PathBuf) -> Result<Report> {
     let kinds = settings.kinds.iter().map(|kind| (*kind, 0));
     let mut report = Report {
         seed: settings.seed,
+        carrier: settings.carrier,
         seconds: lasted.as_secs_f64(),
         faults: kinds.chain(nemesis.fired()).collect(),
         calls,

@@ -42,6 +42,8 @@ pub enum What {
     Hold((Who, Who), Vec<Way>),
     /// Connections from one to another are cut, and none come about until the time is over.
     Cut((Who, Who)),
+    /// The connections that stand from one to another carry nothing any more, and nobody says so.
+    Forget((Who, Who)),
     /// What passes between one and another takes so much longer, each way.
     Slow((Who, Who), Duration),
     /// It accepts connections and requests and never answers.
@@ -86,6 +88,7 @@ impl fmt::Display for What {
                 write!(f, "nothing passes {from} {} {to}", ways.join(" "))
             }
             Self::Cut((from, to)) => write!(f, "no connection {from} → {to}"),
+            Self::Forget((from, to)) => write!(f, "the connections {from} → {to} are forgotten"),
             Self::Slow((from, to), late) => write!(f, "{from} ⇄ {to} takes {} ms longer", late.as_millis()),
             Self::Hang(who) => write!(f, "{who} never answers"),
             Self::LoseReplies((from, to), times) => write!(f, "{times} replies of {to} to {from} are lost"),

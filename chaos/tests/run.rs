@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chaos::network::Carrier;
 use chaos::schedule::Kind;
 use chaos::who::Cast;
 use chaos::{Settings, binary, run};
@@ -17,6 +18,7 @@ async fn whatever_fails_every_checkout_ends_and_the_books_are_in_order() {
         cast: Cast::Apart,
         kinds: Kind::usual(Cast::Apart),
         skald: binary::find().expect("the binary is there"),
+        carrier: Carrier::Loopback,
         next: binary::next(),
         is_loud: true,
     };

@@ -13,11 +13,19 @@ use proto::customer::v1::point_service_client::PointServiceClient;
 use proto::orchestrator::v1::checkout_service_client::CheckoutServiceClient;
 use proto::orchestrator::v1::saga_service_client::SagaServiceClient;
 use proto::payment::v1::delivery_service_client::DeliveryServiceClient;
+use proto::payment::v1::payment_service_client::PaymentServiceClient;
 use proto::token::v1::queue_token_service_client::QueueTokenServiceClient;
 use proto::token::v1::waiting_room_service_client::WaitingRoomServiceClient;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 use tonic_types::StatusExt as _;
+
+mod line;
+
+pub use line::Line;
+use line::Meter;
+
+use crate::tally::Times;
 
 /// Connections: each carries at most [`CALLS_PER_CONNECTION`] at once.
 const CONNECTIONS: usize = 8;
@@ -37,6 +45,7 @@ pub struct Client {
     apart: Arc<BTreeMap<String, Pool>>,
     // A server closes a connection whose streams are reset too often; that must not hit those who behave.
     quitters: Channel,
+    meter: Meter,
 }
 
 /// Connections, to be used in turn.
@@ -87,52 +96,63 @@ impl Client {
             everything: Pool::new(unnamed),
             apart: Arc::new(apart.collect()),
             quitters: unnamed[0].connect_lazy(),
+            meter: Meter::default(),
         })
     }
 
-    fn channel(&self, service: &str) -> Channel {
-        self.apart.get(service).unwrap_or(&self.everything).channel()
+    /// What calls took since this was asked last, by name.
+    pub(crate) fn calls(&self) -> BTreeMap<String, Times> {
+        self.meter.take()
     }
 
-    pub(crate) fn checkouts(&self) -> CheckoutServiceClient<Channel> {
-        CheckoutServiceClient::new(self.channel("orchestrator"))
+    fn line(&self, service: &str) -> Line {
+        let channel = self.apart.get(service).unwrap_or(&self.everything).channel();
+        Line { channel, meter: self.meter.clone() }
+    }
+
+    pub(crate) fn checkouts(&self) -> CheckoutServiceClient<Line> {
+        CheckoutServiceClient::new(self.line("orchestrator"))
     }
 
     /// For calls that will be dropped.
-    pub(crate) fn dropped_checkouts(&self) -> CheckoutServiceClient<Channel> {
-        CheckoutServiceClient::new(self.quitters.clone())
+    pub(crate) fn dropped_checkouts(&self) -> CheckoutServiceClient<Line> {
+        CheckoutServiceClient::new(Line { channel: self.quitters.clone(), meter: self.meter.clone() })
     }
 
-    pub(crate) fn sagas(&self) -> SagaServiceClient<Channel> {
-        SagaServiceClient::new(self.channel("orchestrator"))
+    pub(crate) fn sagas(&self) -> SagaServiceClient<Line> {
+        SagaServiceClient::new(self.line("orchestrator"))
     }
 
-    pub(crate) fn customers(&self) -> CustomerServiceClient<Channel> {
-        CustomerServiceClient::new(self.channel("customer"))
+    pub(crate) fn customers(&self) -> CustomerServiceClient<Line> {
+        CustomerServiceClient::new(self.line("customer"))
     }
 
-    pub(crate) fn points(&self) -> PointServiceClient<Channel> {
-        PointServiceClient::new(self.channel("customer"))
+    pub(crate) fn points(&self) -> PointServiceClient<Line> {
+        PointServiceClient::new(self.line("customer"))
     }
 
-    pub(crate) fn concerts(&self) -> ConcertServiceClient<Channel> {
-        ConcertServiceClient::new(self.channel("concert"))
+    pub(crate) fn concerts(&self) -> ConcertServiceClient<Line> {
+        ConcertServiceClient::new(self.line("concert"))
     }
 
-    pub(crate) fn reservations(&self) -> ReservationServiceClient<Channel> {
-        ReservationServiceClient::new(self.channel("concert"))
+    pub(crate) fn reservations(&self) -> ReservationServiceClient<Line> {
+        ReservationServiceClient::new(self.line("concert"))
     }
 
-    pub(crate) fn deliveries(&self) -> DeliveryServiceClient<Channel> {
-        DeliveryServiceClient::new(self.channel("payment"))
+    pub(crate) fn payments(&self) -> PaymentServiceClient<Line> {
+        PaymentServiceClient::new(self.line("payment"))
     }
 
-    pub(crate) fn rooms(&self) -> WaitingRoomServiceClient<Channel> {
-        WaitingRoomServiceClient::new(self.channel("token"))
+    pub(crate) fn deliveries(&self) -> DeliveryServiceClient<Line> {
+        DeliveryServiceClient::new(self.line("payment"))
     }
 
-    pub(crate) fn tokens(&self) -> QueueTokenServiceClient<Channel> {
-        QueueTokenServiceClient::new(self.channel("token"))
+    pub(crate) fn rooms(&self) -> WaitingRoomServiceClient<Line> {
+        WaitingRoomServiceClient::new(self.line("token"))
+    }
+
+    pub(crate) fn tokens(&self) -> QueueTokenServiceClient<Line> {
+        QueueTokenServiceClient::new(self.line("token"))
     }
 }
 

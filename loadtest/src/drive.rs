@@ -6,23 +6,32 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use fastrand::Rng;
+use futures_util::future::join_all;
 use indicatif::ProgressBar;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::client::{CALLS, Client};
-use crate::faults::{Faults, Fired};
+use crate::faults::{Faults, Fired, Trouble};
 use crate::mix::Behaviour;
-use crate::plan::{Load, Plan};
+use crate::plan::{Episode, Load, Plan};
 use crate::progress::Progress;
 use crate::record::Record;
 use crate::seed::{Order, Stage};
-use crate::tally::{Counts, Tally};
+use crate::tally::{Counts, Live, Tally, Times};
 
+mod naive;
 mod shopper;
 
+pub(crate) use naive::Naive;
+pub use naive::Undone;
+
+/// How often what is shown beside the bar changes.
+const LIVE: Duration = Duration::from_millis(500);
+
 use shopper::Shopper;
+pub(crate) use shopper::is_in_doubt;
 
 /// What customers were told.
 #[derive(Debug)]
@@ -33,6 +42,10 @@ pub struct Volley {
     pub(crate) faults: BTreeMap<&'static str, Fired>,
     /// Keeps what customers see.
     pub(crate) record: Record,
+    /// What calls took, by name, those before it included.
+    pub(crate) calls: BTreeMap<String, Times>,
+    /// What was moved in vain, in the naive order.
+    pub(crate) undone: Undone,
 }
 
 /// Sends all customers and returns once each of them has got his answer or gone away. Afterwards no fault is left.
@@ -53,12 +66,15 @@ pub async fn fire(
         tally: Arc::new(Tally::default()),
         stranger: stage.stranger.clone(),
         wait: plan.wait,
+        insists: plan.insists,
         started,
         record: Record::new(started),
+        naive: plan.is_naive.then(|| Arc::new((Naive::default(), revenue(&stage.performance)))),
     };
     let ended = tokio::select! {
         ended = send_all(plan, &shopper, schedule(plan, stage, started), &bar) => ended,
         never = trouble(plan, faults) => match never {},
+        never = show(&shopper.tally, &bar) => match never {},
     };
     bar.finish();
     faults.inspect(|faults| faults.heal());
@@ -68,7 +84,14 @@ pub async fn fire(
         lasted: started.elapsed(),
         faults: faults.map(Faults::fired).unwrap_or_default(),
         record: shopper.record,
+        calls: client.calls(),
+        undone: shopper.naive.map(|naive| naive.0.undone()).unwrap_or_default(),
     })
+}
+
+/// The account of what a performance's concert brings in.
+fn revenue(performance: &str) -> String {
+    format!("revenue/{}", performance.split_once("/performances/").map_or(performance, |(concert, _)| concert))
 }
 
 /// Who comes when, in that order.
@@ -142,18 +165,35 @@ async fn send_all(
     Ok(())
 }
 
+/// Tells beside the bar how it goes; does not end by itself.
+async fn show(tally: &Tally, bar: &ProgressBar) -> std::convert::Infallible {
+    loop {
+        sleep(LIVE).await;
+        if let Some(Live { answers, p50_ms, p99_ms }) = tally.live() {
+            bar.set_prefix(format!("{answers}/s  p50 {p50_ms:.1} ms  p99 {p99_ms:.1} ms"));
+        }
+    }
+}
+
 /// Switches faults on and off as the plan says; does not end by itself.
 async fn trouble(plan: &Plan, faults: Option<&Faults>) -> std::convert::Infallible {
     if let Some(faults) = faults {
-        faults.switch_all(|trouble| trouble.lose_reply = plan.lost_replies);
-        if let Some(outage) = plan.outage {
-            sleep(outage.after).await;
-            faults.switch(outage.participant, |trouble| trouble.cut_off = true);
-            sleep(outage.lasts).await;
-            faults.switch(outage.participant, |trouble| trouble.cut_off = false);
-        }
+        let usual = Trouble { lose_reply: plan.lost_replies, ..Trouble::default() };
+        faults.switch_all(|trouble| *trouble = usual);
+        join_all(plan.episodes.iter().map(|episode| happen(faults, episode, usual))).await;
     }
     std::future::pending().await
+}
+
+async fn happen(faults: &Faults, episode: &Episode, usual: Trouble) {
+    let switch = |to: Trouble| match episode.participant {
+        Some(participant) => faults.switch(participant, |trouble| *trouble = to),
+        None => faults.switch_all(|trouble| *trouble = to),
+    };
+    sleep(episode.after).await;
+    switch(Trouble { lose_reply: usual.lose_reply.max(episode.trouble.lose_reply), ..episode.trouble });
+    sleep(episode.lasts).await;
+    switch(usual);
 }
 
 #[cfg(test)]

@@ -17,12 +17,18 @@ pub use service::{BoxError, FaultLayer, Faulty};
 pub struct Trouble {
     /// No call arrives.
     pub cut_off: bool,
-    /// Each call arrives so much later.
+    /// Some calls arrive so much later.
     pub delay: Duration,
+    /// Probability that a call does.
+    pub delayed: f64,
     /// Probability that a call arrives twice.
     pub duplicate: f64,
     /// Probability that the answer is lost, once the call has had its effect.
     pub lose_reply: f64,
+    /// Probability that a call goes astray: the caller is told that the connection is lost, and after `stray_for` it arrives.
+    pub stray: f64,
+    /// How long: past what the caller does next, such as a compensation.
+    pub stray_for: Duration,
 }
 
 /// How often each fault has happened.
@@ -38,6 +44,8 @@ pub struct Fired {
     pub duplicated: u64,
     /// Answers lost.
     pub replies_lost: u64,
+    /// Calls that went astray and arrived when nobody waited for them any more.
+    pub strayed: u64,
 }
 
 /// Switches the faults of all participants. Clones switch the same.
@@ -57,6 +65,8 @@ struct Fate {
     delay: Duration,
     twice: bool,
     answered: bool,
+    /// Arrives so much later, and the caller does not wait for it.
+    strays: Option<Duration>,
 }
 
 impl Faults {
@@ -95,14 +105,18 @@ impl Faults {
         let mut state = self.state();
         let State { random, participants } = &mut *state;
         let (trouble, fired) = participants.entry(participant).or_default();
-        let (twice, lost) = (random.f64() < trouble.duplicate, random.f64() < trouble.lose_reply);
+        let mut happens = |probability| random.f64() < probability;
+        let (twice, lost) = (happens(trouble.duplicate), happens(trouble.lose_reply));
+        let (is_late, strays) = (happens(trouble.delayed), happens(trouble.stray));
         let arrives = !trouble.cut_off;
         fired.calls += 1;
         fired.cut_off += u64::from(!arrives);
-        fired.delayed += u64::from(arrives && !trouble.delay.is_zero());
+        fired.delayed += u64::from(arrives && is_late);
+        fired.strayed += u64::from(arrives && strays);
         fired.duplicated += u64::from(arrives && twice);
         fired.replies_lost += u64::from(arrives && lost);
-        Fate { arrives, delay: trouble.delay, twice, answered: !lost }
+        let delay = if is_late { trouble.delay } else { Duration::ZERO };
+        Fate { arrives, delay, twice, answered: !lost, strays: strays.then_some(trouble.stray_for) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

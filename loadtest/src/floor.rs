@@ -9,11 +9,11 @@ use anyhow::Result;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::report::text::table;
+use crate::paper::{Section, Table, figure, text};
 
 mod calls;
 mod files;
-mod postgres;
+pub(crate) mod postgres;
 
 /// How long each thing is done.
 const LASTS: Duration = Duration::from_secs(2);
@@ -62,10 +62,10 @@ impl Floor {
 
 impl fmt::Display for Floors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = table(&["the machine at its best", "a second", "microseconds each"]);
+        let mut table = Table::new(&["the machine at its best", "a second", "microseconds each"]);
         for Floor { what, per_second, microseconds } in &self.0 {
-            table.add_row([(*what).to_owned(), format!("{per_second:.0}"), format!("{microseconds:.1}")]);
+            table.row(*what, [figure(*per_second), figure(*microseconds)]);
         }
-        write!(f, "{table}")
+        f.write_str(text::section_text(&Section::new("").table(table)).trim_end())
     }
 }

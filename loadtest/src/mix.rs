@@ -35,6 +35,8 @@ pub enum Behaviour {
     },
     /// Buys what somebody else holds.
     IsNotTheOwner,
+    /// Pays with a card that is declined.
+    HasNoCredit,
 }
 
 impl Behaviour {
@@ -42,7 +44,7 @@ impl Behaviour {
     /// whoever gets more points has them the second time only.
     pub(crate) fn must_fail(self) -> bool {
         match self {
-            Self::LacksPoints { .. } | Self::SawAnotherPrice | Self::IsNotTheOwner => true,
+            Self::LacksPoints { .. } | Self::SawAnotherPrice | Self::IsNotTheOwner | Self::HasNoCredit => true,
             Self::ComesLate { after_ms } => after_ms > BOUNDARY_MS,
             Self::Buys | Self::DoubleClicks { .. } | Self::TwoTabs | Self::GoesAway { .. } => false,
         }
@@ -72,6 +74,8 @@ pub struct Mix {
     pub goes_away: f64,
     /// Somebody else's reservation.
     pub wrong_owner: f64,
+    /// Pays with a card that is declined; takes a server with a processor.
+    pub declined_card: f64,
 }
 
 impl Default for Mix {
@@ -84,6 +88,7 @@ impl Default for Mix {
             amount_changed: 0.5,
             goes_away: 3.0,
             wrong_owner: 0.5,
+            declined_card: 0.0,
         }
     }
 }
@@ -98,6 +103,7 @@ impl Mix {
         amount_changed: 0.0,
         goes_away: 0.0,
         wrong_owner: 0.0,
+        declined_card: 0.0,
     };
 
     /// As many behaviours as there are customers, each as often as its share says, in an order that `random` decides.
@@ -125,7 +131,7 @@ impl Mix {
         Behaviour::Buys
     }
 
-    fn shares(&self) -> [(f64, Behave); 7] {
+    fn shares(&self) -> [(f64, Behave); 8] {
         [
             (self.insufficient_points, |random| Behaviour::LacksPoints { tops_up: random.bool() }),
             (self.expired_hold, |random| Behaviour::ComesLate { after_ms: lateness(random) }),
@@ -134,6 +140,7 @@ impl Mix {
             (self.amount_changed, |_| Behaviour::SawAnotherPrice),
             (self.goes_away, |random| Behaviour::GoesAway { after_ms: random.u64(1..=3) }),
             (self.wrong_owner, |_| Behaviour::IsNotTheOwner),
+            (self.declined_card, |_| Behaviour::HasNoCredit),
         ]
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::faults::Trouble;
 use crate::mix::Mix;
 
 /// How customers arrive.
@@ -23,11 +24,13 @@ pub enum Load {
     },
 }
 
-/// A participant that nobody can reach for a while.
+/// Something that happens to calls to participants for a while, if faults can be switched.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Outage {
-    /// Its name, such as `payment`.
-    pub participant: &'static str,
+pub struct Episode {
+    /// Whose calls, such as `payment`; everybody's if none is named.
+    pub participant: Option<&'static str>,
+    /// What happens to them.
+    pub trouble: Trouble,
     /// When it begins, counted from the first arrival.
     pub after: Duration,
     /// How long it lasts.
@@ -53,8 +56,12 @@ pub struct Plan {
     pub settle: Duration,
     /// Probability that the answer of a step is lost, if faults can be switched.
     pub lost_replies: f64,
-    /// Who cannot be reached for a while, if faults can be switched.
-    pub outage: Option<Outage>,
+    /// What else happens, if faults can be switched.
+    pub episodes: Vec<Episode>,
+    /// How long a customer asks again with the same request when nobody knows what has become of it.
+    pub insists: Duration,
+    /// Whether customers are served in the order of a monolith's one transaction, instead of by the orchestrator.
+    pub is_naive: bool,
     /// Processes whose processor time is to be measured.
     pub pids: Vec<u32>,
 }
@@ -69,11 +76,12 @@ impl Plan {
             load: Load::Open { rate: 50.0, rush: 750 },
             mix: Mix::default(),
             lost_replies: 0.03,
-            outage: Some(Outage {
-                participant: "payment",
+            episodes: vec![Episode {
+                participant: Some("payment"),
+                trouble: Trouble { cut_off: true, ..Trouble::default() },
                 after: Duration::from_secs(20),
                 lasts: Duration::from_secs(5),
-            }),
+            }],
             ..Self::clean(0, Load::Closed { concurrency: 1 })
         }
     }
@@ -89,7 +97,9 @@ impl Plan {
             wait: Duration::from_secs(10),
             settle: Duration::from_secs(90),
             lost_replies: 0.0,
-            outage: None,
+            episodes: Vec::new(),
+            insists: Duration::ZERO,
+            is_naive: false,
             pids: Vec::new(),
         }
     }

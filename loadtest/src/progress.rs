@@ -16,7 +16,8 @@ impl Progress {
         if self == Self::Hidden {
             return ProgressBar::hidden();
         }
-        let style = ProgressStyle::with_template("{msg:<14} {bar:40} {human_pos:>7}/{human_len} {elapsed:>4}");
+        let style =
+            ProgressStyle::with_template("{msg:<14} {bar:40} {human_pos:>7}/{human_len} {elapsed:>4}  {prefix}");
         let style = style.expect("the template is well formed").progress_chars("━╸ ");
         ProgressBar::new(length).with_style(style).with_message(phase)
     }

@@ -11,10 +11,12 @@ use crate::faults::Fired;
 use crate::mix::Mix;
 use crate::plan::{Load, Plan};
 use crate::settle::{Settled, Step};
-use crate::tally::Times;
+use crate::tally::{Second, Times};
 
 mod reached;
-pub(crate) mod text;
+mod text;
+
+pub(crate) use text::latencies;
 
 /// The report of one run.
 #[derive(Debug, Clone, Serialize)]
@@ -25,6 +27,16 @@ pub struct Report {
     pub rates: Rates,
     /// What customers were told, with the time from when they were to come to the answer.
     pub outcomes: BTreeMap<String, Latency>,
+    /// The distribution of these times.
+    pub spectra: BTreeMap<String, Spectrum>,
+    /// What was told in each second.
+    pub timeline: Vec<Second>,
+    /// Each call that was made over gRPC, that of the preparations included, by its name.
+    pub calls: BTreeMap<String, Latency>,
+    /// Calls that customers made once more, as nobody knew what had become of them.
+    pub repeated: u64,
+    /// From creation to decision, by the server's clock.
+    pub decided: Latency,
     /// Where the sagas stand in the end, with the time from creation to end by the server's clock.
     pub sagas: BTreeMap<&'static str, Latency>,
     /// Why sagas failed.
@@ -81,8 +93,15 @@ pub struct Rates {
     pub cpu_ms_per_saga: Option<f64>,
 }
 
+/// Percents, each with the milliseconds that so many percent did not exceed.
+pub type Spectrum = Vec<(f64, f64)>;
+
+/// The percents of a spectrum.
+pub(crate) const PERCENTS: [f64; 14] =
+    [0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 98.0, 99.0, 99.5, 99.9, 99.95, 99.99, 100.0];
+
 /// How often, and how long it took, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Latency {
     /// How often.
     pub count: u64,
@@ -92,15 +111,21 @@ pub struct Latency {
     pub p90_ms: f64,
     /// 99 of 100 took no longer.
     pub p99_ms: f64,
+    /// 999 of 1,000 took no longer.
+    pub p999_ms: f64,
     /// The longest one.
     pub max_ms: f64,
 }
 
 impl From<&Times> for Latency {
     fn from(times: &Times) -> Self {
-        let [p50_ms, p90_ms, p99_ms] = [50.0, 90.0, 99.0].map(|percent| times.percentile_ms(percent));
-        Self { count: times.count(), p50_ms, p90_ms, p99_ms, max_ms: times.max_ms() }
+        let [p50_ms, p90_ms, p99_ms, p999_ms] = [50.0, 90.0, 99.0, 99.9].map(|percent| times.percentile_ms(percent));
+        Self { count: times.count(), p50_ms, p90_ms, p99_ms, p999_ms, max_ms: times.max_ms() }
     }
+}
+
+fn by_name(times: &BTreeMap<String, Times>) -> BTreeMap<String, Latency> {
+    times.iter().map(|(name, times)| (name.clone(), times.into())).collect()
 }
 
 impl Report {
@@ -113,8 +138,13 @@ impl Report {
             history: volley.record.take(),
             rest: settled.rest,
             plan: Input { checkouts: plan.checkouts, load: plan.load, mix: plan.mix, seed: plan.seed },
-            rates: Rates::new(volley.lasted.as_secs_f64(), &counts.by_second, &settled, cpu_seconds),
-            outcomes: counts.outcomes.iter().map(|(outcome, times)| (outcome.clone(), times.into())).collect(),
+            rates: Rates::new(volley.lasted.as_secs_f64(), &counts.timeline, &settled, cpu_seconds),
+            outcomes: by_name(&counts.outcomes),
+            spectra: counts.outcomes.iter().map(|(outcome, times)| (outcome.clone(), times.spectrum())).collect(),
+            timeline: counts.timeline,
+            calls: by_name(&volley.calls),
+            repeated: counts.repeated,
+            decided: (&settled.decided).into(),
             sagas: settled.sagas.iter().map(|(state, times)| (*state, times.into())).collect(),
             failures: settled.failures,
             steps: settled.steps,
@@ -132,8 +162,9 @@ impl Report {
 }
 
 impl Rates {
-    fn new(seconds: f64, by_second: &BTreeMap<u64, u64>, settled: &Settled, cpu_seconds: Option<f64>) -> Self {
-        let answers = by_second.values().sum();
+    fn new(seconds: f64, timeline: &[Second], settled: &Settled, cpu_seconds: Option<f64>) -> Self {
+        let by_second = || timeline.iter().map(|second| second.outcomes.values().map(|latency| latency.count).sum());
+        let answers = by_second().sum();
         let completed = settled.sagas.get("COMPLETED").map_or(0, Times::count);
         let sagas: u64 = settled.sagas.values().map(Times::count).sum();
         let calls: u64 = settled.steps.iter().map(|step| step.calls + step.compensation_calls).sum();
@@ -143,7 +174,7 @@ impl Rates {
             settle_seconds,
             answers,
             answers_per_second: answers as f64 / seconds,
-            busiest_second: by_second.values().copied().max().unwrap_or_default(),
+            busiest_second: by_second().max().unwrap_or_default(),
             completed,
             completed_per_second: completed as f64 / (seconds + settle_seconds),
             calls_per_saga: calls as f64 / sagas.max(1) as f64,

@@ -19,11 +19,20 @@ use crate::settle::settle;
 /// When nobody answers at `target`, or when what the run stands on could not be had. What happens to a checkout is no
 /// error, it is in the report.
 pub async fn run(target: &str, plan: &Plan, progress: Progress, faults: Option<&Faults>) -> Result<Report> {
-    let client = Client::connect(target).await?;
-    let stage = seed(&client, plan, progress).await?;
+    run_with(&Client::connect(target).await?, plan, progress, faults).await
+}
+
+/// The same with connections that are there already.
+pub(crate) async fn run_with(
+    client: &Client,
+    plan: &Plan,
+    progress: Progress,
+    faults: Option<&Faults>,
+) -> Result<Report> {
+    let stage = seed(client, plan, progress).await?;
     let cpu_before = cpu::seconds_of_all(&plan.pids)?;
-    let volley = fire(&client, plan, &stage, progress, faults).await?;
-    let settled = settle(&client, plan, &stage, &volley).await?;
+    let volley = fire(client, plan, &stage, progress, faults).await?;
+    let settled = settle(client, plan, &stage, &volley).await?;
     let cpu_after = cpu::seconds_of_all(&plan.pids)?;
     let cpu_seconds = cpu_after.zip(cpu_before).map(|(after, before)| after - before);
     Ok(Report::new(plan, volley, settled, cpu_seconds))

@@ -21,8 +21,8 @@ mod show;
 use office::Office;
 pub(crate) use office::register;
 pub use sale::Sale;
-pub(crate) use show::{ENCORE, Show};
-use show::{GALA, MATINEE, Seat};
+pub(crate) use show::{ENCORE, Seat, Show};
+use show::{GALA, MATINEE};
 
 /// Calls in flight while seeding: enough to keep a server busy, and not so many that it sheds some.
 const CALLS: usize = 128;
@@ -84,6 +84,8 @@ impl Buyer {
 /// # Errors
 /// When the server refuses something.
 pub async fn seed(client: &Client, plan: &Plan, progress: Progress) -> Result<Stage> {
+    // What was called before belongs to another run.
+    drop(client.calls());
     let behaviours = plan.mix.deal(plan.checkouts, &mut Rng::with_seed(plan.seed));
     let is_late = |(_, behaviour): &(usize, Behaviour)| matches!(behaviour, Behaviour::ComesLate { .. });
     let (late, punctual): (Vec<_>, Vec<_>) = behaviours.into_iter().enumerate().partition(is_late);

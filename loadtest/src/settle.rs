@@ -32,6 +32,8 @@ pub struct Settled {
     pub(crate) waited: Duration,
     /// By the name of their state, with the time from creation to end by the server's clock.
     pub(crate) sagas: BTreeMap<&'static str, Times>,
+    /// The time from creation to decision, by the server's clock.
+    pub(crate) decided: Times,
     /// Those that have not ended.
     pub(crate) open: u64,
     /// By the reason of their failure.
@@ -76,6 +78,7 @@ pub async fn settle(client: &Client, plan: &Plan, stage: &Stage, volley: &Volley
     let mut settled = Settled {
         waited: started.elapsed(),
         sagas: BTreeMap::new(),
+        decided: Times::default(),
         open: 0,
         failures: BTreeMap::new(),
         steps: Vec::new(),
@@ -128,6 +131,9 @@ async fn read_all(client: &Client, since: &Timestamp, record: &Record, settled: 
 
 impl Settled {
     fn count(&mut self, saga: &Saga) {
+        if let Some((decided, created)) = saga.decide_time.zip(saga.create_time) {
+            self.decided.record(moment(decided).saturating_sub(moment(created)));
+        }
         let times = self.sagas.entry(saga.state().as_str_name()).or_default();
         let end = saga.end_time.zip(saga.create_time).map(|(end, created)| moment(end).saturating_sub(moment(created)));
         times.record(end.unwrap_or_default());

@@ -88,24 +88,42 @@ impl Reconciler {
         self.findings.send_replace(findings);
     }
 
+    /// A saga may let go of its locks, and end, after they were listed and before it is looked at. A lock therefore counts
+    /// only if it is still there on a second look, which comes after the saga was seen.
     async fn look(&self, method: &'static str, before_ms: i64, findings: &mut Vec<Finding>) -> Result<(), Error> {
-        let mut page_token = String::new();
-        while findings.len() < FINDINGS {
-            let locked_before = Some(timestamp(before_ms));
-            let request = ListSagaLocksRequest { locked_before, page_size: PAGE, page_token };
-            let request = request.encode_to_vec().into();
-            let call = Call { method, step: "", epoch: 0, request, timeout: TIMEOUT };
-            let reply = self.participants.call(call).await.map_err(|status| Error::Participant(method, status))?;
-            let reply = ListSagaLocksResponse::decode(reply).map_err(|error| Error::Undecodable(method, error))?;
-            for lock in reply.saga_locks {
-                findings.extend(self.judge(lock).await?);
+        let mut found = Vec::new();
+        let mut page_token = Some(String::new());
+        while let Some(token) = page_token.filter(|_| findings.len() + found.len() < FINDINGS) {
+            let (locks, next) = self.page((method, before_ms), token).await?;
+            for lock in locks {
+                found.extend(self.judge(lock).await?);
             }
-            page_token = reply.next_page_token;
-            if page_token.is_empty() {
-                break;
-            }
+            page_token = next;
+        }
+        let mut page_token = Some(String::new());
+        while let Some(token) = page_token.filter(|_| !found.is_empty()) {
+            let (locks, next) = self.page((method, before_ms), token).await?;
+            let (stands, others) =
+                found.into_iter().partition(|finding: &Finding| locks.iter().any(|lock| finding.is_about(lock)));
+            findings.extend::<Vec<_>>(stands);
+            (found, page_token) = (others, next);
         }
         Ok(())
+    }
+
+    /// Locks of a participant from before a time, and where the next ones are.
+    async fn page(
+        &self,
+        (method, before_ms): (&'static str, i64),
+        page_token: String,
+    ) -> Result<(Vec<SagaLock>, Option<String>), Error> {
+        let locked_before = Some(timestamp(before_ms));
+        let request = ListSagaLocksRequest { locked_before, page_size: PAGE, page_token };
+        let request = request.encode_to_vec().into();
+        let call = Call { method, step: "", epoch: 0, request, timeout: TIMEOUT };
+        let reply = self.participants.call(call).await.map_err(|status| Error::Participant(method, status))?;
+        let reply = ListSagaLocksResponse::decode(reply).map_err(|error| Error::Undecodable(method, error))?;
+        Ok((reply.saga_locks, Some(reply.next_page_token).filter(|token| !token.is_empty())))
     }
 
     async fn judge(&self, lock: SagaLock) -> Result<Option<Finding>, Error> {
@@ -120,9 +138,18 @@ impl Reconciler {
                 Err(error) => return Err(error.into()),
             },
         };
-        let resource = format!("{} ({})", lock.name, lock.state);
-        Ok(problem.map(|problem| Finding { resource, saga: lock.saga, problem }))
+        Ok(problem.map(|problem| Finding { resource: resource(&lock), saga: lock.saga, problem }))
     }
+}
+
+impl Finding {
+    fn is_about(&self, lock: &SagaLock) -> bool {
+        (&self.resource, &self.saga) == (&resource(lock), &lock.saga)
+    }
+}
+
+fn resource(lock: &SagaLock) -> String {
+    format!("{} ({})", lock.name, lock.state)
 }
 
 /// Looks until the host stops. Every replica does: what they find is the same, and asking costs little.

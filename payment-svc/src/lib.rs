@@ -52,11 +52,20 @@ pub async fn start(host: &Host, config: Config) -> Result<Started, BoxError> {
     host.db.migrate("payment", migrations::payment::MIGRATIONS).await?;
     api::RETENTION.spawn(host, config.retention);
     let desk = if config.processor.is_empty() { None } else { Some(Desk::new(host, config.clone())?) };
-    if let Some(desk) = &desk {
-        desk.spawn(host);
+    match &desk {
+        Some(desk) => desk.spawn(host),
+        None => warn_of_errands(host).await?,
     }
     let secret = Some(config.processor_secret.clone()).filter(|secret| !secret.is_empty());
     let pages = desk.clone().zip(secret).map(|(desk, secret)| webhooks::routes(desk, secret));
     let routes = api::routes(host.db.clone(), config, desk.clone());
     Ok(Started { routes, pages, desk })
+}
+
+/// Payments that wait for a processor wait for ever where none is set.
+async fn warn_of_errands(host: &Host) -> Result<(), service_kit::db::Error> {
+    if !host.db.read(async |tx| store::errands::due(tx, 1).await).await?.is_empty() {
+        tracing::warn!("payments wait for the card processor, and none is set: set payment.processor to its address");
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@
 //! A direction that is held loses nothing: what was sent arrives once it is let go, as after a partition that TCP
 //! survives. Whoever connects meanwhile is accepted and hears nothing.
 
+use std::fmt::Debug;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -34,6 +35,43 @@ pub struct Counts {
     pub lost: u64,
 }
 
+/// Where a link has its ends.
+pub trait Ends: Debug + Send + Sync {
+    /// Opens a port for those who want to pass.
+    ///
+    /// # Errors
+    /// When none can be opened.
+    fn listen(&self) -> io::Result<TcpListener>;
+
+    /// Connects to `to`, where the link leads.
+    ///
+    /// # Errors
+    /// When nobody is there.
+    fn connect(&self, to: &str) -> io::Result<TcpStream>;
+
+    /// Connects to the link's own port.
+    ///
+    /// # Errors
+    /// When it is not open.
+    fn knock(&self, port: SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::connect(port)
+    }
+}
+
+/// Both on the loopback address.
+#[derive(Debug)]
+struct Loopback;
+
+impl Ends for Loopback {
+    fn listen(&self) -> io::Result<TcpListener> {
+        TcpListener::bind(("127.0.0.1", 0))
+    }
+
+    fn connect(&self, to: &str) -> io::Result<TcpStream> {
+        TcpStream::connect(to)
+    }
+}
+
 /// The link. Dropped, it is cut for good.
 #[derive(Debug)]
 pub struct Link {
@@ -43,6 +81,7 @@ pub struct Link {
 
 #[derive(Debug)]
 struct Shared {
+    ends: Box<dyn Ends>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -92,10 +131,18 @@ impl Link {
     /// # Errors
     /// When no port can be opened.
     pub fn to(address: &str) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        Self::between(Box::new(Loopback), address)
+    }
+
+    /// A link whose ends are elsewhere.
+    ///
+    /// # Errors
+    /// As [`Link::to`].
+    pub fn between(ends: Box<dyn Ends>, address: &str) -> io::Result<Self> {
+        let listener = ends.listen()?;
         let state = Mutex::new(State { to: address.to_owned(), ..State::default() });
-        let link =
-            Self { address: listener.local_addr()?, shared: Arc::new(Shared { state, changed: Condvar::new() }) };
+        let shared = Arc::new(Shared { ends, state, changed: Condvar::new() });
+        let link = Self { address: listener.local_addr()?, shared };
         let shared = link.shared.clone();
         std::thread::Builder::new().name("link".into()).spawn(move || accept(&listener, &shared))?;
         Ok(link)
@@ -152,6 +199,12 @@ impl Link {
         self.shared.changed.notify_all();
     }
 
+    /// Where those are who are connected now.
+    pub fn clients(&self) -> Vec<SocketAddr> {
+        let state = self.shared.lock();
+        state.connections.iter().filter_map(|connection| connection.client.peer_addr().ok()).collect()
+    }
+
     /// What it has done so far.
     pub fn counts(&self) -> Counts {
         self.shared.lock().counts
@@ -166,7 +219,7 @@ impl Drop for Link {
         drop(state);
         self.shared.changed.notify_all();
         // Wakes whoever waits for the next client.
-        drop(TcpStream::connect(self.address));
+        drop(self.shared.ends.knock(self.address));
     }
 }
 
@@ -220,15 +273,17 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         }
         let to = state.to.clone();
         drop(state);
+        let Ok(client) = client else { continue };
+        // On a thread of its own: where packets get lost, whoever is connected takes his time.
+        let shared = shared.clone();
         // A server that is down is to its client a connection that ends at once.
-        if let Ok(client) = client {
-            drop(connect(client, &to, shared));
-        }
+        let lead = move || drop(connect(client, &to, &shared));
+        drop(std::thread::Builder::new().name("link".into()).spawn(lead));
     }
 }
 
 fn connect(client: TcpStream, to: &str, shared: &Arc<Shared>) -> io::Result<()> {
-    let server = TcpStream::connect(to)?;
+    let server = shared.ends.connect(to)?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let mut state = shared.lock();

@@ -227,11 +227,11 @@ impl Server {
     /// # Errors
     /// When the server is no standby.
     pub fn promote(&self) -> Result<()> {
-        let promoted = self.execute("select pg_promote()")?;
-        if promoted != "t" {
-            bail!("the standby was not promoted in time");
+        // It must not wait there itself: what is still to be replayed may have to wait for its own snapshot.
+        if self.execute("select pg_promote(false)")? != "t" {
+            bail!("the standby is not promoted");
         }
-        Ok(())
+        process::poll("the standby to take writes", || Ok(self.execute("select pg_is_in_recovery()")? == "f"))
     }
 
     /// Waits until this standby shows everything that `primary` has committed by now.

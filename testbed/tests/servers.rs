@@ -75,6 +75,23 @@ fn a_frozen_server_answers_nobody_until_it_goes_on() {
 }
 
 #[test]
+fn a_standby_takes_over_whatever_it_has_still_to_replay() {
+    let options = Options::default().with("max_standby_streaming_delay", "100ms");
+    let primary = Server::start(options).unwrap();
+    primary.execute("create table note (id bigint); insert into note select generate_series(1, 1000)").unwrap();
+    let standby = primary.standby().unwrap();
+    standby.execute("select pg_wal_replay_pause()").unwrap();
+    primary.execute("delete from note").unwrap();
+    primary.execute("vacuum note").unwrap();
+    let written = primary.execute("select pg_current_wal_lsn()").unwrap();
+    let received = format!("select pg_last_wal_receive_lsn() >= '{written}'");
+    while standby.execute(&received).unwrap() != "t" {}
+    primary.kill9().unwrap();
+    standby.promote().unwrap();
+    assert_eq!(standby.execute("select count(*) from note").unwrap(), "0");
+}
+
+#[test]
 fn a_standby_follows_refuses_writes_and_takes_over() {
     let primary = Server::start(Options::default()).unwrap();
     let standby = primary.standby().unwrap();

@@ -1,5 +1,6 @@
-//! Losses of power under load: the data directory lies on a disk that keeps only what was synced. Whatever was
-//! acknowledged is there afterwards, what had ended stays so, and the file is whole.
+//! Losses of power under load: the data directory lies on a disk that keeps only what was synced, and now and then fails
+//! to read, write or sync for a moment before. Whatever was acknowledged is there afterwards, what had ended stays so, and
+//! the file is whole.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -22,7 +23,7 @@ mod bite;
 mod disk;
 mod mount;
 
-use disk::{Counts, Fate};
+use disk::{Asked, Counts, Fate};
 use mount::{Mounted, Shared};
 
 /// Exit code where no disk can be mounted: nothing was tried.
@@ -33,6 +34,10 @@ const CUSTOMERS: usize = 6;
 const SEATS: usize = 1_000;
 /// Longest time until the power goes.
 const LONGEST_MS: u64 = 350;
+/// After so many cuts everything has failed once.
+const ENOUGH: u64 = 150;
+/// How many reads, writes or syncs fail at most, one after the other, and after how many at most.
+const FAILURES: (u64, u64) = (5, 60);
 /// How long a process may take to find out that its disk fails.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -56,9 +61,8 @@ struct Tally {
     torn: u64,
     /// Cuts before the process was up.
     early: u64,
-    /// Syncs that failed while the power was there, and how many processes ended by that.
-    failed: u64,
-    ended: u64,
+    /// Lives in which reads, writes or syncs failed while the power was there, and how many of them ended by that.
+    failed: [(u64, u64); 3],
 }
 
 /// One disk and all who bought.
@@ -101,14 +105,17 @@ async fn cuts(run: &Run) -> Result<()> {
         }
     }
     bench.end().await?;
-    let Counts { syncs, failed_syncs, lost_writes } = bench.shared.disk().counts;
+    let Counts { syncs, failed: failures, lost_writes } = bench.shared.disk().counts;
     let counts = bench.histories.iter().map(History::counts);
     let (requests, completed, failed) = counts.fold((0, 0, 0), |a, b| (a.0 + b.0, a.1 + b.1, a.2 + b.2));
-    let Tally { gone, torn, early, failed: fails, ended } = bench.tally;
+    let Tally { gone, torn, early, failed: lives } = bench.tally;
+    for ((what, times), (lives, ended)) in ["reads", "writes", "syncs"].iter().zip(failures).zip(lives) {
+        println!("power: {times} {what} failed in {lives} lives, of which {ended} ended by that");
+        ensure!(done < ENOUGH || times > 0, "no {what} failed");
+    }
     println!(
-        "power: {done} cuts in {} ms ({gone} gone, {torn} torn, {early} before it was up), {fails} with a failed sync \
-         first, of which {ended} processes ended; {syncs} syncs, {failed_syncs} failed, {lost_writes} unsynced writes \
-         at the cuts; {requests} checkouts acknowledged or in doubt, {completed} completed, {failed} failed: 0 lost",
+        "power: {done} cuts in {} ms ({gone} gone, {torn} torn, {early} before it was up); {syncs} syncs, {lost_writes} \
+         unsynced writes at the cuts; {requests} checkouts acknowledged or in doubt, {completed} completed, {failed} failed: 0 lost",
         watch.elapsed_ms()
     );
     ensure!(lost_writes > 0 && completed > 0 && failed > 0, "there was nothing to lose");
@@ -144,22 +151,23 @@ impl Bench {
 
     /// One life under load, and what is left of it.
     async fn cut(&mut self, seed: u64) -> Result<()> {
+        let is_early = self.stage.is_some() && self.random.u8(..5) == 0;
+        let asked = (is_early && self.random.bool()).then(|| self.fail());
         let mut life = Life::begin(&self.place()?, None)?;
-        if self.stage.is_some() && self.random.u8(..5) == 0 {
+        if is_early {
             tokio::time::sleep(Duration::from_millis(self.random.u64(..40))).await;
             self.tally.early += 1;
+            self.ends_by(asked, &mut life).await?;
             return self.lose_power(life);
         }
         let channel = life.channel().await?;
         self.find_all(&channel).await?;
         self.check_now().await?;
         self.open(&channel, seed).await?;
-        if self.random.u8(..3) == 0 {
-            self.shared.disk().fail_in(self.random.u64(..20));
-        }
+        let asked = (self.random.u8(..2) == 0).then(|| self.fail());
         let load = self.load(&channel);
         tokio::time::sleep(Duration::from_millis(self.random.u64(10..LONGEST_MS))).await;
-        self.wait_for_the_end(&mut life).await?;
+        self.ends_by(asked, &mut life).await?;
         self.lose_power(life)?;
         self.histories = load.join_all().await;
         Ok(())
@@ -205,15 +213,24 @@ impl Bench {
         load
     }
 
+    /// The disk is about to fail for a moment.
+    fn fail(&mut self) -> Asked {
+        let asked = [Asked::Read, Asked::Write, Asked::Sync][self.random.usize(..3)];
+        let (after, times) = (self.random.u64(..FAILURES.1), self.random.u64(1..=FAILURES.0));
+        // There are fewer syncs, and one of them is enough.
+        let (after, times) = if asked == Asked::Sync { (after / 10, 1) } else { (after, times) };
+        self.shared.disk().fail(asked, after, times);
+        asked
+    }
+
     /// A process whose disk fails says so and ends; it may also have gone unnoticed, in what is tried again anyway.
-    async fn wait_for_the_end(&mut self, life: &mut Life) -> Result<()> {
-        if self.shared.disk().take_failed() == 0 {
-            return Ok(());
-        }
-        self.tally.failed += 1;
+    async fn ends_by(&mut self, asked: Option<Asked>, life: &mut Life) -> Result<()> {
+        let Some(asked) = asked.filter(|_| self.shared.disk().take_failed() > 0) else { return Ok(()) };
+        let (lives, ended) = &mut self.tally.failed[asked as usize];
+        *lives += 1;
         if let Ok(status) = life.ends(PATIENCE).await {
-            ensure!(status.code() == Some(1), "a failed sync ended it with {status}: {}", life.complaints());
-            self.tally.ended += 1;
+            ensure!(status.code() == Some(1), "a failed {asked:?} ended it with {status}: {}", life.complaints());
+            *ended += 1;
         }
         Ok(())
     }

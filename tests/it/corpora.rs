@@ -69,7 +69,7 @@ macro_rules! replays {
     };
 }
 
-replays!(request machine journal_row reply status config filter pass keys console event_json webhook);
+replays!(request machine journal_row reply status config filter pass keys console event_json webhook history);
 
 /// `cargo test -p skald-tests --test it corpora::write -- --ignored`, after a target or the contracts have changed.
 #[test]

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod events;
+mod histories;
 mod pages;
 mod passes;
 mod replies;
@@ -25,7 +26,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     // Any message to any method of any service.
     Target { name: "request", run: requests::run, seeds: requests::seeds },
     // A saga as the journal keeps it, and every event on it.
@@ -50,6 +51,8 @@ pub const TARGETS: [Target; 12] = [
     Target { name: "event_json", run: events::json, seeds: events::json_seeds },
     // Events as a webhook takes them, in either form.
     Target { name: "webhook", run: events::webhook, seeds: events::webhook_seeds },
+    // What clients saw, as the oracle reads it.
+    Target { name: "history", run: histories::run, seeds: histories::seeds },
 ];
 
 /// The target of that name.

@@ -5,13 +5,14 @@ use std::io::PipeWriter;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use tokio::time::{Instant, sleep};
 
 use super::{PATIENCE, clock, keeper};
+use crate::network::Host;
 use crate::who::Who;
 
 /// The shell tells the keeper its number and becomes the process, so none runs that the keeper does not know.
@@ -30,6 +31,8 @@ pub(super) struct Program {
     pub(super) arguments: Vec<String>,
     /// The file that its clock follows, if it does.
     pub(super) clock: Option<PathBuf>,
+    /// Where it runs, if it has a host of its own.
+    pub(super) host: Option<Arc<Host>>,
 }
 
 /// A process, or the place of one.
@@ -102,7 +105,12 @@ impl Part {
             .stdin(Stdio::null())
             .stdout(self.pipe.try_clone()?)
             .stderr(File::create(self.log.with_extension("sh"))?);
-        let child = command.process_group(0).spawn().with_context(|| format!("cannot start {}", self.who))?;
+        command.process_group(0);
+        let child = match &program.host {
+            Some(host) => host.inside(|| command.spawn())?,
+            None => command.spawn(),
+        };
+        let child = child.with_context(|| format!("cannot start {}", self.who))?;
         if let Some(mut before) = self.child().replace(child) {
             self.gone(&mut before)?;
         }

@@ -86,7 +86,8 @@ impl Visit<'_> {
             | Behaviour::LacksPoints { .. }
             | Behaviour::SawAnotherPrice
             | Behaviour::ComesLate { .. }
-            | Behaviour::IsNotTheOwner => self.settle(wish, random.fork()).await,
+            | Behaviour::IsNotTheOwner
+            | Behaviour::HasNoCredit => self.settle(wish, random.fork()).await,
         }
     }
 

@@ -64,6 +64,7 @@ fn lasts(kind: Kind, random: &mut Rng) -> Duration {
         Kind::FreezeOrchestrator | Kind::FreezeParticipant => random.u64(FROZEN_MS),
         Kind::Partition | Kind::OneWay => random.u64(1_500..8_000),
         Kind::Cut => random.u64(0..3_000),
+        Kind::Forgotten => random.u64(10_000..20_000),
         Kind::LostReply | Kind::LostCommit => random.u64(2_000..4_000),
         Kind::Slow => random.u64(3_000..6_000),
         Kind::Hang => random.u64(2_000..6_000),
@@ -90,6 +91,7 @@ fn is_whole(kind: Kind, lasts: Duration) -> bool {
         Kind::FullDisk => 2_000,
         Kind::KillOrchestrator | Kind::KillParticipant | Kind::KillDatabase => 0,
         Kind::Partition | Kind::OneWay | Kind::Cut => 0,
+        Kind::Forgotten => 8_000,
     };
     lasts.as_millis() >= u128::from(needed)
 }
@@ -126,6 +128,12 @@ impl Stage<'_> {
         if random.bool() { self.replica(random) } else { self.participant(random) }
     }
 
+    /// Somebody inside who calls, and whom he calls.
+    fn inner_pair(&self, random: &mut Rng) -> Option<(Who, Who)> {
+        let from = self.one_of(self.cast.parts(), random)?;
+        Some((from, self.one_of(self.cast.calls(from), random)?))
+    }
+
     /// Somebody who calls, and whom he calls. Customers are no more special than others.
     fn pair(&self, random: &mut Rng) -> Option<(Who, Who)> {
         let from = self.one_of([self.cast.parts(), vec![Who::Customers]].concat(), random)?;
@@ -147,6 +155,7 @@ fn what(kind: Kind, stage: &Stage<'_>, random: &mut Rng) -> Option<What> {
         Kind::Partition => What::Hold(stage.pair(random)?, vec![Way::There, Way::Back]),
         Kind::OneWay => What::Hold(stage.pair(random)?, vec![*random.choice(&[Way::There, Way::Back])?]),
         Kind::Cut => What::Cut(stage.pair(random)?),
+        Kind::Forgotten => What::Forget(stage.inner_pair(random)?),
         Kind::Slow => What::Slow(stage.pair(random)?, Duration::from_millis(*random.choice(&LATE_MS)?)),
         Kind::LostReply => {
             let to = stage.participant(random)?;
@@ -174,6 +183,8 @@ fn hit(what: &What, cast: Cast) -> Vec<Who> {
             Vec::new()
         }
         What::Hold((from, _), _) | What::Cut((from, _)) | What::Slow((from, _), _) => vec![*from],
+        // Others go on meanwhile, also with those two.
+        What::Forget(_) => Vec::new(),
         What::FailOver => vec![Who::Database],
         What::Roll => cast.replicas(),
         What::FullDisk => vec![Who::Skald],

@@ -25,6 +25,8 @@ pub enum Kind {
     OneWay,
     /// Connections are cut and refused.
     Cut,
+    /// Something on the way forgets the connections that stand: whatever is sent on them vanishes.
+    Forgotten,
     /// Replies are lost after their requests were done.
     LostReply,
     /// What became of commits is lost.
@@ -47,7 +49,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kinds that a run of such a cast has unless it is told which: those that need neither a second server, nor
-    /// another version, nor the right to mount.
+    /// another version, nor a right that only root has.
     pub fn usual(cast: Cast) -> Vec<Self> {
         use Kind::*;
         match cast {
@@ -78,8 +80,14 @@ impl Kind {
             Self::KillDatabase | Self::LostCommit | Self::FailOver | Self::Roll => cast == Cast::Apart,
             Self::FullDisk => cast == Cast::One,
             Self::KillOrchestrator | Self::FreezeOrchestrator | Self::Partition | Self::OneWay => true,
+            Self::Forgotten => true,
             Self::Cut | Self::Slow | Self::Clock | Self::CrashLoop => true,
         }
+    }
+
+    /// Whether it takes a network on which something can really get lost.
+    pub fn needs_network(self) -> bool {
+        self == Self::Forgotten
     }
 
     /// Its name on the command line.
@@ -94,7 +102,7 @@ impl Kind {
             Self::KillParticipant | Self::LostReply => 4,
             Self::OneWay => 3,
             Self::FreezeOrchestrator | Self::Partition | Self::Cut | Self::LostCommit | Self::Slow | Self::Hang => 2,
-            Self::Clock => 2,
+            Self::Clock | Self::Forgotten => 2,
             Self::KillDatabase | Self::FreezeParticipant | Self::CrashLoop => 1,
             Self::FailOver | Self::Roll | Self::FullDisk => 1,
         }

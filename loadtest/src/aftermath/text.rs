@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::Aftermath;
-use crate::report::text::{row, table};
+use crate::paper::{Section, Table, text};
 
 impl fmt::Display for Aftermath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut all = table(&["after the sale", "count"]);
+        let mut all = Table::new(&["after the sale", "count"]);
         let parts: [(&str, &BTreeMap<String, u64>); 4] = [
             ("charged by card", &self.charges),
             ("bought with it", &self.purchases),
@@ -17,10 +17,10 @@ impl fmt::Display for Aftermath {
         ];
         for (what, counts) in parts {
             for (how, count) in counts {
-                row(&mut all, &format!("{what}: {how}"), [count]);
+                all.row(format!("{what}: {how}"), [count]);
             }
         }
-        writeln!(f, "{all}")?;
+        f.write_str(&text::section_text(&Section::new("").table(all)))?;
         write!(
             f,
             "a performance was cancelled: {} reservations given back in {:.1} s, {} left",

@@ -6,18 +6,23 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use proto::customer::v1::AdjustPointsRequest;
-use proto::orchestrator::v1::{Checkout, CreateCheckoutRequest, WatchCheckoutRequest};
+use proto::orchestrator::v1::{Card, Checkout, CreateCheckoutRequest, WatchCheckoutRequest};
 use proto::payment::v1::payment::Method;
-use tokio::time::{Instant, timeout};
-use tonic::Status;
+use tokio::time::{Instant, sleep, timeout};
+use tonic::{Code, Status};
 
 use crate::client::Client;
 use crate::clock;
+use crate::drive::Naive;
 use crate::mix::Behaviour;
 use crate::record::Record;
 use crate::seed::Order;
 use crate::tally::{Tally, is_bought, outcome};
 
+/// By this the processor knows a card that it declines.
+const DECLINED: &str = "tok_decline_stolen_card";
+/// What a customer does before he asks again.
+const PAUSE: Duration = Duration::from_millis(200);
 /// How much dearer the price was that somebody saw.
 const OTHER_PRICE: i64 = 1_000;
 
@@ -27,8 +32,11 @@ pub(super) struct Shopper {
     pub(super) tally: Arc<Tally>,
     pub(super) stranger: String,
     pub(super) wait: Duration,
+    pub(super) insists: Duration,
     pub(super) started: Instant,
     pub(super) record: Record,
+    /// Where the naive order is taken, and the account of the revenue.
+    pub(super) naive: Option<Arc<(Naive, String)>>,
 }
 
 impl Shopper {
@@ -49,6 +57,13 @@ impl Shopper {
                 self.expect_right(order, checkout.as_ref());
             }
             Behaviour::GoesAway { after_ms } => self.go_away(order, Duration::from_millis(after_ms), intended).await,
+            Behaviour::HasNoCredit => {
+                let mut request = self.request(order);
+                request.card = Some(Card { processor_token: DECLINED.into(), last_four: "4242".into() });
+                request.checkout.get_or_insert_default().payment_method = Method::Card.into();
+                let checkout = self.submit(request, intended).await;
+                self.expect_right(order, checkout.as_ref());
+            }
             Behaviour::IsNotTheOwner => {
                 let mut request = self.request(order);
                 request.checkout.get_or_insert_default().customer.clone_from(&self.stranger);
@@ -79,6 +94,9 @@ impl Shopper {
             request_id: clock::request_id(),
         };
         self.client.points().adjust_points(request).await?;
+        if self.naive.is_some() {
+            return Ok(());
+        }
         let watch = self.record.watch(&failed.name);
         let request = WatchCheckoutRequest { name: failed.name };
         let mut versions = self.client.checkouts().watch_checkout(request).await?.into_inner();
@@ -107,6 +125,11 @@ impl Shopper {
     }
 
     async fn go_away(&self, order: &Order, after: Duration, intended: Instant) {
+        if self.naive.is_some() {
+            // It goes on without him.
+            drop(self.ask(self.request(order)).await);
+            return self.tally.went_away(intended.elapsed());
+        }
         let mut client = self.client.dropped_checkouts();
         let request = self.request(order);
         let call = self.record.start(&request);
@@ -121,12 +144,30 @@ impl Shopper {
     }
 
     async fn submit(&self, request: CreateCheckoutRequest, intended: Instant) -> Option<Checkout> {
+        let until = Instant::now() + self.insists;
+        let answer = loop {
+            let answer = self.ask(request.clone()).await;
+            match &answer {
+                Err(status) if is_in_doubt(status) && Instant::now() < until => {
+                    self.tally.repeated();
+                    sleep(PAUSE).await;
+                }
+                Ok(_) | Err(_) => break answer,
+            }
+        };
+        self.count(&answer, intended);
+        answer.ok()
+    }
+
+    async fn ask(&self, request: CreateCheckoutRequest) -> Result<Checkout, Status> {
+        if let Some((naive, revenue)) = self.naive.as_deref() {
+            return naive.check_out(&self.client, &request, revenue).await;
+        }
         let call = self.record.start(&request);
         let answer = self.client.checkouts().create_checkout(request).await;
         let answer = answer.map(tonic::Response::into_inner);
         call.answered(&answer);
-        self.count(&answer, intended);
-        answer.ok()
+        answer
     }
 
     fn count(&self, answer: &Result<Checkout, Status>, intended: Instant) {
@@ -156,4 +197,18 @@ impl Shopper {
             ..Default::default()
         }
     }
+}
+
+/// Whether nobody knows what has become of a request, or it was turned away for the moment: the same again is right.
+pub(crate) fn is_in_doubt(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::Unavailable
+            | Code::Unknown
+            | Code::Internal
+            | Code::Cancelled
+            | Code::DeadlineExceeded
+            | Code::Aborted
+            | Code::ResourceExhausted
+    )
 }

@@ -1,6 +1,7 @@
 //! The service in front of a participant that lets its calls meet their fate.
 
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -61,11 +62,16 @@ where
 
 async fn meet<S>(fate: Fate, request: Request<Body>, inner: S) -> Result<Response<Body>, BoxError>
 where
-    S: Service<Request<Body>, Response = Response<Body>> + Clone,
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
     S::Error: Into<BoxError>,
 {
     if !fate.arrives {
         return Ok(Status::unavailable("the participant is cut off").into_http());
+    }
+    if let Some(later) = fate.strays {
+        stray(later, request, inner).await;
+        return Err("the connection was lost, and the call goes astray".into());
     }
     if !fate.delay.is_zero() {
         tokio::time::sleep(fate.delay).await;
@@ -73,6 +79,25 @@ where
     let answer = if fate.twice { send_twice(request, inner).await } else { send(request, inner).await };
     // The participant has done its work by the time it answers, so here the effect stands and only the answer goes.
     if fate.answered { answer } else { Err("the connection was lost before the answer".into()) }
+}
+
+/// Lets a call arrive after its caller has gone on; nobody hears the answer.
+#[expect(clippy::disallowed_methods, reason = "nobody waits for it, and nothing is lost when it ends with the program")]
+async fn stray<S>(later: Duration, request: Request<Body>, inner: S)
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+{
+    // The whole of it now: what has not come in by then goes with the caller.
+    let (parts, body) = request.into_parts();
+    let Ok(body) = body.collect().await else { return };
+    let body = body.to_bytes();
+    tokio::spawn(async move {
+        tokio::time::sleep(later).await;
+        // What comes of it is the participant's affair.
+        drop(send(copy(&parts, &body), inner).await);
+    });
 }
 
 async fn send<S>(request: Request<Body>, inner: S) -> Result<Response<Body>, BoxError>
@@ -103,7 +128,6 @@ fn copy(parts: &Parts, body: &Bytes) -> Request<Body> {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
-    use std::time::Duration;
 
     use super::super::{Fired, Trouble};
     use super::*;
@@ -192,12 +216,22 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_delayed_call_arrives_late() {
-        let world = World::with(|trouble| trouble.delay = Duration::from_secs(2));
+        let world = World::with(|trouble| (trouble.delay, trouble.delayed) = (Duration::from_secs(2), 1.0));
         let early = tokio::time::timeout(Duration::from_millis(1_999), world.call()).await;
         assert!(early.is_err());
         assert_eq!(world.arrived(), 0);
         assert!(tokio::time::timeout(Duration::from_millis(2_001), world.call()).await.is_ok());
         assert_eq!((world.arrived(), world.fired().delayed), (1, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stray_call_arrives_after_its_caller_was_told_that_it_is_lost() {
+        let world = World::with(|trouble| (trouble.stray, trouble.stray_for) = (1.0, Duration::from_secs(5)));
+        assert!(world.call().await.is_err());
+        tokio::time::sleep(Duration::from_millis(4_900)).await;
+        assert_eq!((world.arrived(), world.fired().strayed), (0, 1));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(world.arrived(), 1);
     }
 
     #[tokio::test]

@@ -28,7 +28,7 @@ pub(super) async fn floors(address: &str) -> Result<Vec<Floor>> {
     Ok(floors)
 }
 
-async fn connect(address: &str) -> Result<Client> {
+pub(crate) async fn connect(address: &str) -> Result<Client> {
     let (client, connection) = tokio_postgres::connect(address, NoTls).await.context("cannot reach PostgreSQL")?;
     // It ends with its client.
     #[expect(clippy::disallowed_methods, reason = "nothing is lost when it ends with the program")]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use oracle::coverage::Coverage;
 
-use crate::faults::Fired;
+use crate::faults::{Fired, Trouble};
 use crate::mix::Mix;
 use crate::plan::Plan;
 use crate::settle::Settled;
@@ -28,9 +28,25 @@ pub(super) fn coverage(plan: &Plan, faults: &BTreeMap<&'static str, Fired>, sett
         let repeated = |step: &crate::settle::Step| step.compensation_calls.saturating_sub(step.compensated);
         coverage.add("some compensation failed", settled.steps.iter().map(repeated).sum());
     }
-    if let Some(outage) = plan.outage.filter(|_| !faults.is_empty()) {
-        let cut_off = faults.get(outage.participant).map_or(0, |fired| fired.cut_off);
-        coverage.add(format!("{} cut off", outage.participant), cut_off);
+    for episode in plan.episodes.iter().filter(|_| !faults.is_empty()) {
+        for (participant, fired) in
+            faults.iter().filter(|(name, _)| episode.participant.is_none_or(|one| one == **name))
+        {
+            let Trouble { cut_off, delayed, duplicate, stray, .. } = episode.trouble;
+            let kinds = [
+                ("cut off", cut_off, fired.cut_off),
+                ("delayed", delayed > 0.0, fired.delayed),
+                ("called twice", duplicate > 0.0, fired.duplicated),
+                ("called astray", stray > 0.0, fired.strayed),
+            ];
+            for (kind, _, times) in kinds.into_iter().filter(|(_, is_planned, _)| *is_planned) {
+                let what = format!("{participant} {kind}");
+                // Several episodes of a kind are counted together.
+                if coverage.count(&what) == 0 {
+                    coverage.add(what, times);
+                }
+            }
+        }
     }
     coverage
 }

@@ -8,10 +8,13 @@ use hyper_util::client::legacy::Client as Http;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
-use super::{Outcome, Rounds, Scenario, Stand};
+use super::rounds::Rounds;
+use super::{Found, Stand};
 use crate::aftermath::deliveries;
 use crate::client::Client;
+use crate::findings::{Expected, Part};
 use crate::process::Process;
+use crate::system::Shape;
 
 /// The consumers of a server.
 struct Consumers {
@@ -19,30 +22,35 @@ struct Consumers {
     platform: Process,
 }
 
-pub(super) async fn run(stand: &Stand) -> Result<Outcome> {
+pub(super) async fn run(stand: &Stand) -> Result<Found> {
     let (well, ill) = (Consumers::start(stand)?, Consumers::start(stand)?);
     ill.fall_ill().await?;
-    let (first, second) = (stand.serve("well", &well.settings())?, stand.serve("ill", &ill.settings())?);
-    let clients = (Client::connect(&first.address).await?, Client::connect(&second.address).await?);
+    let first = stand.makings.start("well", Shape::One, &well.settings()).await?;
+    let second = stand.makings.start("ill", Shape::One, &ill.settings()).await?;
+    let clients = (Client::connect(&first.target()).await?, Client::connect(&second.target()).await?);
     let mut rounds = Rounds::new(stand);
-    for _ in 0..stand.rounds {
+    for _ in 0..rounds.each() {
         rounds.alone(&clients.0).await?;
         rounds.beside(&clients.1).await?;
     }
     // What waited arrives once they are well.
     ill.recover().await?;
     let delivered = deliveries(&clients.1).await?;
-    let is_all = !delivered.keys().any(|told| told.ends_with("PENDING") || told.ends_with("RETRYING"));
-    first.end()?;
-    second.end()?;
-    let is_clean = stand.verify("well")? && stand.verify("ill")? && is_all;
-    let counts = delivered.into_iter().collect();
-    Ok(Outcome { scenario: Scenario::Consumers, rate: stand.rate, comparison: rounds.compare(), counts, is_clean })
+    let waiting = |told: &&String| told.ends_with("PENDING") || told.ends_with("RETRYING");
+    let left = delivered.keys().filter(waiting).count();
+    let mut found = Found::default();
+    for system in [first, second] {
+        let (store, _) = system.end()?;
+        found.verdicts.push(store.verify(false, None).await?);
+    }
+    found.expected.push(Expected::new("kinds of messages still under way: 0", left, left == 0));
+    found.parts.push(Part::Comparison { comparison: rounds.compare(), counts: delivered.into_iter().collect() });
+    Ok(found)
 }
 
 impl Consumers {
     fn start(stand: &Stand) -> Result<Self> {
-        let start = |what| Process::start(&stand.skald, ["outside", what, "--listen", "127.0.0.1:0"]);
+        let start = |what| Process::start(&stand.makings.skald, ["outside", what, "--listen", "127.0.0.1:0"]);
         Ok(Self { messenger: start("messenger")?, platform: start("platform")? })
     }
 

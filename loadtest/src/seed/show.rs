@@ -38,23 +38,33 @@ pub(crate) const ENCORE: Bill = Bill { title: "Skald: Encore", has_waiting_room:
 /// A seat that nobody has taken.
 #[derive(Debug)]
 pub(crate) struct Seat {
-    pub(super) name: String,
-    pub(super) price: i64,
+    pub(crate) name: String,
+    pub(crate) price: i64,
 }
 
 /// A concert on sale.
 #[derive(Debug)]
 pub(crate) struct Show {
     /// Name of the waiting room; empty without one.
-    pub(super) room: String,
+    pub(crate) room: String,
     pub(crate) performance: String,
-    pub(super) seats: vec::IntoIter<Seat>,
+    pub(crate) seats: vec::IntoIter<Seat>,
 }
 
 impl Show {
     pub(crate) async fn open(client: &Client, bill: &Bill, seats: usize) -> Result<Self> {
         let now = clock::now();
         let room = if bill.has_waiting_room { open_room(client, now).await? } else { String::new() };
+        Self::put_on(client, bill, room, seats).await
+    }
+
+    /// One behind a waiting room that is there already.
+    pub(crate) async fn behind(client: &Client, room: String, seats: usize) -> Result<Self> {
+        Self::put_on(client, &GALA, room, seats).await
+    }
+
+    async fn put_on(client: &Client, bill: &Bill, room: String, seats: usize) -> Result<Self> {
+        let now = clock::now();
         let concert = publish(client, bill, room.clone(), now).await?;
         let performance = schedule(client, concert, now).await?;
         let seats: Vec<_> = (0..seats).map(|ordinal| seat(&performance, ordinal, seats)).collect();

@@ -48,6 +48,8 @@ pub(crate) struct Fakes {
     pub(crate) archived: Mutex<Vec<String>>,
     /// What every participant says is locked.
     pub(crate) locks: Mutex<Vec<concert::SagaLock>>,
+    /// Whether locks are gone as soon as somebody was told of them.
+    pub(crate) lets_go: Mutex<bool>,
     /// The points that `GetPointAccount` shows as available, and as posted.
     pub(crate) points: Mutex<i64>,
     pub(crate) balance: Mutex<i64>,
@@ -164,7 +166,11 @@ impl Fakes {
                 Vec::new()
             }
             "ListSagaLocks" => {
-                let saga_locks = self.locks.lock().unwrap().clone();
+                let mut locks = self.locks.lock().unwrap();
+                let saga_locks = locks.clone();
+                if *self.lets_go.lock().unwrap() {
+                    locks.clear();
+                }
                 concert::ListSagaLocksResponse { saga_locks, ..Default::default() }.encode_to_vec()
             }
             _ => Self::reply_about_money(method, bytes),

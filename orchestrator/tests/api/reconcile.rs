@@ -53,3 +53,15 @@ async fn a_participant_that_is_down_is_asked_again_and_breaks_nothing() {
     reconciler.round(0).await;
     assert_eq!(reconciler.findings().len(), 3);
 }
+
+#[tokio::test]
+async fn a_lock_that_is_let_go_after_it_was_listed_is_nobodys_fault() {
+    let world = World::with(patient()).await;
+    let ended = saga_of(&world.ended(1).await.name);
+    *world.fakes.locks.lock().unwrap() = vec![lock("a", &ended)];
+    *world.fakes.lets_go.lock().unwrap() = true;
+    let reconciler = Reconciler::new(&world.shards, &Arc::new(world.fakes.participants()));
+    reconciler.round(0).await;
+    assert!(reconciler.findings().is_empty(), "{:?}", reconciler.findings());
+    assert_eq!(world.fakes.calls("ListSagaLocks"), 4, "who told of it is asked again");
+}

@@ -7,7 +7,11 @@ use tonic::body::Body;
 
 /// Success: the answers of all steps begin with the saga and the amount.
 pub(crate) fn done(saga: String, amount: i64) -> http::Response<Body> {
-    let message = LockReservationResponse { saga, amount, ..Default::default() }.encode_to_vec();
+    framed(LockReservationResponse { saga, amount, ..Default::default() }.encode_to_vec())
+}
+
+/// Success with this message.
+pub(crate) fn framed(message: Vec<u8>) -> http::Response<Body> {
     let mut frame = vec![0];
     frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
     frame.extend(message);

@@ -71,6 +71,14 @@ impl Bench {
         Self::sql(testbed::db(clock.clone()).await, (clock, None)).await
     }
 
+    /// The same for processes that share it, whatever the engine.
+    pub(crate) async fn leased() -> Self {
+        let clock = clock();
+        let db = testbed::db(clock.clone()).await;
+        db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await.unwrap();
+        Self::with(Arc::new(SqlJournal::shared(db.clone(), LEASE)), Store::Sql(db), (clock, None)).await
+    }
+
     async fn sql(db: Db, parts: (Arc<ManualClock>, Option<TempDir>)) -> Self {
         db.migrate("orchestrator", migrations::orchestrator::MIGRATIONS).await.unwrap();
         Self::with(Arc::new(SqlJournal::new(db.clone(), LEASE)), Store::Sql(db), parts).await

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use orchestrator::exposure::Exposure;
+use orchestrator::exposure::{Exposure, Held};
 use orchestrator::journal::{Append, Error, Journal, Orphans, Query, Record};
 use service_kit::db;
 use uuid::Uuid;
@@ -48,6 +48,7 @@ enum Move {
     List(Query),
     History(Uuid, (i64, i64), usize),
     Owned(Uuid, Option<Uuid>, usize),
+    Statistics(i64),
 }
 
 /// The next move; what stands now makes it often a sensible one.
@@ -55,7 +56,7 @@ async fn throw((dice, lives): (&mut fastrand::Rng, &mut u128), bench: &Bench) ->
     let number = dice.u128(0..SAGAS);
     let stands = bench.journal.load(id(number)).await.unwrap();
     let owner = |dice: &mut fastrand::Rng| life(dice.u128(lives.saturating_sub(3)..*lives));
-    match (dice.u8(0..24), stands) {
+    match (dice.u8(0..25), stands) {
         (0, _) => {
             *lives += 1;
             Move::Register(life(*lives - 1))
@@ -68,6 +69,7 @@ async fn throw((dice, lives): (&mut fastrand::Rng, &mut u128), bench: &Bench) ->
         (2 | 23, _) => Move::Adopt(owner(dice), Orphans::Any(dice.usize(0..5))),
         (3, _) => Move::Adopt(owner(dice), Orphans::One(id(number))),
         (4, _) => Move::Load(id(number)),
+        (24, _) => Move::Statistics(1_000 + dice.i64(-1..6)),
         (5 | 6, _) => Move::List(query(dice)),
         (7, _) => Move::History(id(number), (dice.i64(0..5), dice.i64(0..3)), dice.usize(0..9)),
         (8, _) => Move::Owned(owner(dice), dice.bool().then_some(id(number)), dice.usize(0..9)),
@@ -101,9 +103,20 @@ fn write(dice: &mut fastrand::Rng, record: &Record) -> Append {
 }
 
 fn announced(dice: &mut fastrand::Rng, append: Append) -> Append {
+    let exposure = exposure(dice);
+    let append = Append { exposure, ..append };
     // Ids are unique where their sagas lie, and no saga has another's.
     let event = append.next.id.as_u128() << 8 | dice.u128(0..64);
     if dice.bool() { announcing(append, event) } else { append }
+}
+
+/// What it is said to hold, and why.
+fn exposure(dice: &mut fastrand::Rng) -> Exposure {
+    Exposure {
+        step: dice.choice(["", "hold", "pay"]).unwrap_or_default(),
+        reason: dice.choice(["", "POINTS_SHORT", "UNAVAILABLE"]).unwrap_or_default().to_owned(),
+        held: Held { amount: dice.i64(0..1_000), seats: dice.i64(0..3) },
+    }
 }
 
 fn query(dice: &mut fastrand::Rng) -> Query {
@@ -137,6 +150,7 @@ async fn play(bench: &Bench, next: &Move) -> String {
         Move::Load(id) => answer(journal.load(*id).await),
         Move::List(query) => answer(journal.list(query).await),
         Move::History(id, after, limit) => answer(journal.history(*id, *after, *limit).await),
+        Move::Statistics(since_ms) => answer(journal.statistics(*since_ms).await),
         Move::Owned(owner, after, limit) => answer(journal.owned(*owner, *after, *limit).await),
     }
 }

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod differential;
 #[cfg(test)]
 mod rows;

@@ -14,6 +14,7 @@ mod letters;
 mod load;
 mod postgres;
 mod process;
+mod scenario;
 mod shop;
 mod tools;
 mod verbs;

@@ -47,6 +47,24 @@ struct Naming {
     number: Option<Number>,
 }
 
+/// Something that a disk is asked for, and that can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Asked {
+    Read,
+    Write,
+    Sync,
+}
+
+/// What is to fail.
+#[derive(Debug, Clone, Copy)]
+struct Failing {
+    asked: Asked,
+    /// So many of them are done before.
+    after: u64,
+    /// So many fail, one after the other.
+    times: u64,
+}
+
 /// The power is gone, or the disk is out of order.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Broken;
@@ -55,7 +73,8 @@ pub(crate) struct Broken;
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) syncs: u64,
-    pub(crate) failed_syncs: u64,
+    /// Reads, writes and syncs that failed.
+    pub(crate) failed: [u64; 3],
     /// Writes that a loss of power found unsynced.
     pub(crate) lost_writes: u64,
 }
@@ -69,9 +88,8 @@ pub(crate) struct Disk {
     pending_names: Vec<Naming>,
     last: Number,
     is_off: bool,
-    /// Syncs until one fails.
-    fails_in: Option<u64>,
-    /// Failed syncs that were told of.
+    failing: Option<Failing>,
+    /// Failures that were told of.
     told: u64,
     pub(crate) counts: Counts,
 }
@@ -170,13 +188,17 @@ impl Disk {
     }
 
     /// Nothing where there is no such file.
-    pub(crate) fn read(&self, number: Number, at: usize, length: usize) -> Result<&[u8], Broken> {
+    pub(crate) fn read(&mut self, number: Number, at: usize, length: usize) -> Result<&[u8], Broken> {
         self.is_on()?;
+        self.works(Asked::Read)?;
         let bytes = self.files.get(&number).map(|file| file.now.as_slice()).unwrap_or_default();
         Ok(&bytes[at.min(bytes.len())..(at + length).min(bytes.len())])
     }
 
+    /// Where it fails, nothing is written.
     pub(crate) fn write(&mut self, number: Number, at: usize, data: &[u8]) -> Result<(), Broken> {
+        self.is_on()?;
+        self.works(Asked::Write)?;
         self.change(number, Change::Write { at, data: data.to_vec() })
     }
 
@@ -195,16 +217,13 @@ impl Disk {
     pub(crate) fn sync(&mut self, number: Number) -> Result<(), Broken> {
         self.is_on()?;
         self.counts.syncs += 1;
-        let fails = self.fails_in == Some(0);
-        self.fails_in = self.fails_in.and_then(|syncs| syncs.checked_sub(1));
+        let works = self.works(Asked::Sync);
         let file = self.files.entry(number).or_default();
-        if fails {
-            file.pending.clear();
-            self.counts.failed_syncs += 1;
-            return Err(Broken);
+        match works {
+            Ok(()) => file.sync(),
+            Err(Broken) => file.pending.clear(),
         }
-        file.sync();
-        Ok(())
+        works
     }
 
     /// Names last from now on.
@@ -215,16 +234,27 @@ impl Disk {
         Ok(())
     }
 
-    /// The sync after so many fails, once.
-    pub(crate) fn fail_in(&mut self, syncs: u64) {
-        self.fails_in = Some(syncs);
+    /// After so many more of what is asked for, so many fail.
+    pub(crate) fn fail(&mut self, asked: Asked, after: u64, times: u64) {
+        self.failing = Some(Failing { asked, after, times });
     }
 
-    /// Syncs that have failed since this was last asked.
+    /// How much has failed since this was last asked.
     pub(crate) fn take_failed(&mut self) -> u64 {
-        let failed = self.counts.failed_syncs - self.told;
-        self.told = self.counts.failed_syncs;
-        failed
+        let all: u64 = self.counts.failed.iter().sum();
+        all - std::mem::replace(&mut self.told, all)
+    }
+
+    fn works(&mut self, asked: Asked) -> Result<(), Broken> {
+        let Some(failing) = self.failing.as_mut().filter(|failing| failing.asked == asked) else { return Ok(()) };
+        if failing.after > 0 {
+            failing.after -= 1;
+            return Ok(());
+        }
+        let Some(times) = failing.times.checked_sub(1) else { return Ok(()) };
+        failing.times = times;
+        self.counts.failed[asked as usize] += 1;
+        Err(Broken)
     }
 
     /// From now on everything fails, until the power comes back.
@@ -246,7 +276,7 @@ impl Disk {
             self.counts.lost_writes += file.pending.len() as u64;
             file.lose_power(fate, random);
         }
-        (self.is_off, self.fails_in) = (false, None);
+        (self.is_off, self.failing) = (false, None);
     }
 
     /// Writes all files, as they are read, into a folder.
@@ -280,7 +310,7 @@ fn set(names: &mut BTreeMap<String, Number>, name: String, number: Option<Number
 mod tests {
     use super::*;
 
-    fn all(disk: &Disk, name: &str) -> Option<Vec<u8>> {
+    fn all(disk: &mut Disk, name: &str) -> Option<Vec<u8>> {
         Some(disk.read(disk.find(name)?, 0, 10_000).expect("it is on").to_vec())
     }
 
@@ -300,23 +330,35 @@ mod tests {
         disk.write(number, 3, b"two").expect("it is on");
         let other = disk.create("b").expect("it is on");
         disk.sync(other).expect("it works");
-        assert_eq!(all(&disk, "a").as_deref(), Some(&b"onetwo"[..]));
+        assert_eq!(all(&mut disk, "a").as_deref(), Some(&b"onetwo"[..]));
         disk.switch_off();
         assert_eq!((disk.write(number, 0, b"x"), disk.sync(number)), (Err(Broken), Err(Broken)));
         disk.switch_on(Fate::Gone, &mut Rng::with_seed(1));
-        assert_eq!((all(&disk, "a").as_deref(), all(&disk, "b")), (Some(&b"one"[..]), None));
+        assert_eq!((all(&mut disk, "a").as_deref(), all(&mut disk, "b")), (Some(&b"one"[..]), None));
     }
 
     #[test]
     fn a_sync_that_fails_is_not_made_good_by_a_later_one() {
         let (mut disk, number) = with("a", b"one");
         disk.write(number, 3, b"two").expect("it is on");
-        disk.fail_in(0);
+        disk.fail(Asked::Sync, 0, 1);
         assert_eq!(disk.sync(number), Err(Broken));
         assert_eq!(disk.sync(number), Ok(()));
-        assert_eq!(all(&disk, "a").as_deref(), Some(&b"onetwo"[..]));
+        assert_eq!(all(&mut disk, "a").as_deref(), Some(&b"onetwo"[..]));
         disk.switch_on(Fate::Torn, &mut Rng::with_seed(1));
-        assert_eq!(all(&disk, "a").as_deref(), Some(&b"one"[..]));
+        assert_eq!(all(&mut disk, "a").as_deref(), Some(&b"one"[..]));
+    }
+
+    #[test]
+    fn what_is_to_fail_fails_when_and_as_often_as_it_is_told_to() {
+        let (mut disk, number) = with("a", b"one");
+        disk.fail(Asked::Write, 1, 2);
+        let wrote: Vec<_> = [b"A", b"B", b"C", b"D"].map(|text| disk.write(number, 0, text).is_ok()).into();
+        assert_eq!((wrote, disk.take_failed()), (vec![true, false, false, true], 2));
+        disk.fail(Asked::Read, 0, 1);
+        assert_eq!(disk.read(number, 0, 3), Err(Broken));
+        assert_eq!((all(&mut disk, "a").as_deref(), disk.take_failed()), (Some(&b"Dne"[..]), 1));
+        assert_eq!((disk.sync(number), disk.take_failed(), disk.counts.failed), (Ok(()), 0, [1, 2, 0]));
     }
 
     #[test]
@@ -328,7 +370,7 @@ mod tests {
                 disk.write(number, 0, &[fill; 3 * SECTOR]).expect("it is on");
             }
             disk.switch_on(Fate::Torn, &mut Rng::with_seed(seed));
-            let bytes = all(&disk, "a").expect("its name lasts");
+            let bytes = all(&mut disk, "a").expect("its name lasts");
             let sectors: Vec<u8> = bytes.chunks(SECTOR).map(|sector| sector[0]).collect();
             assert!(bytes.chunks(SECTOR).all(|sector| sector.iter().all(|byte| *byte == sector[0])));
             found.insert(sectors);

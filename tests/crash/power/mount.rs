@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fuser::{
     AccessFlags, BackgroundSession, Config, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation,
     INodeNo, LockOwner, MountOption, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
-    ReplyEmpty, ReplyEntry, ReplyWrite, Request, TimeOrNow, WriteFlags,
+    ReplyEmpty, ReplyEntry, ReplyOpen, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
 
 use super::disk::{Broken, Disk, Number};
@@ -101,10 +101,16 @@ impl Filesystem for Shared {
         match disk.create(name) {
             Ok(number) => {
                 let attributes = attributes(&disk, number);
-                reply.created(&TTL, &attributes, Generation(0), FileHandle(0), FopenFlags::empty());
+                reply.created(&TTL, &attributes, Generation(0), FileHandle(0), manner(name));
             }
             Err(Broken) => reply.error(Errno::EIO),
         }
+    }
+
+    fn open(&self, _: &Request, number: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        let names = self.disk().names();
+        let name = names.iter().find(|(_, other)| *other == u64::from(number)).map_or("", |(name, _)| name.as_str());
+        reply.opened(FileHandle(0), manner(name));
     }
 
     fn read(
@@ -176,6 +182,11 @@ impl Filesystem for Shared {
     fn access(&self, _: &Request, _: INodeNo, _: AccessFlags, reply: ReplyEmpty) {
         reply.ok();
     }
+}
+
+/// What SQLite reads and writes comes here each time, so that it can fail; what it maps into its memory cannot.
+fn manner(name: &str) -> FopenFlags {
+    if name.ends_with("-shm") { FopenFlags::empty() } else { FopenFlags::FOPEN_DIRECT_IO }
 }
 
 fn answer(done: Result<(), Broken>, reply: ReplyEmpty) {

@@ -153,7 +153,7 @@ impl Writer {
             answer(committed.clone());
         }
         if let Err(error) = committed {
-            while let Some(job) = jobs.next(false) {
+            while let Some(job) = jobs.next(true) {
                 job.refuse(error.clone());
             }
         } else if let Some(log) = &mut self.log {
