@@ -11,8 +11,7 @@ use http_body_util::BodyExt as _;
 use orchestrator::journal::{Accepted, Journal, MemoryJournal, Record};
 use orchestrator::participants::{Participant, Participants};
 use orchestrator::plans::Plans;
-use orchestrator::plans::checkout::{Checkout, Input, skipped};
-use orchestrator::runner::{Error, Intervention, Limits, NewSaga, Parts, Runner};
+use orchestrator::runner::{Error, Intervention, Limits, Parts, Runner};
 use saga::{Act, Event};
 use service_kit::clock::RuntimeClock;
 use service_kit::host::Host;
@@ -21,6 +20,8 @@ use tonic::Status;
 use tonic::body::Body;
 use uuid::Uuid;
 
+#[path = "isolation/order.rs"]
+mod order;
 #[path = "isolation/reply.rs"]
 mod reply;
 
@@ -94,24 +95,7 @@ impl World {
     }
 
     async fn accept(&self, id: u128) -> Result<Accepted, Error> {
-        let input = Input {
-            customer: format!("customers/{}", Uuid::nil()),
-            reservation: format!("reservations/{}", Uuid::nil()),
-            method: 1,
-            queue_token: String::new(),
-            expected_amount: None,
-        };
-        let new = NewSaga {
-            id: Uuid::from_u128(id),
-            definition: &Checkout,
-            subject: input.customer.clone(),
-            reference: input.reservation.clone(),
-            request_hash: Vec::new(),
-            skip: skipped(&input),
-            input: serde_json::to_vec(&input).unwrap(),
-            undecided_for: Duration::from_secs(30),
-        };
-        self.runner.accept(new).await
+        self.runner.accept(order::checkout(id)).await
     }
 
     async fn record(&self, id: u128) -> Record {

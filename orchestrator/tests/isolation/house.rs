@@ -9,7 +9,7 @@ use std::time::Duration;
 use http_body_util::BodyExt as _;
 use orchestrator::journal::{Accepted, Journal, MemoryJournal, Query, Record};
 use orchestrator::participants::{Participant, Participants};
-use orchestrator::plans::checkout::{Checkout, Input};
+use orchestrator::plans::checkout::Checkout;
 use orchestrator::plans::{Definition, Plans};
 use orchestrator::runner::{Error, Limits, NewSaga, Parts, Runner};
 use service_kit::clock::RuntimeClock;
@@ -18,7 +18,7 @@ use service_kit::ids::Ids;
 use tonic::body::Body;
 use uuid::Uuid;
 
-use crate::reply;
+use crate::{order, reply};
 
 pub(crate) const NOW_MS: i64 = 1_800_000_000_000;
 const AMOUNT: i64 = 50_000;
@@ -144,23 +144,8 @@ impl House {
     }
 
     pub(crate) async fn accept_as(&self, definition: &'static dyn Definition, id: u128) -> Result<Accepted, Error> {
-        let input = Input {
-            customer: format!("customers/{}", Uuid::nil()),
-            reservation: format!("reservations/{}", Uuid::nil()),
-            method: 1,
-            queue_token: String::new(),
-            expected_amount: None,
-        };
-        let new = NewSaga {
-            id: Uuid::from_u128(id),
-            definition,
-            subject: input.customer.clone(),
-            reference: input.reservation.clone(),
-            request_hash: Vec::new(),
-            skip: Vec::new(),
-            input: serde_json::to_vec(&input).unwrap(),
-            undecided_for: Duration::from_secs(30),
-        };
+        // Every participant is asked, the waiting room too.
+        let new = NewSaga { definition, skip: Vec::new(), ..order::checkout(id) };
         self.runner.accept(new).await
     }
 

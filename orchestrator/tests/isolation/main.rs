@@ -5,6 +5,7 @@
 
 mod hang;
 mod house;
+mod order;
 mod poison;
 mod recovery;
 mod reply;

@@ -7,6 +7,8 @@ mod door;
 mod gates;
 mod journal;
 mod life;
+#[path = "../isolation/order.rs"]
+mod order;
 mod replies;
 #[path = "../isolation/reply.rs"]
 mod reply;

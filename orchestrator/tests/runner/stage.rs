@@ -10,8 +10,7 @@ use http_body_util::BodyExt as _;
 use orchestrator::journal::{Accepted, Journal as _, LEASE, MemoryJournal, Record};
 use orchestrator::participants::{Participant, Participants};
 use orchestrator::plans::Plans;
-use orchestrator::plans::checkout::{Checkout, Input};
-use orchestrator::runner::{Error, Limits, NewSaga, Parts, Runner};
+use orchestrator::runner::{Error, Limits, Parts, Runner};
 use prost::Message as _;
 use proto::concert::v1::LockReservationResponse;
 use service_kit::clock::RuntimeClock;
@@ -22,7 +21,7 @@ use tonic::body::Body;
 use uuid::Uuid;
 
 use crate::journal::Told;
-use crate::reply;
+use crate::{order, reply};
 
 const NOW_MS: i64 = 1_800_000_000_000;
 const AMOUNT: i64 = 50_000;
@@ -107,24 +106,7 @@ impl Stage {
     }
 
     pub(crate) async fn accept(&self, id: u128) -> Result<Accepted, Error> {
-        let input = Input {
-            customer: format!("customers/{}", Uuid::nil()),
-            reservation: format!("reservations/{}", Uuid::nil()),
-            method: 1,
-            queue_token: String::new(),
-            expected_amount: None,
-        };
-        let new = NewSaga {
-            id: Uuid::from_u128(id),
-            definition: &Checkout,
-            subject: input.customer.clone(),
-            reference: input.reservation.clone(),
-            request_hash: Vec::new(),
-            skip: orchestrator::plans::checkout::skipped(&input),
-            input: serde_json::to_vec(&input).unwrap(),
-            undecided_for: Duration::from_secs(30),
-        };
-        self.runner.accept(new).await
+        self.runner.accept(order::checkout(id)).await
     }
 
     pub(crate) async fn record(&self, id: u128) -> Record {
