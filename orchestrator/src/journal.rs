@@ -177,9 +177,7 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     async fn is_eldest(&self, incarnation: Uuid) -> Result<bool, Error>;
 
     /// Returns once every move that has succeeded is durable.
-    async fn settled(&self) -> Result<(), Error> {
-        Ok(())
-    }
+    async fn settled(&self) -> Result<(), Error>;
 
     /// Makes a saga durable unless its id is known. Version and epoch of `first.next` are 1.
     async fn accept(&self, first: Append) -> Result<Accepted, Error>;
@@ -215,7 +213,7 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     /// have ended.
     async fn statistics(&self, since_ms: i64) -> Result<Statistics, Error>;
 
-    /// Follows a saga: the receiver sees records once they are durable that are written through this journal, never an older one after a
-    /// newer one. A hint: it may skip some, and it knows nothing of other processes.
+    /// Follows a saga: the receiver sees records that are written through this journal, once they are durable, and never an
+    /// older one after a newer one. A hint: it may skip some, and it knows nothing of other processes.
     fn watch(&self, id: Uuid) -> watch::Receiver<Option<Arc<Record>>>;
 }

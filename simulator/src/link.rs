@@ -134,6 +134,11 @@ impl Journal for Link {
         Ok(false)
     }
 
+    /// What travels back is durable.
+    async fn settled(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn accept(&self, first: Append) -> Result<Accepted, Error> {
         if self.world.is(Mutant::EarlyAck) {
             return Ok(self.accept_early(first));

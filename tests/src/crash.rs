@@ -93,6 +93,10 @@ impl Journal for Crashing {
         self.inner.is_eldest(incarnation).await
     }
 
+    async fn settled(&self) -> Result<(), Error> {
+        self.inner.settled().await
+    }
+
     async fn accept(&self, first: Append) -> Result<Accepted, Error> {
         self.write(self.inner.accept(first)).await
     }

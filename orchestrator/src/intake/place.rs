@@ -26,7 +26,6 @@ pub(crate) async fn place(desk: &Desk, order: Order) -> Result<Arc<Record>, Faul
     };
     let answer = match known.clone().filter(|known| is_answer(known) || wait.is_zero()) {
         Some(known) => Some(known),
-        None if wait.is_zero() => None,
         None => {
             let waiting = tokio::time::timeout(wait, follow.until(is_answer));
             desk.stop.run_until_cancelled(waiting).await.and_then(Result::ok)
@@ -34,11 +33,8 @@ pub(crate) async fn place(desk: &Desk, order: Order) -> Result<Arc<Record>, Faul
     };
     let answer = match answer {
         Some(answer) => Ok(answer),
-        None => {
-            let stands = desk.load(&SAGAS, id).await.map(Arc::new);
-            // A saga that was found is durable, so whatever happens now, that is no failure.
-            stands.or_else(|fault| known.ok_or(fault))
-        }
+        // A saga that was found is durable, so whatever happens now, that is no failure.
+        None => desk.load(&SAGAS, id).await.map(Arc::new).or_else(|fault| known.ok_or(fault)),
     };
     crash_point!("accept.before_reply");
     answer

@@ -96,6 +96,10 @@ impl Journal for MemoryJournal {
         Ok(eldest.is_some_and(|(id, _)| *id == incarnation))
     }
 
+    async fn settled(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn accept(&self, first: Append) -> Result<Accepted, Error> {
         let next = first.next.clone();
         let mut memory = self.memory();

@@ -237,6 +237,10 @@ impl Journal for Shaky {
         self.journal.is_eldest(incarnation).await
     }
 
+    async fn settled(&self) -> Result<(), Error> {
+        self.journal.settled().await
+    }
+
     async fn accept(&self, first: Append) -> Result<Accepted, Error> {
         let accepted = self.journal.accept(first).await?;
         if self.loses_answer.swap(false, Ordering::SeqCst) {

@@ -93,6 +93,10 @@ impl Journal for Told {
         self.memory.is_eldest(incarnation).await
     }
 
+    async fn settled(&self) -> Result<(), Error> {
+        self.memory.settled().await
+    }
+
     async fn accept(&self, first: Append) -> Result<Accepted, Error> {
         self.memory.accept(first).await
     }

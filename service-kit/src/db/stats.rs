@@ -38,8 +38,11 @@ impl Counters {
     pub(super) fn committed(&self, units: usize, kept: impl IntoIterator<Item = Aftermath>) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.units.fetch_add(units as u64, Ordering::Relaxed);
-        // All are run, whichever announces.
-        if kept.into_iter().map(Aftermath::run).filter(|announces| *announces).count() > 0 {
+        let mut announces = false;
+        for aftermath in kept {
+            announces |= aftermath.run();
+        }
+        if announces {
             self.announced.send_replace(());
         }
     }

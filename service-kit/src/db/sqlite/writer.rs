@@ -20,6 +20,7 @@ use crate::db::queue::{Queue, queue};
 
 /// Units of work that may wait for the writer; callers beyond that wait for a place.
 const QUEUE: usize = 4096;
+
 /// Takes back what the unit of work that is running has written.
 pub(in crate::db) const RESTART: &str = "rollback to job";
 
@@ -35,8 +36,8 @@ pub(super) trait Job: Send {
 
 /// What became of a unit of work within its batch.
 pub(super) struct Verdict {
-    keep: bool,
-    aftermath: Aftermath,
+    /// What is left to be done once it is durable, unless it is not kept.
+    kept: Option<Aftermath>,
     answer: Answer,
 }
 
@@ -59,12 +60,11 @@ where
     fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Verdict {
         let Self { work, answer, .. } = *self;
         let result = perform(tx, work);
-        let keep = result.is_ok();
+        let kept = result.is_ok().then(|| tx.aftermath());
         // A caller that has gone does not need its answer.
         let answer =
             Box::new(move |committed: Result<(), Error>| drop(answer.send(committed.map_err(E::from).and(result))));
-        let aftermath = if keep { tx.aftermath() } else { Aftermath::default() };
-        Verdict { keep, aftermath, answer }
+        Verdict { kept, answer }
     }
 
     fn refuse(self: Box<Self>, error: Error) {
@@ -180,7 +180,7 @@ impl Writer {
         match &committed {
             Err(Error::InDoubt(why)) => self.leave_service(why),
             // What they were told has not come true.
-            Err(error) if done.is_ahead => self.leave_service(&error.to_string()),
+            Err(error) if self.counters.is_ahead() => self.leave_service(&error.to_string()),
             Ok(()) | Err(_) => {}
         }
         if committed.is_err()
@@ -220,19 +220,14 @@ struct Done {
     waiting: Vec<Answer>,
     /// Somebody waits for the commit.
     hurries: bool,
-    /// Somebody was answered ahead of it.
-    is_ahead: bool,
 }
 
 impl Done {
     fn add(&mut self, verdict: Verdict, is_ahead: bool, counters: &Counters) {
         self.units += 1;
-        self.hurries |= verdict.aftermath.hurries || !is_ahead;
-        if verdict.keep {
-            self.kept.push(verdict.aftermath);
-        }
+        self.hurries |= !is_ahead || verdict.kept.as_ref().is_some_and(|aftermath| aftermath.hurries);
+        self.kept.extend(verdict.kept);
         if is_ahead {
-            self.is_ahead = true;
             counters.set_ahead(true);
             (verdict.answer)(Ok(()));
         } else {
@@ -254,7 +249,7 @@ fn run_job(
     }
     let is_ahead = job.is_ahead();
     let verdict = job.run(&mut transaction(connection, counters, now_ms));
-    let ended = end_job(connection, verdict.keep);
+    let ended = end_job(connection, verdict.kept.is_some());
     match &ended {
         Ok(()) => done.add(verdict, is_ahead, counters),
         Err(_) => done.waiting.push(verdict.answer),
