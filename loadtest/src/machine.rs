@@ -45,7 +45,7 @@ impl Machine {
         Self {
             cpu: field("/proc/cpuinfo", "model name").unwrap_or_else(|| UNKNOWN.into()),
             cores: std::thread::available_parallelism().map_or(0, Into::into),
-            memory_gib: memory_gib(),
+            memory_gib: kib("/proc/meminfo", "MemTotal") / f64::from(1 << 20),
             kernel: kernel(),
             commit,
             versions,
@@ -71,10 +71,10 @@ fn kernel() -> String {
     format!("{} {}", read("ostype").trim(), read("osrelease").trim())
 }
 
-fn memory_gib() -> f64 {
-    let total = field("/proc/meminfo", "MemTotal").unwrap_or_default();
-    let kib: f64 = total.trim_end_matches(" kB").parse().unwrap_or_default();
-    kib / f64::from(1 << 20)
+/// A size as the kernel tells it; none is there of what does not exist.
+pub(crate) fn kib(path: &str, name: &str) -> f64 {
+    let told = field(path, name).unwrap_or_default();
+    told.trim_end_matches(" kB").parse().unwrap_or_default()
 }
 
 fn version_of(binary: &Path) -> Option<String> {

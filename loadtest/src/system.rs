@@ -21,7 +21,7 @@ use server::Server;
 pub use store::Store;
 
 /// The services that a saga calls, those first who call nobody that comes later.
-const PARTICIPANTS: [&str; 4] = ["token", "customer", "payment", "concert"];
+pub(crate) const PARTICIPANTS: [&str; 4] = ["token", "customer", "payment", "concert"];
 
 /// Where the tables are.
 #[derive(Debug, Clone)]
@@ -177,20 +177,21 @@ impl System {
 
     /// Where customers find everybody, as `loadtest checkout --target` takes it.
     pub fn target(&self) -> String {
-        let coordinators = self.coordinators.iter().map(Server::address);
-        let services = self.services.iter().map(|(service, server)| format!("{service}={}", server.address()));
-        coordinators.chain(services).collect::<Vec<_>>().join(",")
+        self.addresses(self.services.iter().map(|(service, server)| (*service, server.address())))
     }
 
     /// The same, with the services behind the faults that the orchestrator meets on its way to them.
     pub fn faulty_target(&self) -> String {
-        if self.gateways.is_empty() {
-            return self.target();
-        }
-        let coordinators = self.coordinators.iter().map(Server::address);
         let gateways = self.services.iter().zip(&self.gateways);
-        let services = gateways.map(|((service, _), gateway)| format!("{service}={}", gateway.address));
-        coordinators.chain(services).collect::<Vec<_>>().join(",")
+        self.addresses(gateways.map(|((service, _), gateway)| (*service, gateway.address.clone())))
+    }
+
+    fn addresses(&self, services: impl Iterator<Item = (&'static str, String)>) -> String {
+        let coordinators = self.coordinators.iter().map(Server::address);
+        coordinators
+            .chain(services.map(|(service, address)| format!("{service}={address}")))
+            .collect::<Vec<_>>()
+            .join(",")
     }
 
     /// The numbers of all processes that run.

@@ -1,6 +1,6 @@
 //! Looks at a server four times a second while something goes on: sagas that are open, what they hold, memory and files.
 
-use std::fs::{read_dir, read_to_string};
+use std::fs::read_dir;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::client::Client;
+use crate::machine::kib;
 use crate::paper::{Plot, Section, Series, Table, figure};
 
 /// Between two looks.
@@ -118,10 +119,7 @@ pub(crate) async fn backlog(client: &Client) -> Option<Backlog> {
 }
 
 fn memory_mib(pid: u32) -> f64 {
-    let status = read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    let kib: f64 = line.trim().trim_end_matches(" kB").parse().unwrap_or_default();
-    kib / 1024.0
+    kib(&format!("/proc/{pid}/status"), "VmRSS") / 1024.0
 }
 
 /// Of all files below a directory, and of SQLite's logs among them.

@@ -1,36 +1,20 @@
-//! Wall clocks that jump, one a process: libfaketime in front of the C library, which reads a file for how far the clock is
-//! off. What measures elapsed time is left alone, as it is where a machine's clock is set.
+//! Wall clocks that jump, one a process: libfaketime reads a file for how far the clock is off.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use testbed::faketime::precede;
 
-const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
-/// Where distributions put it.
-const FOLDERS: [&str; 4] = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
 /// Seconds after which a process looks into its file again.
 const LOOK: &str = "1";
-
-/// The library.
-///
-/// # Errors
-/// When it is not installed; the text says how to get it.
-pub fn library() -> Result<PathBuf> {
-    let found = FOLDERS.iter().map(|folder| Path::new(folder).join(LIBRARY)).find(|file| file.is_file());
-    found.with_context(|| format!("{LIBRARY} is not installed; `apt-get install faketime` brings it"))
-}
 
 /// The command's clock follows the file from its start on.
 pub(super) fn follow(command: &mut Command, file: &Path) -> Result<()> {
     if !file.is_file() {
         set(file, 0)?;
     }
-    command.env("LD_PRELOAD", library()?).env("FAKETIME_TIMESTAMP_FILE", file);
-    command.env("FAKETIME_CACHE_DURATION", LOOK);
-    for name in ["FAKETIME_DONT_FAKE_MONOTONIC", "DONT_FAKE_MONOTONIC"] {
-        command.env(name, "1");
-    }
+    precede(command)?.env("FAKETIME_TIMESTAMP_FILE", file).env("FAKETIME_CACHE_DURATION", LOOK);
     Ok(())
 }
 

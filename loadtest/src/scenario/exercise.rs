@@ -18,7 +18,7 @@ use crate::plan::{Episode, Load, Plan};
 use crate::report::Report;
 use crate::seed::{Stage, seed};
 use crate::settle::settle;
-use crate::system::{Shape, System};
+use crate::system::{PARTICIPANTS, Shape, System};
 use crate::tally::BOUGHT;
 use crate::watch::{Samples, Watch};
 
@@ -97,8 +97,6 @@ pub struct Fall {
     pub taken_over_seconds: Option<f64>,
 }
 
-/// Who is away in turn.
-const PARTICIPANTS: [&str; 4] = ["token", "customer", "payment", "concert"];
 /// Shortest load that says something, and the scale from which on it is to say something.
 const LEAST_SECONDS: f64 = 30.0;
 const LEAST_SCALE: f64 = 0.01;

@@ -4,16 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use testbed::faketime::precede;
 
 use super::Store;
 use crate::process::Process;
-
-/// What lets the wall clock of a process be off, where distributions put it.
-const CLOCKS: [&str; 3] = [
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-    "/usr/lib/faketime/libfaketimeMT.so.1",
-];
 
 /// The process, or its place.
 #[derive(Debug)]
@@ -48,7 +42,7 @@ impl Server {
         command.args(["--listen", &self.listen]).args(self.store.flags());
         command.args(self.settings.iter().flat_map(|setting| ["--set", setting]));
         if self.ahead != 0 {
-            set_ahead(&mut command, self.ahead)?;
+            precede(&mut command)?.env("FAKETIME", format!("{:+}", self.ahead));
         }
         let process = Process::spawn(command).with_context(|| format!("`skald {}` does not start", self.service))?;
         process.address.trim_start_matches("http://").clone_into(&mut self.listen);
@@ -77,15 +71,4 @@ impl Server {
     pub(super) fn end(&mut self) -> Result<Vec<String>> {
         self.process.take().map_or(Ok(Vec::new()), Process::end)
     }
-}
-
-/// What measures elapsed time is left alone, as it is where a machine's clock is set.
-fn set_ahead(command: &mut Command, seconds: i64) -> Result<()> {
-    let library = CLOCKS.iter().map(Path::new).find(|library| library.is_file());
-    let library = library.context("faketime is not installed; `apt-get install faketime` brings it")?;
-    command.env("LD_PRELOAD", library).env("FAKETIME", format!("{seconds:+}"));
-    for name in ["FAKETIME_DONT_FAKE_MONOTONIC", "DONT_FAKE_MONOTONIC"] {
-        command.env(name, "1");
-    }
-    Ok(())
 }
