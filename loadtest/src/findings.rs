@@ -205,7 +205,7 @@ impl fmt::Display for Findings {
 }
 
 /// The floors, with ours beside them.
-fn floor_section(floors: &Floors, ours: Option<Ours>) -> Section {
+pub(crate) fn floor_section(floors: &Floors, ours: Option<Ours>) -> Section {
     let mut header = vec!["the machine at its best", "a second", "microseconds each"];
     if ours.is_some() {
         header.extend(["our checkouts/s to it", "our p50 to it"]);

@@ -9,7 +9,8 @@ use anyhow::Result;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::paper::{Section, Table, figure, text};
+use crate::findings::floor_section;
+use crate::paper::{Section, text};
 
 mod calls;
 mod files;
@@ -62,10 +63,7 @@ impl Floor {
 
 impl fmt::Display for Floors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = Table::new(&["the machine at its best", "a second", "microseconds each"]);
-        for Floor { what, per_second, microseconds } in &self.0 {
-            table.row(*what, [figure(*per_second), figure(*microseconds)]);
-        }
-        f.write_str(text::section_text(&Section::new("").table(table)).trim_end())
+        let untitled = Section { title: String::new(), ..floor_section(self, None) };
+        f.write_str(text::section_text(&untitled).trim_end())
     }
 }

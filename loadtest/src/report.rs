@@ -124,7 +124,8 @@ impl From<&Times> for Latency {
     }
 }
 
-fn by_name(times: &BTreeMap<String, Times>) -> BTreeMap<String, Latency> {
+/// What each of them took, by its name.
+pub(crate) fn by_name(times: &BTreeMap<String, Times>) -> BTreeMap<String, Latency> {
     times.iter().map(|(name, times)| (name.clone(), times.into())).collect()
 }
 

@@ -18,7 +18,7 @@ use crate::client::{Client, reason};
 use crate::clock;
 use crate::findings::{Expected, Part};
 use crate::paper::{Section, Table};
-use crate::report::{Latency, latencies};
+use crate::report::{Latency, by_name, latencies};
 use crate::seed::{ENCORE, Seat, Show, register};
 use crate::system::Shape;
 use crate::tally::Times;
@@ -222,7 +222,7 @@ impl Told {
             held_seats: held.len() as u64,
             held_twice: (all - held.len()) as u64,
             tries_per_seat: self.tries.load(Ordering::Relaxed) as f64 / held.len().max(1) as f64,
-            told: outcomes.iter().map(|(outcome, times)| (outcome.clone(), times.into())).collect(),
+            told: by_name(&outcomes),
         }
     }
 }

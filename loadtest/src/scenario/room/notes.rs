@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::fairness::{chi_square, kendall_tau};
 use super::look::Look;
-use crate::report::Latency;
+use crate::report::{Latency, by_name};
 use crate::tally::{BOUGHT, Times};
 
 /// Somebody got in.
@@ -144,7 +144,7 @@ impl Notes {
             turns_lost: through.saturating_sub(admitted.len() as u64),
             polls_per_second: polls as f64 / lasted.as_secs_f64(),
             polls_too_fast: noted.too_fast,
-            calls: calls.iter().map(|(name, times)| (name.clone(), times.into())).collect(),
+            calls: by_name(calls),
             looks,
         }
     }
